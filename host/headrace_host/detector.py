@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pictures to boxes: letterbox, run the accelerator, decode a CenterNet-style head.
+
+The head has two maps at a fraction of the input resolution: a heatmap of class logits, and four distances from the
+cell's centre to the box's left, top, right and bottom edge. A detection is a cell whose logit is the largest of
+its 3x3 neighbourhood ("Objects as Points", arXiv 1904.07850; distances as in TTFNet, arXiv 1909.00700).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from headrace_host.boxes import suppress
+
+KIND = "centernet-ltrb"
+"""The only kind of head that this module decodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorConfig:
+    """What decoding needs to know; travels with the model as JSON (key ``headrace.detector``).
+
+    ``image_scale`` is the real value of one step of a pixel, ``stride`` the input pixels per cell, and ``box_scale`` the
+    input pixels per real unit of the box map. ``heatmap`` and ``box`` name the network's outputs.
+    """
+
+    classes: tuple[str, ...]
+    stride: int
+    image_scale: float
+    heatmap: str
+    box: str
+    box_scale: float
+    score_threshold: float
+    nms_iou: float
+    max_detections: int
+    kind: str = KIND
+
+    def __post_init__(self) -> None:
+        if self.kind != KIND:
+            raise ValueError(f"detector kind {self.kind!r} is unknown; this version decodes {KIND!r}")
+        if not self.classes or self.stride < 1 or self.box_scale <= 0 or self.max_detections < 1:
+            raise ValueError(f"detector configuration out of range: {self}")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Build from parsed JSON; unknown keys are ignored so that older readers take newer files.
+
+        Raises:
+            ValueError: a key is missing or a value is out of range.
+        """
+        known = {field.name for field in fields(cls)}
+        missing = known - {"kind"} - set(data)
+        if missing:
+            raise ValueError(f"detector configuration lacks {', '.join(sorted(missing))}")
+        values = {key: value for key, value in data.items() if key in known}
+        return cls(**{**values, "classes": tuple(data["classes"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dictionary that `from_json` takes."""
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"classes": list(self.classes)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterbox:
+    """How a picture was placed in the network's input: scaled by ``scale``, then moved by ``left``, ``top`` pixels."""
+
+    scale: float
+    left: int
+    top: int
+    image_width: int
+    image_height: int
+
+    def to_image(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map boxes (N, 4) from input pixels to pixels of the picture, cut at its edges."""
+        moved = (boxes - np.array([self.left, self.top] * 2)) / self.scale
+        return np.asarray(moved.clip(0, [self.image_width, self.image_height] * 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """One object found: its box (left, top, right, bottom) in picture pixels, score in 0..1, and class."""
+
+    box: tuple[float, float, float, float]
+    score: float
+    label: int
+    name: str
+
+
+class OutputInfo(Protocol):
+    """What is known of one output of an accelerator."""
+
+    @property
+    def scale(self) -> float:
+        """Real value of one integer step."""
+        ...
+
+
+class Accelerator(Protocol):
+    """Anything that runs the network: the CPU's golden path, a simulation or a board."""
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input, (N, H, W, C)."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, OutputInfo]:
+        """What is known of each output, by name."""
+        ...
+
+    def run(self, batch: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Run a batch uint8 (N, H, W, C); return integer arrays (N, H', W', C') by output name."""
+        ...
+
+
+def letterbox(image: NDArray[np.uint8], height: int, width: int) -> tuple[NDArray[np.uint8], Letterbox]:
+    """Fit a picture uint8 (h, w, 3) into (height, width, 3), keeping its aspect; the margins are black.
+
+    Scales with pillow's bilinear filter, which averages when shrinking, in integers: the same on every machine.
+    """
+    rows, columns = image.shape[:2]
+    scale = min(height / rows, width / columns)
+    inner_h = min(height, max(1, round(rows * scale)))
+    inner_w = min(width, max(1, round(columns * scale)))
+    small = Image.fromarray(image).resize((inner_w, inner_h), Image.Resampling.BILINEAR)
+    top, left = (height - inner_h) // 2, (width - inner_w) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + inner_h, left : left + inner_w] = np.asarray(small)
+    placed = Letterbox(scale=scale, left=left, top=top, image_width=columns, image_height=rows)
+    return canvas, placed
+
+
+def decode(
+    heatmap: NDArray[np.floating[Any]],
+    box: NDArray[np.floating[Any]],
+    config: DetectorConfig,
+    placed: Letterbox,
+) -> list[Detection]:
+    """Turn the real-valued head of one picture into detections, best score first.
+
+    ``heatmap`` is (H, W, classes), logits; ``box`` is (H, W, 4), distances to the left, top, right and bottom edge.
+    Ties are settled by place: of equal scores, the cell that comes first in raster order, then the lower class.
+    """
+    logits = np.asarray(heatmap, np.float64)
+    peaks = (logits >= _neighbourhood_max(logits)) & (_sigmoid(logits) >= config.score_threshold)
+    rows, columns, labels = np.nonzero(peaks)
+    scores = _sigmoid(logits[rows, columns, labels])
+    centres = (np.stack([columns, rows] * 2, axis=1) + 0.5) * config.stride
+    reach = np.asarray(box, np.float64)[rows, columns] * config.box_scale
+    corners = placed.to_image(centres + reach * np.array([-1, -1, 1, 1]))
+    keep = suppress(corners, scores, labels, config.nms_iou)[: config.max_detections]
+    return [
+        Detection(
+            box=(float(corners[i, 0]), float(corners[i, 1]), float(corners[i, 2]), float(corners[i, 3])),
+            score=float(scores[i]),
+            label=int(labels[i]),
+            name=config.classes[labels[i]],
+        )
+        for i in keep
+    ]
+
+
+class Detector:
+    """Finds objects in pictures with an accelerator that runs a CenterNet-style network."""
+
+    def __init__(self, accelerator: Accelerator, config: DetectorConfig) -> None:
+        """Pair an accelerator with the decoding that its network needs.
+
+        Raises:
+            ValueError: the accelerator lacks an output that the configuration names.
+        """
+        missing = {config.heatmap, config.box} - set(accelerator.outputs)
+        if missing:
+            raise ValueError(
+                f"the accelerator has no output {', '.join(sorted(missing))}; it has {', '.join(accelerator.outputs)}"
+            )
+        self.accelerator = accelerator
+        self.config = config
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """Return the detections of each picture uint8 (h, w, 3); sizes may differ."""
+        if not images:
+            return []
+        height, width = self.accelerator.input_shape[1:3]
+        fitted = [letterbox(image, height, width) for image in images]
+        outputs = self.accelerator.run(np.stack([pixels for pixels, _ in fitted]))
+        heatmap, box = (self._real(outputs, name) for name in (self.config.heatmap, self.config.box))
+        return [
+            decode(heatmap[i], box[i], self.config, placed) for i, (_, placed) in enumerate(fitted)
+        ]
+
+    def _real(self, outputs: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
+        return outputs[name].astype(np.float64) * self.accelerator.outputs[name].scale
+
+
+def _neighbourhood_max(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest value of each 3x3 neighbourhood of (H, W, C)."""
+    padded = np.pad(maps, ((1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    return np.asarray(np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:]))
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executes a compiled network's integer program: the CPU path of the host and the golden reference of every build."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headrace_host import golden
+from headrace_host.errors import HostError
+from headrace_host.golden import IntArray
+
+Attrs = Mapping[str, Any]
+Arrays = Mapping[str, IntArray]
+Kernel = Callable[[list[IntArray], Attrs, Arrays], list[IntArray]]
+
+
+def _pair(value: Iterable[int]) -> tuple[int, int]:
+    first, second = value
+    return first, second
+
+
+def _pads(value: Iterable[int]) -> golden.Pads:
+    top, left, bottom, right = value
+    return top, left, bottom, right
+
+
+def _conv(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
+    return [golden.conv2d(x[0], w["weight"], _pair(a["stride"]), _pads(a["pad"]), _pair(a["dilation"]), a["groups"])]
+
+
+def _deform(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
+    return [golden.deform_depthwise(x[0], x[1], w["weight"], a["lo"], a["hi"])]
+
+
+def _requant(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
+    return [golden.requant(x[0], w["mul"], w["add"], a["shift"], a["lo"], a["hi"])]
+
+
+def _max_pool(x: list[IntArray], a: Attrs, _: Arrays) -> list[IntArray]:
+    return [golden.max_pool(x[0], _pair(a["kernel"]), _pair(a["stride"]), _pads(a["pad"]), _pair(a["dilation"]))]
+
+
+def _split(x: list[IntArray], a: Attrs, _: Arrays) -> list[IntArray]:
+    return np.split(x[0], np.cumsum(a["sizes"])[:-1], axis=-1)
+
+
+_KERNELS: dict[str, Kernel] = {
+    "conv": _conv,
+    "deform_depthwise": _deform,
+    "requant": _requant,
+    "max_pool": _max_pool,
+    "add": lambda x, a, _: [golden.add(x[0], x[1], a["mul_a"], a["mul_b"])],
+    "concat": lambda x, _a, _: [np.concatenate(x, axis=-1)],
+    "split": _split,
+    "interleave": lambda x, _a, _: [golden.channel_shuffle(np.concatenate(x, axis=-1), len(x))],
+    "upsample": lambda x, a, _: [golden.upsample_nearest(x[0], _pair(a["factors"]))],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A network's integer program: ``spec`` (JSON) and the ``arrays`` that it names."""
+
+    spec: Mapping[str, Any]
+    arrays: Arrays
+
+    @classmethod
+    def load(cls, folder: Path) -> Program:
+        """Reads ``program.json`` and ``weights.npz`` of a build directory.
+
+        Raises:
+            HostError: a file is missing or damaged.
+        """
+        try:
+            spec = json.loads((folder / "program.json").read_text())
+            with np.load(folder / "weights.npz", allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise HostError(f"{folder}: no usable program ({error}); compile the model again") from error
+        return cls(spec, arrays)
+
+    def run(self, inputs: Mapping[str, IntArray], *, keep: Iterable[str] = ()) -> dict[str, IntArray]:
+        """Executes one batch.
+
+        Args:
+            inputs: integer tensors (N, H, W, C) by name.
+            keep: names of inner tensors to return beside the outputs.
+
+        Returns:
+            tensors (N, H, W, C) by name.
+
+        Raises:
+            HostError: an input is missing, has the wrong shape, or a value outside the declared range.
+        """
+        values = {name: self._checked(name, inputs) for name in self.spec["inputs"]}
+        wanted = {*self.spec["outputs"], *keep}
+        last_use = {name: i for i, node in enumerate(self.spec["nodes"]) for name in node["inputs"]}
+        for i, node in enumerate(self.spec["nodes"]):
+            operands = [values[name] for name in node["inputs"]]
+            arrays = {name: self.arrays[key] for name, key in node["arrays"].items()}
+            values.update(zip(node["outputs"], _KERNELS[node["op"]](operands, node["attrs"], arrays), strict=True))
+            for name in node["inputs"]:
+                if last_use[name] == i and name not in wanted:
+                    values.pop(name, None)
+        return {name: values[name] for name in values if name in wanted}
+
+    def _checked(self, name: str, inputs: Mapping[str, IntArray]) -> IntArray:
+        tensor = self.spec["tensors"][name]
+        if name not in inputs:
+            raise HostError(f"input '{name}' is missing; the network reads {self.spec['inputs']}")
+        x = inputs[name]
+        if x.ndim != 4 or list(x.shape[1:]) != tensor["shape"]:
+            raise HostError(
+                f"input '{name}' has shape {x.shape}; the network needs (N, {', '.join(map(str, tensor['shape']))})"
+            )
+        if not np.issubdtype(x.dtype, np.integer):
+            raise HostError(f"input '{name}' holds {x.dtype} values; the network reads integers")
+        if x.size and (int(x.min()) < tensor["lo"] or int(x.max()) > tensor["hi"]):
+            raise HostError(
+                f"input '{name}' spans [{x.min()}, {x.max()}]; the network reads [{tensor['lo']}, {tensor['hi']}]"
+            )
+        return x

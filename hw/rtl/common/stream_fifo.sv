@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// First-in first-out buffer of exactly `Depth` words, of any depth.
+///
+/// | Depth | Block | storage                           | latency | throughput        |
+/// |-------|-------|-----------------------------------|---------|-------------------|
+/// | 1     | 0     | a register                        | 1       | one word a 2 cycles |
+/// | 2     | 0     | output register and skid register | 1       | one word a cycle  |
+/// | more  | 0     | LUT RAM, read directly            | 1       | one word a cycle  |
+/// | more  | 1     | block RAM and its output register | 2       | one word a cycle  |
+///
+/// Latency counts clock edges from the beat taken in to its being offered. `ready_o` and `valid_o`
+/// depend on registers only, never on `ready_i` or `valid_i`.
+///
+/// With the macro HEADRACE_PROFILE (simulation only) the depth can be lowered at run time, the
+/// highest level is reported, and the words that leave can be recorded; see the imports below.
+module stream_fifo #(
+  parameter int unsigned Width = 8,
+  parameter int unsigned Depth = 2,
+  /// Names this FIFO in messages and to the profiler; hardware does not depend on it.
+  /* verilator lint_off UNUSEDPARAM */
+  parameter int unsigned Id = 0,
+  /* verilator lint_on UNUSEDPARAM */
+  /// Use block RAM. The default does where LUT RAM would cost more than about 200 LUTs.
+  parameter bit Block = Depth > 1024 || (Depth > 256 && Depth * Width > 8192)
+) (
+  input  logic             clk_i,
+  input  logic             rst_ni,  // synchronous
+  input  logic             valid_i,
+  output logic             ready_o,
+  input  logic [Width-1:0] data_i,
+  output logic             valid_o,
+  input  logic             ready_i,
+  output logic [Width-1:0] data_o
+);
+  if (Width == 0 || Depth == 0 || (Block && Depth < 3)) begin : gen_check
+    $fatal(1, "need Width >= 1, Depth >= 1 (3 for block RAM); got Width %0d, Depth %0d, Block %0d",
+           Width, Depth, Block);
+  end
+
+  localparam int unsigned LEVEL_W = $clog2(Depth + 1);
+  typedef logic [LEVEL_W-1:0] level_t;
+
+  level_t level_q;
+  level_t limit;
+  logic   push;
+  logic   pop;
+
+  assign ready_o = level_q < limit;
+  assign push    = valid_i && ready_o;
+  assign pop     = valid_o && ready_i;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) level_q <= '0;
+    else if (push != pop) level_q <= push ? level_q + 1'b1 : level_q - 1'b1;
+  end
+
+  if (Depth == 1) begin : gen_register
+    always_ff @(posedge clk_i) if (push) data_o <= data_i;
+    assign valid_o = level_q != '0;
+  end else if (Depth == 2) begin : gen_skid
+    logic [Width-1:0] skid_q;
+
+    // The skid register is the newer word of two, so it follows the input while one is stored.
+    always_ff @(posedge clk_i) begin
+      if (push) skid_q <= data_i;
+      if (pop || level_q == '0) data_o <= level_q[1] ? skid_q : data_i;
+    end
+    assign valid_o = level_q != '0;
+  end else begin : gen_memory
+    // With block RAM one word waits in the output register; the memory holds the others.
+    localparam int unsigned WORDS = Block ? Depth - 1 : Depth;
+    localparam int unsigned ADDR_W = WORDS > 1 ? $clog2(WORDS) : 1;
+    localparam logic [ADDR_W-1:0] LAST = ADDR_W'(WORDS - 1);
+
+    logic [ADDR_W-1:0] write_q;
+    logic [ADDR_W-1:0] read_q;
+    logic              read;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        write_q <= '0;
+        read_q  <= '0;
+      end else begin
+        if (push) write_q <= write_q == LAST ? '0 : write_q + 1'b1;
+        if (read) read_q <= read_q == LAST ? '0 : read_q + 1'b1;
+      end
+    end
+
+    if (Block) begin : gen_block
+      (* ram_style = "block" *) logic [Width-1:0] mem [WORDS];
+      logic offered_q;
+      logic stored;  // the memory holds a word, whether or not the output register does
+
+      assign stored  = level_q > level_t'(offered_q);
+      assign read    = stored && (pop || !offered_q);
+      assign valid_o = offered_q;
+
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) offered_q <= 1'b0;
+        else if (read || pop) offered_q <= read;
+      end
+      always_ff @(posedge clk_i) begin
+        if (push) mem[write_q] <= data_i;
+        if (read) data_o <= mem[read_q];
+      end
+    end else begin : gen_lut
+      (* ram_style = "distributed" *) logic [Width-1:0] mem [WORDS];
+
+      assign read    = pop;
+      assign valid_o = level_q != '0;
+      assign data_o  = mem[read_q];
+      always_ff @(posedge clk_i) if (push) mem[write_q] <= data_i;
+    end
+  end
+
+`ifdef HEADRACE_PROFILE
+  // The depth to use in this run, at most `depth`; asked in reset.
+  import "DPI-C" function int hr_fifo_limit(input int id, input int depth);
+  // The number of stored words has reached `level`, more than ever since reset.
+  import "DPI-C" function void hr_fifo_peak(input int id, input int level);
+  // Whether to record what leaves this FIFO; asked in reset.
+  import "DPI-C" function int hr_tap_on(input int id);
+  // Bits 32 * word and up of the beat that leaves.
+  import "DPI-C" function void hr_tap(input int id, input int word, input int unsigned bits32);
+
+  localparam int unsigned TAP_WORDS = (Width + 31) / 32;
+
+  level_t limit_q;
+  level_t peak_q;
+  logic   tap_q;
+  logic [TAP_WORDS-1:0][31:0] tap_words;
+
+  assign limit     = limit_q;
+  assign tap_words = (32 * TAP_WORDS)'(data_o);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      limit_q <= level_t'(hr_fifo_limit(Id, Depth));
+      tap_q   <= hr_tap_on(Id) != 0;
+      peak_q  <= '0;
+    end else begin
+      if (level_q > peak_q) begin
+        peak_q <= level_q;
+        hr_fifo_peak(Id, int'(level_q));
+      end
+      if (pop && tap_q) begin
+        for (int unsigned word = 0; word < TAP_WORDS; word++) hr_tap(Id, word, tap_words[word]);
+      end
+    end
+  end
+`else
+  assign limit = level_t'(Depth);
+`endif
+
+`ifndef SYNTHESIS
+  BeatHeldUntilTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      valid_o && !ready_i |=> valid_o && $stable(data_o))
+    else $error("%m (FIFO %0d): a beat changed or vanished before it was taken", Id);
+  LevelWithinLimit_A: assert property (@(posedge clk_i) disable iff (!rst_ni) level_q <= limit)
+    else $error("%m (FIFO %0d): %0d words stored, more than %0d", Id, level_q, limit);
+`endif
+endmodule

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Depthwise convolution on windows from `engine_window` with `TapsInner`: each lane multiplies its
+/// taps with its channel's weights and accumulates them over the `Steps` beats of a channel beat.
+///
+/// Weight word `cb * Steps + step` of `RomFile` holds the weight of tap t and lane p at bits
+/// [(t*Lanes+p)*WgtW +: WgtW], signed. Accumulators are exact modulo 2**AccW.
+///
+/// Throughput: one input beat per cycle, without bubbles. Latency: 3 + ceil(log4(Taps)) cycles from
+/// the last beat of a channel beat. `ready_o` depends combinationally on `ready_i`.
+module engine_depthwise #(
+  parameter int unsigned Lanes = 4,
+  parameter int unsigned Taps = 9,
+  parameter int unsigned ActW = 8,
+  parameter bit          ActSigned = 1'b0,
+  parameter int unsigned WgtW = 4,
+  parameter int unsigned AccW = 16,
+  /// Channel beats of a pixel.
+  parameter int unsigned Beats = 1,
+  /// Input beats of a channel beat.
+  parameter int unsigned Steps = 1,
+  parameter RomFile = ""
+) (
+  input  logic                            clk_i,
+  input  logic                            rst_ni,   // synchronous
+  input  logic                            valid_i,
+  output logic                            ready_o,
+  input  logic [Taps*Lanes-1:0][ActW-1:0] data_i,
+  output logic                            valid_o,
+  input  logic                            ready_i,
+  output logic [Lanes-1:0][AccW-1:0]      data_o
+);
+  if (Lanes == 0 || Taps == 0 || ActW == 0 || WgtW == 0 || AccW == 0 || Beats == 0 ||
+      Steps == 0) begin : gen_check
+    $fatal(1, "zero among Lanes %0d Taps %0d ActW %0d WgtW %0d AccW %0d Beats %0d Steps %0d",
+           Lanes, Taps, ActW, WgtW, AccW, Beats, Steps);
+  end
+
+  localparam int unsigned WORDS = Beats * Steps;
+  localparam int unsigned WordW = WORDS > 1 ? $clog2(WORDS) : 1;
+  localparam int unsigned StepW = Steps > 1 ? $clog2(Steps) : 1;
+
+  logic [WordW-1:0]                      word_q;
+  logic [StepW-1:0]                      step_q;
+  logic                                  take, mac_ready;
+  logic                                  valid_q, first_q, last_q;
+  logic [Taps*Lanes-1:0][ActW-1:0]       data_q;
+  logic [Taps*Lanes-1:0][WgtW-1:0]       weights;
+  logic [Lanes-1:0][Taps-1:0][ActW-1:0]  act;
+  logic [Lanes-1:0][Taps-1:0][WgtW-1:0]  wgt;
+
+  assign ready_o = !valid_q || mac_ready;
+  assign take    = valid_i && ready_o;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      word_q  <= '0;
+      step_q  <= '0;
+      valid_q <= 1'b0;
+    end else begin
+      if (ready_o) valid_q <= valid_i;
+      if (take) begin
+        word_q <= word_q == WordW'(WORDS - 1) ? '0 : word_q + 1'b1;
+        step_q <= step_q == StepW'(Steps - 1) ? '0 : step_q + 1'b1;
+      end
+    end
+    if (take) begin
+      data_q  <= data_i;
+      first_q <= step_q == '0;
+      last_q  <= step_q == StepW'(Steps - 1);
+    end
+  end
+
+  stream_rom #(
+    .Width  (Taps * Lanes * WgtW),
+    .Depth  (WORDS),
+    .RomFile(RomFile)
+  ) u_weights (
+    .clk_i,
+    .en_i  (take),
+    .addr_i(word_q),
+    .data_o(weights)
+  );
+
+  for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+    for (genvar t = 0; t < Taps; t++) begin : gen_tap
+      assign act[l][t] = data_q[t*Lanes+l];
+      assign wgt[l][t] = weights[t*Lanes+l];
+    end
+  end
+
+  mac_array #(
+    .Lanes(Lanes), .Inputs(Taps), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW), .AccW(AccW)
+  ) u_mac (
+    .clk_i,
+    .rst_ni,
+    .valid_i(valid_q),
+    .ready_o(mac_ready),
+    .first_i(first_q),
+    .last_i (last_q),
+    .act_i  (act),
+    .wgt_i  (wgt),
+    .valid_o,
+    .ready_i,
+    .data_o
+  );
+
+`ifndef SYNTHESIS
+  BeatHeldUntilTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      valid_o && !ready_i |=> valid_o && $stable(data_o))
+    else $error("%m: a beat changed or vanished before it was taken");
+`endif
+endmodule

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Requantizer: `y = clip(round_half_even((acc * mul + add) / 2**Shift), Lo, Hi)` per lane, with
+/// `mul` and `add` of each channel.
+///
+/// Word b of `RomFile` serves channel beat b of a pixel: lane l has `mul` (signed) in the MulW bits
+/// from l*(MulW+AddW), and `add` (signed) in the AddW bits above. All intermediate results are exact.
+///
+/// Throughput: one beat per cycle. Latency: 5 cycles (operands, product, sum, rounding, clipping).
+/// The whole pipeline waits while an output beat is not taken: `ready_o` depends combinationally on
+/// `ready_i`.
+module engine_requant #(
+  parameter int unsigned Lanes = 4,
+  parameter int unsigned AccW = 20,
+  parameter int unsigned MulW = 12,
+  parameter int unsigned AddW = 24,
+  parameter int unsigned Shift = 8,
+  parameter int unsigned OutW = 8,
+  parameter int          Lo = 0,
+  parameter int          Hi = 255,
+  /// Beats of one pixel.
+  parameter int unsigned Beats = 1,
+  parameter RomFile = ""
+) (
+  input  logic                       clk_i,
+  input  logic                       rst_ni,   // synchronous
+  input  logic                       valid_i,
+  output logic                       ready_o,
+  input  logic [Lanes-1:0][AccW-1:0] data_i,   // signed
+  output logic                       valid_o,
+  input  logic                       ready_i,
+  output logic [Lanes-1:0][OutW-1:0] data_o
+);
+  if (Lanes == 0 || AccW == 0 || MulW == 0 || AddW == 0 || Beats == 0) begin : gen_size
+    $fatal(1, "zero among Lanes %0d AccW %0d MulW %0d AddW %0d Beats %0d", Lanes, AccW, MulW, AddW,
+           Beats);
+  end
+  if (OutW == 0 || OutW > 32) begin : gen_out
+    $fatal(1, "need 1 <= OutW <= 32; got %0d", OutW);
+  end
+  // Lo..Hi must be a range of either the signed or the unsigned numbers of OutW bits.
+  localparam longint LEAST = Lo < 0 ? -(64'sd1 << (OutW - 1)) : 64'sd0;
+  localparam longint MOST = Lo < 0 ? (64'sd1 << (OutW - 1)) - 1 : (64'sd1 << OutW) - 1;
+  if (Lo > Hi || 64'(Lo) < LEAST || 64'(Hi) > MOST) begin : gen_range
+    $fatal(1, "need Lo <= Hi within %0d bits; got %0d and %0d", OutW, Lo, Hi);
+  end
+
+  // Product, sum, and the sum with its rounding term, none of which can overflow.
+  localparam int unsigned ProductW = AccW + MulW;
+  localparam int unsigned SumW = (ProductW > AddW ? ProductW : AddW) + 1;
+  localparam int unsigned RoundW = (SumW > Shift + 1 ? SumW : Shift + 1) + 1;
+  localparam int unsigned QuotientW = RoundW - Shift;
+  // Wide enough to compare a quotient with Lo and Hi.
+  localparam int unsigned ClipW = QuotientW > 33 ? QuotientW : 33;
+  localparam int unsigned BeatW = Beats > 1 ? $clog2(Beats) : 1;
+
+  typedef struct packed {
+    logic signed [AddW-1:0] add;
+    logic signed [MulW-1:0] mul;
+  } scale_t;
+
+  logic               advance;
+  logic [3:0]         valid_q;
+  logic [BeatW-1:0]   beat_q;
+  scale_t [Lanes-1:0] scale;
+
+  assign advance = !valid_o || ready_i;
+  assign ready_o = advance;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q <= '0;
+      valid_o <= 1'b0;
+      beat_q  <= '0;
+    end else if (advance) begin
+      {valid_o, valid_q} <= {valid_q, valid_i};
+      if (valid_i) beat_q <= beat_q == BeatW'(Beats - 1) ? '0 : beat_q + 1'b1;
+    end
+  end
+
+  stream_rom #(
+    .Width  (Lanes * (MulW + AddW)),
+    .Depth  (Beats),
+    .RomFile(RomFile)
+  ) u_scales (
+    .clk_i,
+    .en_i  (advance),
+    .addr_i(beat_q),
+    .data_o(scale)
+  );
+
+  for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+    logic signed [AccW-1:0]      acc_q;
+    logic signed [ProductW-1:0]  product_q;
+    logic signed [AddW-1:0]      add_q;
+    logic signed [SumW-1:0]      sum_q;
+    logic signed [RoundW-1:0]    rounded;
+    logic signed [QuotientW-1:0] quotient_q;
+
+    // Half a step less one, plus the step's parity: a tie passes the half only from an odd number.
+    if (Shift == 0) begin : gen_exact
+      assign rounded = RoundW'(sum_q);
+    end else begin : gen_round
+      localparam logic signed [RoundW-1:0] BELOW_HALF = (RoundW'(1) << (Shift - 1)) - 1'b1;
+      logic signed [RoundW-1:0] sum;
+      assign sum     = RoundW'(sum_q);
+      assign rounded = sum + BELOW_HALF + signed'(RoundW'(sum[Shift]));
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (advance) begin
+        acc_q      <= data_i[l];
+        product_q  <= ProductW'(acc_q) * ProductW'(scale[l].mul);
+        add_q      <= scale[l].add;
+        sum_q      <= SumW'(product_q) + SumW'(add_q);
+        quotient_q <= QuotientW'(rounded >>> Shift);
+        if (ClipW'(quotient_q) < ClipW'(Lo)) data_o[l] <= OutW'(Lo);
+        else if (ClipW'(quotient_q) > ClipW'(Hi)) data_o[l] <= OutW'(Hi);
+        else data_o[l] <= OutW'(quotient_q);
+      end
+    end
+  end
+
+`ifndef SYNTHESIS
+  BeatHeldUntilTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      valid_o && !ready_i |=> valid_o && $stable(data_o))
+    else $error("%m: a beat changed or vanished before it was taken");
+`endif
+endmodule

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Simple dual-port memory: one write port, one read port with a registered output that holds its
+/// word while `re_i` is low. The window engine never reads a word in the cycle that writes it (but
+/// for words that it then discards), so the collision behaviour is left to the target.
+module window_ram #(
+  parameter int unsigned Width = 32,
+  parameter int unsigned Depth = 64,
+  localparam int unsigned AddrW = Depth > 1 ? $clog2(Depth) : 1
+) (
+  input  logic             clk_i,
+  input  logic             we_i,
+  input  logic [AddrW-1:0] waddr_i,
+  input  logic [Width-1:0] wdata_i,
+  input  logic             re_i,
+  input  logic [AddrW-1:0] raddr_i,
+  output logic [Width-1:0] rdata_o
+);
+  (* no_rw_check *)
+  logic [Width-1:0] mem [Depth];
+
+  always_ff @(posedge clk_i) begin
+    if (we_i) mem[waddr_i] <= wdata_i;
+    if (re_i) rdata_o <= mem[raddr_i];
+  end
+endmodule

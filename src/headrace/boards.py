@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boards that headrace knows: one TOML file each under hw/boards."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.engines.base import Resources
+from headrace.errors import BuildError
+from headrace.resources import data_dir
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A board's device, clock and what its fabric holds."""
+
+    name: str
+    title: str
+    part: str
+    family: str
+    clock_mhz: float
+    resources: Resources
+
+
+def board_names() -> list[str]:
+    """Names that :func:`load_board` takes."""
+    return sorted(path.stem for path in (data_dir("hw") / "boards").glob("*.toml"))
+
+
+def load_board(name: str) -> Board:
+    """The board ``name``, or the one described by a TOML file at that path.
+
+    Raises:
+        BuildError: no such board, or its file is not a valid description.
+    """
+    path = Path(name) if name.endswith(".toml") else data_dir("hw") / "boards" / f"{name}.toml"
+    if not path.is_file():
+        raise BuildError(f"unknown board '{name}'; known: {', '.join(board_names())} (or give the path of a board's TOML file)")
+    try:
+        raw = tomllib.loads(path.read_text())
+        amounts = raw["resources"]
+        return Board(
+            name=path.stem,
+            title=str(raw["title"]),
+            part=str(raw["part"]),
+            family=str(raw["family"]),
+            clock_mhz=float(raw["clock_mhz"]),
+            resources=Resources(
+                lut=int(amounts["lut"]), ff=int(amounts["ff"]), dsp=int(amounts["dsp"]), bram36=float(amounts["bram36"])
+            ),
+        )
+    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as error:
+        raise BuildError(f"{path}: not a valid board description ({error!r})") from error

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every engine tells the compiler."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from headrace.ir.ops import IntArray
+
+Parameter = int | bool | str
+"""A module parameter; strings are SystemVerilog expressions."""
+
+
+def ceil_div(a: int, b: int) -> int:
+    """``a / b`` rounded up."""
+    return -(-a // b)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Fabric resources; block RAM counts in units of 36 kbit."""
+
+    lut: int = 0
+    ff: int = 0
+    dsp: int = 0
+    bram36: float = 0.0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(
+            lut=self.lut + other.lut,
+            ff=self.ff + other.ff,
+            dsp=self.dsp + other.dsp,
+            bram36=self.bram36 + other.bram36,
+        )
+
+    def share_of(self, whole: Resources) -> float:
+        """The largest fraction that any resource takes of ``whole``."""
+        pairs = ((self.lut, whole.lut), (self.ff, whole.ff), (self.dsp, whole.dsp), (self.bram36, whole.bram36))
+        return max(used / total if total else (0.0 if not used else float("inf")) for used, total in pairs)
+
+    def to_json(self) -> dict[str, float]:
+        """The four figures."""
+        return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36}
+
+
+LUTRAM_WORDS = 64
+"""Depth of one LUT used as memory, and the deepest memory that is kept in LUTs for sure."""
+BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+
+
+def memory(words: int, bits: int) -> Resources:
+    """A memory of ``words`` x ``bits``: LUTRAM when shallow, else the block RAM shape that wastes least (AMD UG473)."""
+    if words * bits <= 2048 or words <= LUTRAM_WORDS:
+        return Resources(lut=ceil_div(words, LUTRAM_WORDS) * bits, ff=bits)
+    half_blocks = min(ceil_div(words, depth) * ceil_div(bits * 2, width) for depth, width in BRAM36_SHAPES)
+    return Resources(bram36=half_blocks / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rom:
+    """Contents of a read-only memory: one word of ``bits`` bits per row of ``fields``, field 0 in the low bits."""
+
+    file: str
+    fields: IntArray
+    """(words, n)"""
+    widths: tuple[int, ...]
+    """Bits of each field, repeating along a row."""
+
+    def lines(self) -> list[str]:
+        """One hexadecimal word a line, for $readmemh."""
+        n = self.fields.shape[1]
+        widths = self.widths * (n // len(self.widths))
+        digits = ceil_div(sum(widths), 4)
+        out = []
+        for row in self.fields.tolist():
+            word, at = 0, 0
+            for value, width in zip(row, widths, strict=True):
+                word |= (value & ((1 << width) - 1)) << at
+                at += width
+            out.append(f"{word:0{digits}x}")
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine(ABC):
+    """One instance of a SystemVerilog module."""
+
+    name: str
+    module: ClassVar[str]
+    in_ports: ClassVar[tuple[tuple[str, str, str], ...]] = (("valid_i", "ready_o", "data_i"),)
+    """(valid, ready, data) port names of each input stream."""
+    bundled_in: ClassVar[bool] = False
+    """All input streams share one set of ports, stream 0 in the low bits."""
+    bundled_out: ClassVar[bool] = False
+    """All output streams share the valid and ready ports, and one data bus."""
+
+    @abstractmethod
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Module parameters by name."""
+
+    @property
+    @abstractmethod
+    def in_widths(self) -> tuple[int, ...]:
+        """Bits of one beat of each input stream."""
+
+    @property
+    @abstractmethod
+    def out_widths(self) -> tuple[int, ...]:
+        """Bits of one beat of each output stream."""
+
+    @property
+    @abstractmethod
+    def cycles(self) -> int:
+        """Clock cycles for one frame when nothing stalls."""
+
+    @abstractmethod
+    def resources(self) -> Resources:
+        """Estimated fabric resources."""
+
+    def tied_ports(self) -> tuple[tuple[str, str], ...]:
+        """(port, expression) of ports that this configuration leaves idle."""
+        return ()
+
+    def rom(self) -> Rom | None:
+        """The engine's memory contents, if it has any."""
+        return None
+
+
+def fields_of(values: IntArray, bits: int) -> int:
+    """Bits of a two's complement field that holds every value, at least ``bits``."""
+    lo, hi = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    return max(bits, (-lo - 1).bit_length() + 1 if lo < 0 else 1, hi.bit_length() + 1)
+
+
+def fold_matrix(weights: IntArray, rows: int, cols: int) -> IntArray:
+    """Zero-pads a matrix (M, K) to whole tiles and orders it as tiles: (M/rows * K/cols, rows * cols)."""
+    m, k = weights.shape
+    m_tiles, k_tiles = ceil_div(m, rows), ceil_div(k, cols)
+    padded = np.zeros((m_tiles * rows, k_tiles * cols), weights.dtype)
+    padded[:m, :k] = weights
+    tiles = padded.reshape(m_tiles, rows, k_tiles, cols).transpose(0, 2, 1, 3)
+    return tiles.reshape(m_tiles * k_tiles, rows * cols)

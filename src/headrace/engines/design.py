@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network as instances of engines joined by wires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from headrace.engines.base import Engine, Resources, ceil_div
+from headrace.engines.mapping import Fold, Mapped, map_node
+from headrace.engines.plumbing import Cast, Fifo, Fork, Repack
+from headrace.ir.graph import Graph, Node
+from headrace.ir.ops import Add, Conv, DeformDepthwise, Requant
+from headrace.ir.tensor import Tensor
+
+UNSIZED_DEPTH = 2
+"""Depth of a FIFO before sizing: the least that lets a beat pass in every cycle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """An engine and the streams at its ports."""
+
+    engine: Engine
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A stream that carries one tensor."""
+
+    wire: str
+    tensor: str
+    lanes: int
+    bits: int
+    signed: bool
+
+    @property
+    def width(self) -> int:
+        """Bits of a beat."""
+        return self.lanes * self.bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One buffered edge: a FIFO and the tensor that passes it."""
+
+    fifo: Fifo
+    stream: Stream
+    reader: str
+    """Node (or ``output``) that reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """Everything that the network's top module instantiates."""
+
+    instances: tuple[Instance, ...]
+    wires: Mapping[str, int]
+    """Bits of each stream's data."""
+    edges: tuple[Edge, ...]
+    inputs: tuple[Stream, ...]
+    outputs: tuple[Stream, ...]
+
+    def resources(self) -> Resources:
+        """Sum of all estimates."""
+        total = Resources()
+        for instance in self.instances:
+            total += instance.engine.resources()
+        return total
+
+    @property
+    def bottleneck(self) -> Engine:
+        """The engine with the most cycles per frame."""
+        return max((i.engine for i in self.instances), key=lambda engine: engine.cycles)
+
+
+def edge_key(tensor: str, reader: str, port: int) -> str:
+    """Name under which a FIFO's depth is kept."""
+    return f"{tensor}->{reader}.{port}"
+
+
+@dataclass(slots=True)
+class _Builder:
+    graph: Graph
+    depths: Mapping[str, int]
+    default_depth: int
+    instances: list[Instance] = field(default_factory=list)
+    wires: dict[str, int] = field(default_factory=dict)
+    edges: list[Edge] = field(default_factory=list)
+
+    def place(self, engine: Engine, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+        self.instances.append(Instance(engine=engine, inputs=inputs, outputs=outputs))
+        self.wires.update(zip(outputs, engine.out_widths, strict=True))
+
+    def readers(self, tensor: str) -> list[tuple[str, int]]:
+        """(node, port) of everything that reads ``tensor``; the network's own output last."""
+        found = [(n.name, i) for n in self.graph.nodes for i, name in enumerate(n.inputs) if name == tensor]
+        return found + [("output", i) for i, name in enumerate(self.graph.outputs) if name == tensor]
+
+    def needs_fifo(self, tensor: str) -> bool:
+        """Accumulators on their way to their one requantizer are consumed as they come: a FIFO would only cost."""
+        producer = self.graph.producer(tensor)
+        if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | Add):
+            return True
+        consumers = self.graph.consumers(tensor)
+        return not (len(self.readers(tensor)) == 1 and len(consumers) == 1 and isinstance(consumers[0].op, Requant))
+
+    def branches(self, stream: Stream) -> dict[tuple[str, int], Stream]:
+        """Forks ``stream`` to its readers, each behind a FIFO of its own."""
+        readers = self.readers(stream.tensor)
+        kind = self.graph.tensors[stream.tensor]
+        beats = kind.pixels * ceil_div(kind.channels, stream.lanes)
+        wires = [stream.wire]
+        if not readers:  # an unused part of a split: always taken, never looked at
+            return {}
+        if len(readers) > 1:
+            wires = [f"{stream.wire}_f{i}" for i in range(len(readers))]
+            fork = Fork(name=f"{stream.wire}_fork", width=stream.width, outputs=len(readers), frame_beats=beats)
+            self.place(fork, (stream.wire,), tuple(wires))
+        out = {}
+        for (reader, port), wire in zip(readers, wires, strict=True):
+            branch = Stream(wire=wire, tensor=stream.tensor, lanes=stream.lanes, bits=stream.bits, signed=stream.signed)
+            out[reader, port] = self.buffered(branch, reader, port, beats) if self.needs_fifo(stream.tensor) else branch
+        return out
+
+    def buffered(self, stream: Stream, reader: str, port: int, beats: int) -> Stream:
+        depth = self.depths.get(edge_key(stream.tensor, reader, port), self.default_depth)
+        name = f"{stream.wire}_q"
+        fifo = Fifo(name=f"{name}_fifo", index=len(self.edges), width=stream.width, depth=depth, frame_beats=beats)
+        self.place(fifo, (stream.wire,), (name,))
+        out = Stream(wire=name, tensor=stream.tensor, lanes=stream.lanes, bits=stream.bits, signed=stream.signed)
+        self.edges.append(Edge(fifo=fifo, stream=out, reader=edge_key(stream.tensor, reader, port)))
+        return out
+
+    def fitted(self, stream: Stream, lanes: int, bits: int) -> str:
+        """``stream`` with other lanes and lane width; the wire to connect."""
+        wire, kind = stream.wire, self.graph.tensors[stream.tensor]
+        if bits < stream.bits:
+            wire = self.cast(stream, wire, stream.lanes, bits)
+        if lanes != stream.lanes:
+            repacked = f"{wire}_r{lanes}"
+            channels = (kind.channels,)
+            engine = Repack(
+                name=f"{repacked}_repack",
+                bits=min(bits, stream.bits),
+                pixels=kind.pixels,
+                lanes_in=stream.lanes,
+                lanes_out=lanes,
+                in_channels=channels,
+                out_channels=channels,
+            )
+            self.place(engine, (wire,), (repacked,))
+            wire = repacked
+        if bits > stream.bits:
+            wire = self.cast(stream, wire, lanes, bits)
+        return wire
+
+    def cast(self, stream: Stream, wire: str, lanes: int, bits: int) -> str:
+        out = f"{wire}_b{bits}"
+        engine = Cast(name=f"{out}_cast", lanes=lanes, in_bits=stream.bits, out_bits=bits, signed=stream.signed)
+        self.place(engine, (wire,), (out,))
+        return out
+
+    def chain(self, mapped: Mapped, node: Node, inputs: tuple[str, ...]) -> list[Stream]:
+        """Places a node's engines; returns its output streams."""
+        outputs = tuple(f"t_{name}" for name in node.outputs)
+        for i, engine in enumerate(mapped.chain):
+            last = i == len(mapped.chain) - 1
+            results = outputs if last else (f"{engine.name}_out",)
+            self.place(engine, inputs, results)
+            inputs = results
+        return [
+            Stream(
+                wire=wire,
+                tensor=name,
+                lanes=lanes,
+                bits=mapped.out_bits,
+                signed=self.graph.tensors[name].signed or mapped.out_bits > self.graph.tensors[name].bits,
+            )
+            for wire, name, lanes in zip(outputs, node.outputs, mapped.out_lanes, strict=True)
+        ]
+
+
+def _input_stream(graph: Graph, kind: Tensor, folds: Mapping[str, Mapped]) -> Stream:
+    """The network's input, at the lanes that its first reader wants."""
+    reader = graph.consumers(kind.name)[0]
+    lanes = folds[reader.name].in_lanes[reader.inputs.index(kind.name)]
+    return Stream(wire=f"in_{kind.name}", tensor=kind.name, lanes=lanes, bits=kind.bits, signed=kind.signed)
+
+
+def build_design(
+    graph: Graph, folds: Mapping[str, Fold], depths: Mapping[str, int] | None = None, default_depth: int = UNSIZED_DEPTH
+) -> Design:
+    """Joins the engines of all nodes.
+
+    Args:
+        folds: folding of each node.
+        depths: FIFO depths by :func:`edge_key`.
+        default_depth: depth of the FIFOs that ``depths`` does not name.
+    """
+    builder = _Builder(graph=graph, depths=depths or {}, default_depth=default_depth)
+    mapped = {node.name: map_node(graph, node, folds[node.name]) for node in graph.nodes}
+    inputs = tuple(_input_stream(graph, graph.tensors[name], mapped) for name in graph.inputs)
+    ready: dict[tuple[str, int], Stream] = {}
+    for stream in inputs:
+        builder.wires[stream.wire] = stream.width
+        ready.update(builder.branches(stream))
+    for node in graph.nodes:
+        m = mapped[node.name]
+        wires = tuple(
+            builder.fitted(ready[node.name, port], m.in_lanes[port], m.in_bits[port]) for port in range(len(node.inputs))
+        )
+        for stream in builder.chain(m, node, wires):
+            ready.update(builder.branches(stream))
+    outputs = tuple(ready["output", i] for i in range(len(graph.outputs)))
+    return Design(
+        instances=tuple(builder.instances),
+        wires=builder.wires,
+        edges=tuple(builder.edges),
+        inputs=inputs,
+        outputs=outputs,
+    )
+
+
+def unread(design: Design) -> Iterator[str]:
+    """Streams that no instance and no output reads; the top module takes and drops their beats."""
+    read = {wire for i in design.instances for wire in i.inputs} | {s.wire for s in design.outputs}
+    yield from (wire for wire in design.wires if wire not in read)

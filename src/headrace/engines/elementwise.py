@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines that work pixel by pixel on whole beats: requantizer, addition, pooling's maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fields_of, memory
+from headrace.engines.mac import acc_bits
+from headrace.ir.ops import Add as AddOp
+from headrace.ir.ops import Requant as RequantOp
+from headrace.ir.tensor import Tensor
+
+DSP_A_BITS, DSP_B_BITS = 25, 18
+"""Operand widths of one DSP48E1 multiplier (AMD UG479)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requantizer(Engine):
+    """Multiply, add, shift, round half to even and clip, ``lanes`` values in each clock cycle."""
+
+    module: ClassVar[str] = "engine_requant"
+    op: RequantOp
+    source: Tensor
+    result: Tensor
+    lanes: int
+
+    @property
+    def in_bits(self) -> int:
+        """The input arrives as two's complement."""
+        return acc_bits(self.source)
+
+    @property
+    def beats(self) -> int:
+        """Beats of a pixel."""
+        return ceil_div(self.result.channels, self.lanes)
+
+    @property
+    def mul_bits(self) -> int:
+        """Two's complement width of the multipliers."""
+        return fields_of(self.op.mul, 2)
+
+    @property
+    def add_bits(self) -> int:
+        """Two's complement width of the addends."""
+        return fields_of(self.op.add, 2)
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """Accumulators."""
+        return (self.lanes * self.in_bits,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """Activations."""
+        return (self.lanes * self.result.bits,)
+
+    @property
+    def cycles(self) -> int:
+        """One beat each cycle."""
+        return self.result.pixels * self.beats
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_requant.sv."""
+        return {
+            "Lanes": self.lanes,
+            "AccW": self.in_bits,
+            "MulW": self.mul_bits,
+            "AddW": self.add_bits,
+            "Shift": self.op.shift,
+            "OutW": self.result.bits,
+            "Lo": self.op.lo,
+            "Hi": self.op.hi,
+            "Beats": self.beats,
+            "RomFile": f'"{self.name}.hex"',
+        }
+
+    def rom(self) -> Rom:
+        """One word per beat: multiplier in the low bits, addend above, lane by lane; zero beyond the last channel."""
+        pairs = np.zeros((self.beats * self.lanes, 2), np.int64)
+        pairs[: self.result.channels, 0] = self.op.mul
+        pairs[: self.result.channels, 1] = self.op.add
+        return Rom(file=f"{self.name}.hex", fields=pairs.reshape(self.beats, -1), widths=(self.mul_bits, self.add_bits))
+
+    def resources(self) -> Resources:
+        """A multiplier, a wide adder and a rounder per lane."""
+        wide = max(self.in_bits + self.mul_bits, self.add_bits) + 1
+        slices = min(
+            ceil_div(self.in_bits, a) * ceil_div(self.mul_bits, b)
+            for a, b in ((DSP_A_BITS, DSP_B_BITS), (DSP_B_BITS, DSP_A_BITS))
+        )
+        rom = memory(self.beats, self.lanes * (self.mul_bits + self.add_bits))
+        per_lane = 2 * wide + 3 * self.result.bits
+        return rom + Resources(lut=self.lanes * per_lane + 30, ff=self.lanes * per_lane + 30, dsp=self.lanes * slices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adder(Engine):
+    """``a * mul_a + b * mul_b``, ``lanes`` values in each clock cycle."""
+
+    module: ClassVar[str] = "engine_add"
+    in_ports: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("valid_a_i", "ready_a_o", "data_a_i"),
+        ("valid_b_i", "ready_b_o", "data_b_i"),
+    )
+    op: AddOp
+    a: Tensor
+    b: Tensor
+    result: Tensor
+    lanes: int
+
+    @property
+    def in_bits(self) -> int:
+        """Both operands are carried in the wider one's width, each by its own signedness."""
+        return max(self.a.bits, self.b.bits)
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """Both operands."""
+        return (self.lanes * self.in_bits,) * 2
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """Sums, two's complement."""
+        return (self.lanes * acc_bits(self.result),)
+
+    @property
+    def cycles(self) -> int:
+        """One beat each cycle."""
+        return self.result.pixels * ceil_div(self.result.channels, self.lanes)
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_add.sv."""
+        return {
+            "Lanes": self.lanes,
+            "InW": self.in_bits,
+            "InSigned": f"2'b{int(self.b.signed)}{int(self.a.signed)}",
+            "MulA": self.op.mul_a,
+            "MulB": self.op.mul_b,
+            "OutW": acc_bits(self.result),
+        }
+
+    def resources(self) -> Resources:
+        """An adder per lane; multipliers are constants."""
+        factors = sum(1 for m in (self.op.mul_a, self.op.mul_b) if m & (m - 1))
+        width = acc_bits(self.result)
+        return Resources(lut=self.lanes * width * (1 + 2 * factors) + 10, ff=self.lanes * width + 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxPooler(Engine):
+    """Maximum of the taps of a window, ``lanes`` channels by ``taps`` taps in each clock cycle."""
+
+    module: ClassVar[str] = "engine_maxpool"
+    source: Tensor
+    result: Tensor
+    lanes: int
+    taps: int
+    steps: int
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """Taps x lanes."""
+        return (self.taps * self.lanes * self.source.bits,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """Lanes."""
+        return (self.lanes * self.result.bits,)
+
+    @property
+    def cycles(self) -> int:
+        """One input beat each cycle."""
+        return self.result.pixels * ceil_div(self.result.channels, self.lanes) * self.steps
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_maxpool.sv."""
+        return {
+            "Lanes": self.lanes,
+            "Taps": self.taps,
+            "Steps": self.steps,
+            "LaneW": self.source.bits,
+            "Signed": self.source.signed,
+        }
+
+    def resources(self) -> Resources:
+        """A comparator and a multiplexer per tap and lane."""
+        bits = self.lanes * self.source.bits
+        return Resources(lut=self.taps * bits * 3 // 2 + 20, ff=2 * bits + 10)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Line buffer: pixels in, kernel windows out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.ir.ops import Pads, Pair
+from headrace.ir.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deform:
+    """The declared dilation range and the type of the dilation stream."""
+
+    lo: int
+    hi: int
+    bits: int
+    signed: bool
+
+    @property
+    def reach(self) -> int:
+        """Largest magnitude of a dilation."""
+        return max(abs(self.lo), abs(self.hi))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window(Engine):
+    """``taps`` kernel taps of ``lanes`` channels in each beat; static or, with ``deform``, dilated per pixel."""
+
+    module: ClassVar[str] = "engine_window"
+    source: Tensor
+    out_hw: Pair
+    kernel: Pair
+    stride: Pair
+    pad: Pads
+    dilation: Pair
+    lanes: int
+    taps: int
+    taps_inner: bool
+    """All taps of a channel beat before the next channel beat (depthwise, pooling)."""
+    pad_value: int = 0
+    deform: Deform | None = None
+
+    @property
+    def in_ports(self) -> tuple[tuple[str, str, str], ...]:  # type: ignore[override]
+        """The pixels, then the dilations."""
+        pixels = ("valid_i", "ready_o", "data_i")
+        return (pixels, ("dil_valid_i", "dil_ready_o", "dil_i")) if self.deform else (pixels,)
+
+    @property
+    def beats(self) -> int:
+        """Channel beats of a pixel."""
+        return ceil_div(self.source.channels, self.lanes)
+
+    @property
+    def steps(self) -> int:
+        """Tap beats of a window."""
+        return self.kernel[0] * self.kernel[1] // self.taps
+
+    @property
+    def rows(self) -> int:
+        """Row slots of the line buffer: the window's span and one stride, so that writing overlaps reading."""
+        k = self.kernel[0]
+        span = 2 * self.deform.reach * ((k - 1) // 2) + 1 if self.deform else (k - 1) * self.dilation[0] + 1
+        return min(span + self.stride[0], 2 * self.source.shape[0])
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """Pixels, and dilations if any."""
+        pixels = self.lanes * self.source.bits
+        return (pixels, self.deform.bits) if self.deform else (pixels,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """Taps x lanes."""
+        return (self.taps * self.lanes * self.source.bits,)
+
+    @property
+    def cycles(self) -> int:
+        """Reading windows and writing pixels overlap; the longer one counts."""
+        reads = self.out_hw[0] * self.out_hw[1] * self.beats * self.steps
+        return max(reads, self.source.pixels * self.beats)
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_window.sv."""
+        deform = self.deform or Deform(lo=0, hi=0, bits=1, signed=False)
+        return {
+            "LaneW": self.source.bits,
+            "Lanes": self.lanes,
+            "Channels": self.source.channels,
+            "InH": self.source.shape[0],
+            "InW": self.source.shape[1],
+            "KH": self.kernel[0],
+            "KW": self.kernel[1],
+            "StrideH": self.stride[0],
+            "StrideW": self.stride[1],
+            "DilH": self.dilation[0],
+            "DilW": self.dilation[1],
+            "PadT": self.pad[0],
+            "PadL": self.pad[1],
+            "OutH": self.out_hw[0],
+            "OutW": self.out_hw[1],
+            "Taps": self.taps,
+            "TapsInner": self.taps_inner,
+            "Rows": self.rows,
+            "PadValue": f"{self.source.bits}'d{self.pad_value % (1 << self.source.bits)}",
+            "Deform": self.deform is not None,
+            "DilationW": deform.bits,
+            "DilationSigned": deform.signed,
+            "DilationLo": deform.lo,
+            "DilationHi": deform.hi,
+        }
+
+    def tied_ports(self) -> tuple[tuple[str, str], ...]:
+        """A static window has no dilation stream."""
+        if self.deform:
+            return ()
+        return (("dil_valid_i", "1'b0"), ("dil_ready_o", ""), ("dil_i", "1'b0"))
+
+    def resources(self) -> Resources:
+        """Line buffer memories (banked by row for a column of taps, copied per column for all taps) and control."""
+        width = self.lanes * self.source.bits
+        words = self.source.shape[1] * self.beats
+        if self.taps == 1:
+            store = memory(self.rows * words, width)
+        else:
+            bank = memory(words, width)
+            copies = self.rows * (self.kernel[1] if self.taps > self.kernel[0] else 1)
+            store = Resources(lut=bank.lut * copies, ff=bank.ff * copies, bram36=bank.bram36 * copies)
+        select = (self.rows * width // 2) if self.taps > 1 else 0
+        return store + Resources(lut=260 + self.taps * width + select, ff=190 + self.taps * width)

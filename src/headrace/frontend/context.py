@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state of an import and the view of one ONNX node, shared by all handlers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+
+from headrace.errors import UnsupportedError
+from headrace.frontend.values import Grouped, ModelInput, QuantConst, Real, Value
+from headrace.ir.graph import Node
+from headrace.ir.ops import Op, Quantize
+from headrace.ir.tensor import Tensor
+
+MAX_ACTIVATION_BITS = 16
+"""Widest integers that an operator takes; wider ones are accumulators and need a quantizer first."""
+
+
+@dataclass(slots=True)
+class Context:
+    """State of one import: the graph so far and the meaning of each ONNX value."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    input_names: dict[str, str] = field(default_factory=dict)
+    """ONNX input name -> tensor."""
+    opset: int = 0
+
+    def unique(self, wanted: str) -> str:
+        """An identifier close to ``wanted`` that no tensor or node bears yet."""
+        base = re.sub(r"\W+", "_", wanted).strip("_").lower() or "t"
+        base = base if base[0].isalpha() else f"t_{base}"
+        taken = self.tensors.keys() | {node.name for node in self.nodes}
+        name, n = base, 1
+        while name in taken:
+            n += 1
+            name = f"{base}_{n}"
+        return name
+
+    def emit(self, name: str, op: Op, inputs: tuple[str, ...], outputs: tuple[Tensor, ...]) -> None:
+        """Appends a node and its output tensors."""
+        self.tensors.update((tensor.name, tensor) for tensor in outputs)
+        self.nodes.append(Node(name=name, op=op, inputs=inputs, outputs=tuple(t.name for t in outputs)))
+
+    def apply(
+        self,
+        node: OnnxNode,
+        op: Op,
+        sources: tuple[str, ...],
+        shape: tuple[int, int, int],
+        lo: int,
+        hi: int,
+        scale: float = 1.0,
+    ) -> str:
+        """Emits a one-output node named after ``node``; returns the output tensor's name."""
+        name = self.unique(node.name)
+        tensor = Tensor(name=self.unique(f"{name}_out"), shape=shape, lo=lo, hi=hi, scale=(scale,))
+        self.emit(name, op, sources, (tensor,))
+        return tensor.name
+
+    def quantize(self, node: OnnxNode, real: Real, scale: float, lo: int, hi: int) -> Real:
+        """Puts ``real`` on the grid ``scale`` within [lo, hi], with its pending clamp; no node if it is there already."""
+        source = self.tensors[real.tensor]
+        if np.isfinite(real.lo):
+            lo = max(lo, _round_half_even(real.lo / scale))
+        if np.isfinite(real.hi):
+            hi = min(hi, _round_half_even(real.hi / scale))
+        lo, hi = min(lo, hi), hi
+        if real.uniform and float(real.scale.flat[0]) == scale and lo <= source.lo and source.hi <= hi:
+            return Real(tensor=real.tensor, scale=np.array([scale]))
+        slope = np.broadcast_to(real.scale / scale, source.channels).copy()
+        offset = np.broadcast_to(real.offset / scale, source.channels).copy()
+        op = Quantize(slope=slope, offset=offset, lo=lo, hi=hi)
+        name = self.apply(node, op, (real.tensor,), source.shape, lo, hi, scale)
+        return Real(tensor=name, scale=np.array([scale]))
+
+    def settled(self, node: OnnxNode, value: Value) -> Real:
+        """``value`` without a pending clamp; a ReLU with no quantizer behind it becomes a node of its own.
+
+        Raises:
+            UnsupportedError: the clamp does not fall on the grid.
+        """
+        real = self.activation(node, value)
+        if not real.clamped:
+            return real
+        source = self.tensors[real.tensor]
+        scale = float(real.scale.flat[0])
+        bounds = [b / scale for b in (real.lo, real.hi) if np.isfinite(b)]
+        if not real.uniform or any(b != round(b) for b in bounds):
+            raise node.unsupported(
+                "a ReLU or clip on values that are not on one quantized grid",
+                "put a quantizer (QuantReLU) behind the activation",
+            )
+        return self.quantize(node, real, scale, source.lo, source.hi)
+
+    def integers(self, node: OnnxNode, value: Value) -> Real:
+        """``value`` as integers that can feed an operator: one scale, no offset, at most 16 bits.
+
+        Raises:
+            UnsupportedError: it is an accumulator or an affine image of one.
+        """
+        real = self.settled(node, value)
+        source = self.tensors[real.tensor]
+        if not real.uniform or source.bits > MAX_ACTIVATION_BITS:
+            raise node.unsupported(
+                f"its input is a {source.bits}-bit accumulator that no quantizer has brought to integers",
+                "put a QuantIdentity or QuantReLU before it",
+            )
+        return real
+
+    def activation(self, node: OnnxNode, value: Value) -> Real:
+        """``value`` if it is an activation.
+
+        Raises:
+            UnsupportedError: it is a constant, the raw input, or half a channel shuffle.
+        """
+        if isinstance(value, Real):
+            return value
+        if isinstance(value, ModelInput):
+            raise node.unsupported(
+                f"reads the input '{value.name}' before it is quantized",
+                "quantize the input first (QuantIdentity with a constant scale)",
+            )
+        if isinstance(value, Grouped):
+            raise node.unsupported("a reshape that is not part of a channel shuffle", "keep activations as (N, C, H, W)")
+        raise node.unsupported("operates on a constant where an activation is expected", "fold constants before export")
+
+
+def _round_half_even(value: float) -> int:
+    return int(np.rint(value))
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxNode:
+    """An ONNX node with decoded attributes."""
+
+    proto: onnx.NodeProto
+    name: str
+    attrs: dict[str, Any]
+
+    @classmethod
+    def of(cls, proto: onnx.NodeProto, index: int) -> OnnxNode:
+        """Decodes ``proto``; an unnamed node is named after its type and position."""
+        attrs = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+        attrs = {k: v.decode() if isinstance(v, bytes) else v for k, v in attrs.items()}
+        return cls(proto, proto.name or f"{proto.op_type}_{index}", attrs)
+
+    @property
+    def op_type(self) -> str:
+        """Operator, with its domain unless it is ONNX's own."""
+        return self.proto.op_type
+
+    def unsupported(self, reason: str, remedy: str) -> UnsupportedError:
+        """The refusal of this node."""
+        return UnsupportedError(self.name, self.op_type, reason, remedy)
+
+    def const(self, value: Value | None, what: str) -> np.ndarray[Any, Any]:
+        """``value`` as a constant array.
+
+        Raises:
+            UnsupportedError: it is computed from activations.
+        """
+        if isinstance(value, QuantConst):
+            return value.real
+        if isinstance(value, np.ndarray):
+            return value
+        raise self.unsupported(f"{what} is not a constant", "export with constant parameters")
+
+
+Handler = Callable[[Context, OnnxNode, list[Value | None]], list[Value]]

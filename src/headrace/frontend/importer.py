@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Walks an ONNX graph once, in order, and builds the integer graph.
+
+Every value is either a constant or a `Real`: an integer tensor of the graph under construction with the affine map that
+gives it its meaning. Convolutions, batch norms, biases and constant factors only change that map; a quantizer turns it into
+one `Quantize` node. So there is no float arithmetic left to streamline away afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from headrace.errors import ModelError
+from headrace.frontend.context import Context, Handler, OnnxNode
+from headrace.frontend.handlers import HANDLERS
+from headrace.frontend.values import ModelInput, QuantConst, Value
+from headrace.ir.graph import Graph
+from headrace.ir.tensor import Tensor
+
+KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedModel:
+    """An integer graph and what the file said beside it."""
+
+    graph: Graph
+    metadata: dict[str, Any]
+    """``metadata_props`` entries named ``headrace.*``, JSON decoded, without the prefix."""
+    producer: str
+
+
+def load_onnx(path: Path) -> onnx.ModelProto:
+    """Reads an ONNX file.
+
+    Raises:
+        ModelError: it is missing, not an ONNX file, or holds an empty graph.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file")
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:  # protobuf and onnx raise many unrelated types on damaged files
+        raise ModelError(f"{path}: not a readable ONNX file ({_first_line(error)})") from error
+    if not model.graph.node:
+        raise ModelError(f"{path}: the file holds no ONNX graph (truncated, or not an ONNX file)")
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def import_model(path: Path) -> ImportedModel:
+    """Reads a QONNX file into an integer graph.
+
+    Raises:
+        ModelError: the file is damaged or inconsistent.
+        UnsupportedError: a node cannot be mapped; names node, reason and remedy.
+    """
+    model = load_onnx(path)
+    context = Context(opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0))
+    try:
+        for initializer in model.graph.initializer:
+            context.values[initializer.name] = numpy_helper.to_array(initializer)
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path}: damaged weights ({_first_line(error)})") from error
+    _declare_inputs(context, model)
+    for index, proto in enumerate(model.graph.node):
+        _import_node(context, OnnxNode.of(proto, index), HANDLERS)
+    outputs = [_graph_output(context, value.name) for value in model.graph.output]
+    graph = Graph(
+        inputs=tuple(context.inputs), outputs=tuple(outputs), tensors=dict(context.tensors), nodes=tuple(context.nodes)
+    )
+    return ImportedModel(graph=graph, metadata=_metadata(path, model), producer=model.producer_name)
+
+
+def _metadata(path: Path, model: onnx.ModelProto) -> dict[str, Any]:
+    prefix = "headrace."
+    try:
+        return {p.key[len(prefix) :]: json.loads(p.value) for p in model.metadata_props if p.key.startswith(prefix)}
+    except ValueError as error:
+        raise ModelError(f"{path}: the headrace metadata is not JSON ({error})") from error
+
+
+def _declare_inputs(context: Context, model: onnx.ModelProto) -> None:
+    for value in model.graph.input:
+        if value.name in context.values:
+            continue  # old exporters list initializers among the inputs
+        dims = [d.dim_value if d.HasField("dim_value") else 0 for d in value.type.tensor_type.shape.dim]
+        if len(dims) != 4:
+            raise ModelError(f"input '{value.name}' has {len(dims)} axes; headrace needs images (N, C, H, W)")
+        if min(dims[1:]) < 1:
+            raise ModelError(
+                f"input '{value.name}' has an unknown channel count or size {dims}; export with a fixed image size"
+            )
+        context.values[value.name] = ModelInput(name=value.name, shape=(dims[1], dims[2], dims[3]))
+
+
+def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler]) -> None:
+    names = list(node.proto.input)
+    if missing := [name for name in names if name and name not in context.values]:
+        raise ModelError(f"node '{node.name}' ({node.op_type}) reads '{missing[0]}', which nothing writes")
+    if node.proto.domain not in KNOWN_DOMAINS:
+        raise node.unsupported(f"unknown operator domain '{node.proto.domain}'", "use ONNX, QONNX or headrace.ops operators")
+    inputs = [context.values[name] if name else None for name in names]
+    handler = handlers.get(node.op_type)
+    if node.op_type != "Quant" and node.proto.domain in ("", "ai.onnx") and _all_constant(inputs):
+        results: list[Value] = _fold_constant(context, node, inputs)
+    elif handler is None:
+        raise node.unsupported("this operator is not mapped to hardware", REMEDIES.get(node.op_type, "replace it in the model"))
+    else:
+        results = handler(context, node, inputs)
+    outputs = [name for name in node.proto.output if name]
+    if len(outputs) > len(results):
+        raise node.unsupported(f"its output {len(results) + 1} is used", "export for inference")
+    context.values.update(zip(outputs, results, strict=False))
+
+
+REMEDIES = {
+    "Sigmoid": "leave it out of the exported model: the host applies it to the heads",
+    "Softmax": "leave it out of the exported model: the host applies it",
+    "BipolarQuant": "use a 2-bit ternary or wider quantizer",
+    "QuantizeLinear": "export with Brevitas' export_qonnx",
+    "DequantizeLinear": "export with Brevitas' export_qonnx",
+    "ConvTranspose": "use nearest upsampling followed by a convolution",
+    "GlobalAveragePool": "use a strided convolution",
+    "AveragePool": "use a strided convolution or MaxPool",
+    "LeakyRelu": "use ReLU",
+    "HardSwish": "use ReLU",
+    "Gemm": "use a 1x1 convolution",
+    "MatMul": "use a 1x1 convolution",
+    "DeformConv": "use headrace_models' SquareDeformDepthwise",
+}
+
+
+def _all_constant(inputs: list[Value | None]) -> bool:
+    return all(value is None or isinstance(value, np.ndarray | QuantConst) for value in inputs)
+
+
+def _fold_constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Evaluates a node of constants with ONNX's own reference implementation."""
+    feeds = {
+        name: value.real.astype(np.float32) if isinstance(value, QuantConst) else value
+        for name, value in zip(node.proto.input, inputs, strict=True)
+        if value is not None
+    }
+    graph = onnx.helper.make_graph(
+        [node.proto],
+        "constant",
+        [
+            onnx.helper.make_tensor_value_info(k, onnx.helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+            for k, v in feeds.items()
+        ],
+        [onnx.ValueInfoProto(name=name) for name in node.proto.output],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", context.opset or 18)])
+    try:
+        return [np.asarray(result) for result in ReferenceEvaluator(model).run(None, feeds)]
+    except Exception as error:  # the evaluator raises whatever numpy raises
+        raise node.unsupported(
+            f"cannot evaluate this constant ({_first_line(error)})", "fold constants before export"
+        ) from error
+
+
+def _graph_output(context: Context, name: str) -> str:
+    node = OnnxNode.of(onnx.NodeProto(name=name, op_type="graph output"), 0)
+    if name not in context.values:
+        raise ModelError(f"graph output '{name}' is written by no node")
+    real = context.settled(node, context.values[name])
+    if real.tensor in context.inputs:
+        raise ModelError(f"graph output '{name}' is a graph input; there is nothing to compute")
+    if real.tensor not in context.tensors:
+        raise ModelError(f"graph output '{name}' is the same tensor as an earlier output; export it once")
+    typed = replace(
+        context.tensors[real.tensor],
+        name=context.unique(name),
+        scale=tuple(real.scale.tolist()),
+        offset=tuple(real.offset.tolist()),
+    )
+    _rename(context, real.tensor, typed)
+    return typed.name
+
+
+def _rename(context: Context, old: str, tensor: Tensor) -> None:
+    """Replaces tensor ``old`` by ``tensor``, which bears the name that the ONNX file gives it, so that hosts find it."""
+    del context.tensors[old]
+    context.tensors[tensor.name] = tensor
+
+    def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(tensor.name if name == old else name for name in names)
+
+    context.nodes[:] = [replace(n, inputs=renamed(n.inputs), outputs=renamed(n.outputs)) for n in context.nodes]

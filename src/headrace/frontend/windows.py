@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel, stride, padding and dilation attributes of windowed ONNX operators."""
+
+from __future__ import annotations
+
+from headrace.frontend.context import OnnxNode
+from headrace.ir.ops import Pads, Pair
+
+
+def _pair(node: OnnxNode, name: str) -> Pair:
+    values = node.attrs.get(name, [1, 1])
+    if len(values) != 2 or min(values) < 1:
+        raise node.unsupported(f"{name} {list(values)}", "only 2-D windows are mapped")
+    return int(values[0]), int(values[1])
+
+
+def window_attributes(node: OnnxNode, in_hw: Pair, kernel: Pair) -> tuple[Pair, Pads, Pair]:
+    """Stride, padding (top, left, bottom, right) and dilation of a Conv or MaxPool node."""
+    stride, dilation = _pair(node, "strides"), _pair(node, "dilations")
+    auto = str(node.attrs.get("auto_pad", "NOTSET"))
+    if auto in ("NOTSET", "VALID"):
+        pads = [0, 0, 0, 0] if auto == "VALID" else list(node.attrs.get("pads", [0, 0, 0, 0]))
+        if len(pads) != 4 or min(pads) < 0:
+            raise node.unsupported(f"padding {pads}", "only 2-D windows with padding >= 0 are mapped")
+        return stride, (pads[0], pads[1], pads[2], pads[3]), dilation
+    begin, end = [0, 0], [0, 0]
+    for axis in (0, 1):
+        out = -(-in_hw[axis] // stride[axis])
+        total = max(0, (out - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 - in_hw[axis])
+        small, large = total // 2, total - total // 2
+        begin[axis], end[axis] = (small, large) if auto == "SAME_UPPER" else (large, small)
+    return stride, (begin[0], begin[1], end[0], end[1]), dilation
+
+
+def spatial_output(node: OnnxNode, in_hw: Pair, kernel: Pair, stride: Pair, pad: Pads, dilation: Pair) -> Pair:
+    """Output rows and columns.
+
+    Raises:
+        UnsupportedError: the kernel leaves no output.
+    """
+    rows = (in_hw[0] + pad[0] + pad[2] - dilation[0] * (kernel[0] - 1) - 1) // stride[0] + 1
+    cols = (in_hw[1] + pad[1] + pad[3] - dilation[1] * (kernel[1] - 1) - 1) // stride[1] + 1
+    if rows < 1 or cols < 1:
+        raise node.unsupported(
+            f"a {kernel[0]}x{kernel[1]} window leaves no output on a {in_hw[0]}x{in_hw[1]} map",
+            "use a larger input image",
+        )
+    return rows, cols
+
+
+def ceil_padding(in_hw: Pair, kernel: Pair, stride: Pair, pad: Pads, dilation: Pair) -> Pads:
+    """Padding that makes floor division give the sizes of ``ceil_mode=1``; no window starts in the added padding."""
+    extra = [0, 0]
+    for axis in (0, 1):
+        span = in_hw[axis] + pad[axis] + pad[axis + 2] - dilation[axis] * (kernel[axis] - 1) - 1
+        out = -(-span // stride[axis]) + 1
+        if (out - 1) * stride[axis] >= in_hw[axis] + pad[axis]:
+            out -= 1
+        extra[axis] = max(0, (out - 1) * stride[axis] - span)
+    return pad[0], pad[1], pad[2] + extra[0], pad[3] + extra[1]

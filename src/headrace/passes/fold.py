@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chooses the folding of every operator: the fewest resources for a frame interval, or the shortest interval that fits.
+
+A dataflow network runs at the pace of its slowest engine, so for a given interval the operators are independent: each takes
+its cheapest folding that is fast enough. What couples them is the board. Prices per resource, raised where the sum
+exceeds the budget, steer the choices (a Lagrangian relaxation); the interval itself is found by bisection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.boards import Board
+from headrace.engines.base import Resources
+from headrace.engines.mapping import Fold, fold_options, map_node
+from headrace.errors import FoldingError
+from headrace.ir.graph import Graph
+
+PRICE_ROUNDS = 16
+"""Price adjustments tried before an interval counts as infeasible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folding:
+    """The chosen folds by node name, and what they were chosen for."""
+
+    folds: Mapping[str, Fold]
+    interval: int
+    """Cycles per frame that every engine meets."""
+    resources: Resources
+    """Estimate, without FIFOs and width converters."""
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        folds = {n: {"lanes": f.lanes, "taps": f.taps, "pe": f.pe} for n, f in self.folds.items()}
+        return {"interval_cycles": self.interval, "resources": self.resources.to_json(), "folds": folds}
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """All foldings of one node: cycles (n,) and shares of the budget (n, 4)."""
+
+    name: str
+    folds: Sequence[Fold]
+    cycles: npt.NDArray[np.int64]
+    shares: npt.NDArray[np.float64]
+    resources: Sequence[Resources]
+
+
+def _vector(r: Resources) -> list[float]:
+    return [r.lut, r.ff, r.dsp, r.bram36]
+
+
+def _candidates(graph: Graph, budget: Resources) -> list[_Candidates]:
+    total = np.array(_vector(budget), np.float64)
+    out = []
+    for node in graph.nodes:
+        folds = fold_options(graph, node)
+        mapped = [map_node(graph, node, fold) for fold in folds]
+        resources = [m.resources() for m in mapped]
+        shares = np.array([_vector(r) for r in resources]) / np.maximum(total, 1e-9)
+        out.append(_Candidates(node.name, folds, np.array([m.cycles for m in mapped]), shares, resources))
+    return out
+
+
+def _cheapest(candidates: list[_Candidates], interval: int, prices: npt.NDArray[np.float64]) -> list[int] | None:
+    picks = []
+    for c in candidates:
+        cost = np.where(c.cycles <= interval, c.shares @ prices, np.inf)
+        # among equals the faster one: it costs nothing and leaves slack
+        best = int(np.lexsort((c.cycles, cost))[0])
+        if not np.isfinite(cost[best]):
+            return None
+        picks.append(best)
+    return picks
+
+
+def _fit(candidates: list[_Candidates], interval: int) -> list[int] | None:
+    """Cheapest choices that meet ``interval`` within the budget; None if no prices lead to any."""
+    prices = np.ones(4)
+    for _ in range(PRICE_ROUNDS):
+        picks = _cheapest(candidates, interval, prices)
+        if picks is None:
+            return None
+        load = sum((c.shares[p] for c, p in zip(candidates, picks, strict=True)), np.zeros(4))
+        if load.max() <= 1.0:
+            return picks
+        prices = prices * np.clip(load, 0.5, 2.0) ** 2
+        prices /= prices.sum() / 4
+    return None
+
+
+def _folding(candidates: list[_Candidates], picks: list[int]) -> Folding:
+    total = Resources()
+    for c, p in zip(candidates, picks, strict=True):
+        total += c.resources[p]
+    return Folding(
+        folds={c.name: c.folds[p] for c, p in zip(candidates, picks, strict=True)},
+        interval=int(max(c.cycles[p] for c, p in zip(candidates, picks, strict=True))),
+        resources=total,
+    )
+
+
+def fold(graph: Graph, board: Board, *, fill: float = 0.7, fps: float | None = None) -> Folding:
+    """Chooses foldings for ``board``.
+
+    Args:
+        fill: fraction of the board's resources that may be used.
+        fps: frames per second to reach with the fewest resources; without it, as many as fit.
+
+    Raises:
+        FoldingError: the goal cannot be met within the budget; says what is possible.
+    """
+    whole = board.resources
+    budget = Resources(
+        lut=int(whole.lut * fill), ff=int(whole.ff * fill), dsp=int(whole.dsp * fill), bram36=whole.bram36 * fill
+    )
+    candidates = _candidates(graph, budget)
+    slowest_best = int(max(c.cycles.min() for c in candidates))
+    intervals = np.unique(np.concatenate([c.cycles for c in candidates]))
+    intervals = intervals[intervals >= slowest_best]
+    if fps is not None:
+        goal = int(board.clock_mhz * 1e6 / fps)
+        picks = _fit(candidates, goal)
+        if picks is not None:
+            return _folding(candidates, picks)
+    low, high, best = 0, len(intervals) - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        picks = _fit(candidates, int(intervals[middle]))
+        if picks is None:
+            low = middle + 1
+        else:
+            best, high = _folding(candidates, picks), middle - 1
+    if best is None:
+        raise FoldingError(_too_large(candidates, board, fill))
+    if fps is not None:
+        reached = board.clock_mhz * 1e6 / best.interval
+        raise FoldingError(
+            f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; within {fill:.0%} of {board.title} "
+            f"the shortest is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
+        )
+    return best
+
+
+def _too_large(candidates: list[_Candidates], board: Board, fill: float) -> str:
+    smallest = _cheapest(candidates, int(max(c.cycles.max() for c in candidates)), np.ones(4)) or []
+    load = sum((c.shares[p] for c, p in zip(candidates, smallest, strict=True)), np.zeros(4))
+    names = ("LUTs", "flip-flops", "DSPs", "block RAMs")
+    worst = int(np.argmax(load))
+    return (
+        f"the network does not fit {board.title} at any folding: it needs {load[worst]:.2f} times the {names[worst]} of "
+        f"{fill:.0%} of the board; raise --fill, take a larger board or a smaller network"
+    )

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the bench of ``engine_depthwise`` over kernels, foldings, widths and signs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from headrace_sim.runner import expect_refusal, run_bench
+from headrace_sim.words import beats_of, ceil_div, pack, rom_lines
+
+BENCH = "headrace_sim.benches.engine_depthwise"
+
+# Channels, Lanes, (KH, KW), Taps, ActW, ActSigned, WgtW, AccW
+SHAPES = [
+    (4, 4, (3, 3), 9, 8, 0, 4, 16),
+    (5, 2, (3, 3), 3, 8, 0, 8, 20),
+    (3, 1, (3, 3), 1, 8, 1, 8, 20),
+    (7, 4, (2, 3), 2, 4, 1, 3, 12),
+    (2, 3, (1, 1), 1, 8, 0, 8, 17),
+    (6, 2, (5, 5), 25, 2, 0, 2, 9),
+    (1, 1, (5, 5), 5, 1, 0, 1, 6),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, int], tmp_path: Path) -> None:
+    channels, lanes, kernel, taps, act_bits, act_signed, wgt_bits, acc_bits = shape
+    rng = np.random.default_rng(channels)
+    act_min, act_max = (-(1 << (act_bits - 1)), (1 << (act_bits - 1)) - 1) if act_signed else (0, (1 << act_bits) - 1)
+    wgt_min, wgt_max = -(1 << (wgt_bits - 1)), (1 << (wgt_bits - 1)) - 1
+    weights = rng.integers(wgt_min, wgt_max, (channels, *kernel, 1), endpoint=True)
+    x = rng.integers(act_min, act_max, (1, 9, 8, channels), endpoint=True)
+    # Extremes: the first window is full of the largest activation, the last one of the least.
+    x[:, : kernel[0], : kernel[1]], x[:, -kernel[0] :, -kernel[1] :] = act_max, act_min
+    weights[0], weights[-1] = wgt_min, wgt_max
+    beats, steps = ceil_div(channels, lanes), kernel[0] * kernel[1] // taps
+    # Taps down the columns; word cb * Steps + step holds [tap][lane].
+    words = beats_of(weights[..., 0].transpose(2, 1, 0), lanes).reshape(steps, taps, beats, lanes)
+    words = words.transpose(2, 0, 1, 3).reshape(beats * steps, taps * lanes)
+    levels = next(n for n in range(9) if 4**n >= taps)
+    run_bench(
+        "engine_depthwise",
+        bench=BENCH,
+        folder=tmp_path,
+        parameters={
+            "Lanes": lanes, "Taps": taps, "ActW": act_bits, "ActSigned": act_signed, "WgtW": wgt_bits,
+            "AccW": acc_bits, "Beats": beats, "Steps": steps, "RomFile": "weights.hex",
+        },
+        case={"latency": 3 + levels},
+        arrays={"x": x, "weights": weights},
+        roms={"weights.hex": rom_lines(pack(words, bits=wgt_bits), width=taps * lanes * wgt_bits)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [({"Lanes": 0}, "Lanes 0 Taps 9"), ({"Steps": 0}, "Beats 1 Steps 0"), ({"WgtW": 0}, "WgtW 0")],
+)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
+    expect_refusal("engine_depthwise", parameters=parameters, message=message)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the bench of ``engine_requant`` over widths, shifts and ranges, with every kind of tie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from headrace_sim.runner import expect_refusal, run_bench
+from headrace_sim.words import beats_of, ceil_div, pack, rom_lines
+
+BENCH = "headrace_sim.benches.engine_requant"
+
+# Channels, Lanes, AccW, MulW, AddW, Shift, OutW, Lo, Hi
+SHAPES = [
+    (6, 4, 20, 12, 24, 8, 8, 0, 255),
+    (3, 3, 16, 8, 20, 1, 8, -128, 127),
+    (5, 2, 24, 18, 40, 20, 4, 0, 15),
+    (4, 4, 8, 2, 8, 0, 8, -128, 127),
+    (2, 1, 12, 6, 30, 40, 6, -5, 17),
+    (7, 3, 10, 3, 12, 2, 16, -3000, 3000),
+    (1, 1, 6, 4, 3, 3, 1, 0, 1),
+    (4, 2, 8, 8, 8, 2, 32, -2147483648, 2147483647),
+    (2, 2, 18, 10, 16, 5, 8, 200, 255),
+    (3, 1, 9, 5, 11, 4, 3, -4, -2),
+]
+
+
+def extreme(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Signed integers of ``bits`` bits, a third of them near the ends of their range or zero."""
+    least, most = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    values = rng.integers(least, most, shape, endpoint=True)
+    corners = rng.choice([least, least + 1, most, most - 1, 0, -1, 1], shape).clip(least, most)
+    return np.where(rng.random(shape) < 0.33, corners, values)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_rescales(shape: tuple[int, ...], ties: bool, tmp_path: Path) -> None:
+    channels, lanes, acc_bits, mul_bits, add_bits, shift, out_bits, low, high = shape
+    rng = np.random.default_rng(1 + ties)
+    acc = extreme(rng, acc_bits, (150, channels))
+    mul, add = extreme(rng, mul_bits, (channels,)), extreme(rng, add_bits, (channels,))
+    if ties:  # small sums around the steps and the middles of steps
+        mul[:] = 1
+        acc = rng.integers(-1 << (acc_bits - 1), 1 << (acc_bits - 1), acc.shape) >> max(0, acc_bits - shift - 4)
+        add[:] = (1 << (shift - 1)) * (add % 2) if 0 < shift < add_bits - 1 else 0
+    beats = ceil_div(channels, lanes)
+    scales = beats_of((add.astype(object) << mul_bits) + (mul & ((1 << mul_bits) - 1)), lanes)
+    width = mul_bits + add_bits
+    run_bench(
+        "engine_requant",
+        bench=BENCH,
+        folder=tmp_path,
+        parameters={
+            "Lanes": lanes, "AccW": acc_bits, "MulW": mul_bits, "AddW": add_bits, "Shift": shift, "OutW": out_bits,
+            "Lo": low, "Hi": high, "Beats": beats, "RomFile": "scales.hex",
+        },
+        arrays={"acc": acc, "mul": mul, "add": add},
+        roms={"scales.hex": rom_lines(pack(scales, bits=width), width=lanes * width)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"MulW": 0}, "MulW 0"),
+        ({"OutW": 33}, "got 33"),
+        ({"Lo": 3, "Hi": 2}, "got 3 and 2"),
+        ({"Lo": 0, "Hi": 256}, "within 8 bits; got 0 and 256"),
+        ({"Lo": -1, "Hi": 128}, "within 8 bits; got -1 and 128"),
+        ({"OutW": 4, "Lo": -9, "Hi": 7}, "within 4 bits; got -9 and 7"),
+    ],
+)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
+    expect_refusal("engine_requant", parameters=parameters, message=message)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the bench of ``engine_window`` over kernels, maps, foldings, paddings and dilation ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from headrace_sim.runner import expect_refusal, run_bench
+
+BENCH = "headrace_sim.benches.engine_window"
+FRAMES = 5
+
+DEFAULTS = {
+    "LaneW": 8, "Lanes": 2, "Channels": 4, "InH": 8, "InW": 8, "KH": 3, "KW": 3, "StrideH": 1, "StrideW": 1,
+    "DilH": 1, "DilW": 1, "PadT": 1, "PadL": 1, "OutH": 8, "OutW": 8, "Taps": 1, "TapsInner": 1, "Rows": 4,
+    "PadValue": 0, "Deform": 0, "DilationW": 1, "DilationSigned": 0, "DilationLo": 0, "DilationHi": 0,
+}  # fmt: skip
+
+# name: (what differs from DEFAULTS, whether Rows suffice for flow without bubbles)
+STATIC: dict[str, tuple[dict[str, int], bool]] = {
+    "same_serial": ({}, True),
+    "same_columns_dense": ({"Taps": 3, "TapsInner": 0, "Channels": 5}, True),
+    "same_parallel": ({"Taps": 9, "Channels": 1, "Lanes": 1, "InW": 11, "OutW": 11}, True),
+    "fewest_rows": ({"Rows": 3, "Taps": 3}, False),
+    "stride_two": ({"StrideH": 2, "StrideW": 2, "OutH": 4, "OutW": 4, "Rows": 5, "Taps": 3}, True),
+    "stride_two_odd_map": (
+        {"InH": 7, "InW": 9, "StrideH": 2, "StrideW": 2, "OutH": 4, "OutW": 5, "Rows": 5, "TapsInner": 0}, True,
+    ),
+    "pointwise_stride_three": (
+        {"KH": 1, "KW": 1, "PadT": 0, "PadL": 0, "StrideH": 3, "StrideW": 2, "OutH": 3, "OutW": 4, "Rows": 4}, True,
+    ),
+    "dilated_asymmetric": (
+        {"KH": 3, "KW": 2, "DilH": 2, "DilW": 3, "PadT": 3, "PadL": 0, "OutH": 9, "OutW": 7, "Rows": 6, "Taps": 6,
+         "PadValue": 131, "Channels": 3}, True,
+    ),
+    "one_pixel_map": (
+        {"InH": 1, "InW": 1, "OutH": 1, "OutW": 1, "Rows": 2, "Taps": 3, "Channels": 7, "PadValue": 255}, True,
+    ),
+    "map_below_kernel": (
+        {"KH": 5, "KW": 5, "PadT": 2, "PadL": 2, "InH": 2, "InW": 3, "OutH": 2, "OutW": 3, "Rows": 4, "Taps": 5}, True,
+    ),
+    "rows_dropped_below": (
+        {"KH": 2, "KW": 2, "PadT": 0, "PadL": 0, "StrideH": 3, "StrideW": 3, "OutH": 2, "OutW": 2, "Rows": 5,
+         "Taps": 2, "LaneW": 1, "Lanes": 5, "Channels": 12}, True,
+    ),
+    "row_kernel": ({"KH": 1, "KW": 5, "PadT": 0, "PadL": 2, "Rows": 2, "Taps": 5, "PadValue": 7}, True),
+    "more_out_than_in": ({"PadT": 3, "PadL": 2, "OutH": 12, "OutW": 10, "Taps": 9, "PadValue": 1}, True),
+}  # fmt: skip
+
+DEFORMABLE: dict[str, tuple[dict[str, int], bool]] = {
+    "serial": ({"DilationLo": 0, "DilationHi": 3, "DilationW": 3, "Rows": 8}, True),
+    "columns": ({"DilationLo": 0, "DilationHi": 3, "DilationW": 3, "Rows": 8, "Taps": 3}, True),
+    "parallel_signed": (
+        {"DilationLo": -3, "DilationHi": 2, "DilationW": 4, "DilationSigned": 1, "Rows": 8, "Taps": 9,
+         "Channels": 2, "InW": 10, "OutW": 10}, True,
+    ),
+    "fewest_rows": ({"DilationLo": -2, "DilationHi": 1, "DilationW": 4, "DilationSigned": 1, "Rows": 5}, False),
+    "reach_beyond_map": (
+        {"DilationLo": 1, "DilationHi": 7, "DilationW": 4, "InH": 4, "InW": 3, "OutH": 4, "OutW": 3, "Rows": 4,
+         "Taps": 3, "PadValue": 9, "Channels": 3}, False,
+    ),
+    "wide_kernel_dense": (
+        {"KH": 5, "KW": 3, "DilationLo": -1, "DilationHi": 2, "DilationW": 5, "DilationSigned": 1, "Rows": 10,
+         "Taps": 5, "TapsInner": 0}, True,
+    ),
+    "zero_only": ({"DilationLo": 0, "DilationHi": 0, "DilationW": 2, "Rows": 2}, True),
+    "negative_only": ({"DilationLo": -3, "DilationHi": -1, "DilationW": 3, "DilationSigned": 1, "Rows": 8}, True),
+}  # fmt: skip
+
+
+def simulate(differing: dict[str, int], full_rate: bool, folder: Path) -> None:
+    parameters = {**DEFAULTS, **differing}
+    rng = np.random.default_rng(7)
+    shape = tuple(parameters[name] for name in ("InH", "InW", "Channels"))
+    x = rng.integers(0, 1 << parameters["LaneW"], (FRAMES, *shape))
+    # Dilations over all their bits: what lies beyond the range must be clamped.
+    bits, signed = parameters["DilationW"], parameters["DilationSigned"]
+    least = -(1 << (bits - 1)) if signed else 0
+    dilations = rng.integers(least, least + (1 << bits), (FRAMES, *shape[:2]))
+    reach = max(abs(parameters["DilationLo"]), abs(parameters["DilationHi"])) * (parameters["KH"] // 2)
+    beats = -(-parameters["Channels"] // parameters["Lanes"])
+    run_bench(
+        "engine_window",
+        bench=BENCH,
+        folder=folder,
+        parameters=parameters,
+        # The lag of an output frame behind its input varies by no more than the reach of a window.
+        case={"full_rate": full_rate, "lag": (reach * parameters["InW"] + reach) * beats},
+        arrays={"x": x, "dilations": dilations},
+    )
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_static_windows(name: str, tmp_path: Path) -> None:
+    simulate(*STATIC[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", DEFORMABLE)
+def test_deformable_windows(name: str, tmp_path: Path) -> None:
+    differing, full_rate = DEFORMABLE[name]
+    simulate({"Deform": 1, "PadT": 0, "PadL": 0, **differing}, full_rate, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"Taps": 2}, "Taps must be 1, KH or KH*KW of the 3x3 kernel; got 2"),
+        ({"Rows": 2}, "need Rows >= 3 for windows of 3 rows; got 2"),
+        ({"Deform": 1, "DilationHi": 3, "DilationW": 2, "Rows": 6}, "need Rows >= 7 for windows of 7 rows; got 6"),
+        ({"Deform": 1, "StrideH": 2, "OutH": 4, "Rows": 8}, "got K 3x3, 2x1, 4x8, 8x8"),
+        ({"Deform": 1, "DilationLo": 2, "DilationHi": 1, "Rows": 8}, "got 2, 1, 1"),
+        ({"Channels": 0}, "Channels 0 In 8x8"),
+        ({"StrideW": 0}, "K 3x3, 1x0, 1x1"),
+    ],
+)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
+    expect_refusal("engine_window", parameters={**DEFAULTS, **parameters}, message=message)
