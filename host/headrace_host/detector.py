@@ -189,9 +189,7 @@ class Detector:
         fitted = [letterbox(image, height, width) for image in images]
         outputs = self.accelerator.run(np.stack([pixels for pixels, _ in fitted]))
         heatmap, box = (self._real(outputs, name) for name in (self.config.heatmap, self.config.box))
-        return [
-            decode(heatmap[i], box[i], self.config, placed) for i, (_, placed) in enumerate(fitted)
-        ]
+        return [decode(heatmap[i], box[i], self.config, placed) for i, (_, placed) in enumerate(fitted)]
 
     def _real(self, outputs: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
         return outputs[name].astype(np.float64) * self.accelerator.outputs[name].scale

@@ -81,7 +81,7 @@ class BatchMaker:
         image = self._recolour(self._warp(picture.pixels, matrix), rng)
         boxes, labels = self._move(picture, matrix)
         targets = draw_targets(
-            boxes / self.stride, labels,
+            boxes / np.float32(self.stride), labels,
             classes=self.classes, height=self.height // self.stride, width=self.width // self.stride,
         )  # fmt: skip
         return image, targets

@@ -75,9 +75,7 @@ class SquareDeform(nn.Module):
     The dilation is a 1x1 convolution, quantized to whole numbers and clipped to ``low..high``. There is no bias.
     """
 
-    def __init__(
-        self, style: Style, source: nn.Module, channels: int, *, low: int = 1, high: int = 3, k: int = 3
-    ) -> None:
+    def __init__(self, style: Style, source: nn.Module, channels: int, *, low: int = 1, high: int = 3, k: int = 3) -> None:
         super().__init__()
         self.offset = style.conv(source, channels, 1, 1, bits=8, norm=False)
         self.dilation = style.unsigned(0, DILATION_BITS)
@@ -154,9 +152,7 @@ class HeadBranch(nn.Module):
     ``bias`` is the final convolution's at the start of training.
     """
 
-    def __init__(
-        self, style: Style, source: nn.Module, channels: tuple[int, int], out_act: nn.Module, bias: float
-    ) -> None:
+    def __init__(self, style: Style, source: nn.Module, channels: tuple[int, int], out_act: nn.Module, bias: float) -> None:
         super().__init__()
         inner, outputs = channels
         self.dw = style.conv(source, inner, inner, 3, groups=inner)

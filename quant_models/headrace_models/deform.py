@@ -4,8 +4,11 @@
 ``s = clip(d, lo, hi)``; tap (i, j) of a k x k kernel reads ``p + s * (i - (k-1)/2, j - (k-1)/2)``; outside the map is 0.
 Since s is a small whole number, the result is a choice, pixel by pixel, between ordinary dilated convolutions.
 The choice is hard in the forward pass; in the backward pass it is the linear hat ``max(0, 1 - |d - s|)``, which is the
-gradient that bilinear sampling along the dilation would give.
+gradient that bilinear sampling along the dilation would give. Outside the range the gradient passes where it leads back in,
+or a dilation that once left the range would never return.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +17,26 @@ from torch.nn import functional as F  # noqa: N812  # torch's own convention
 DOMAIN = "headrace.ops"
 OP_TYPE = "SquareDeformDepthwise"
 OP_VERSION = 1
+
+
+_EDGE = 0.125
+"""The hat has no slope at whole numbers; clipped dilations take the slope this far inside the range."""
+
+
+class _InwardClamp(torch.autograd.Function):
+    """Clamp whose gradient vanishes outside only where descent would lead further out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.low, ctx.high = low, high
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        outward = ((x < ctx.low) & (grads[0] > 0)) | ((x > ctx.high) & (grads[0] < 0))
+        return grads[0].masked_fill(outward, 0.0), None, None
 
 
 def square_deform_depthwise(
@@ -35,7 +58,9 @@ def square_deform_depthwise(
             dtype=x.dtype, shape=x.shape, version=OP_VERSION,
         )  # fmt: skip
     chosen = dilation.detach().clamp(lo, hi)
-    soft = None if smooth is None else smooth.clamp(lo, hi)
+    soft = None
+    if smooth is not None:
+        soft = _InwardClamp.apply(smooth, lo + _EDGE, hi - _EDGE)  # type: ignore[no-untyped-call]  # torch's own signature
     total = torch.zeros_like(x)
     for s in range(lo, hi + 1):
         mask = (chosen == s).to(x.dtype)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What headrace_models can refuse, as one tree::
+"""What headrace_models can refuse, as one tree.
 
-    ModelError
-    |-- DataError         a data set is absent, incomplete or not what its checksums say
-    |-- RecipeError       a recipe asks for something impossible
-    |-- CheckpointError   a checkpoint is unreadable or belongs to another recipe
-    `-- ExactnessError    a network cannot be expressed in exact integer arithmetic
+```
+ModelError
+├── DataError         a data set is absent, incomplete or not what its checksums say
+├── RecipeError       a recipe asks for something impossible
+├── CheckpointError   a checkpoint is unreadable or belongs to another recipe
+└── ExactnessError    a network cannot be expressed in exact integer arithmetic
+```
 """
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a quantized network exact: biases on the accumulator's grid, and a proof that float32 never rounds an accumulator.
 
-A convolution's accumulator has the scale ``s_in * s_w[c]``, ``s_w[c] = m * 2**e``. In units of ``s_in * 2**e`` every partial sum is a
-whole number. Activations x >= 0 bound it by ``m * (max(sum of w > 0, sum of -w > 0) * max x + |bias|)``, signed ones by
-``m * (sum |w| * max |x| + |bias|)``; while that stays below 2**24, float32 holds each one exactly, in whatever order a library adds.
+A convolution's accumulator has the scale ``s_in * s_w[c]``, ``s_w[c] = m * 2**e``. In units of ``s_in * 2**e`` every partial
+sum is a whole number. Activations x >= 0 bound it by ``m * (max(sum of w > 0, sum of -w > 0) * max x + |bias|)``, signed ones
+by ``m * (sum |w| * max |x| + |bias|)``; while that stays below 2**24, float32 holds each one exactly, in whatever order a
+library adds them.
 """
 
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def limit_accumulators(model: nn.Module) -> None:
             log_scale = weight_scaling(module.conv).log_scale
             excess = _accumulator_bits(module) - (FLOAT32_BITS - MARGIN_BITS)
             while (excess > 0).any():
-                log_scale += torch.from_numpy(np.ceil(excess).clip(min=0)).float().reshape(log_scale.shape)
+                log_scale.add_(torch.from_numpy(np.ceil(excess).clip(min=0)).float().reshape(log_scale.shape))
                 excess = _accumulator_bits(module) - (FLOAT32_BITS - MARGIN_BITS)
 
 
@@ -109,7 +110,7 @@ def _integers(name: str, module: ConvNorm) -> IntegerConv:
     input_scaling = scaling_of(module.source)
     if (round_mantissa(scale.float()).double() != scale).any():
         raise ExactnessError(f"{name}: a weight scale has more than {MANTISSA_BITS} significant bits")
-    bias = (conv.bias.double() / (scale * float(input_scaling.scale))).numpy()
+    bias = _bias_steps(module)
     if not np.array_equal(bias, np.round(bias)):
         raise ExactnessError(f"{name}: biases are not whole accumulator steps; call snap_biases first")
     headroom = FLOAT32_BITS - float(_accumulator_bits(module).max())
@@ -137,8 +138,14 @@ def _accumulator_bits(module: ConvNorm) -> NDArray[np.float64]:
         reach = np.abs(flat).sum(axis=1) * 128
     else:
         reach = np.maximum(flat.clip(min=0).sum(axis=1), -flat.clip(max=0).sum(axis=1)) * 255
-    bias = conv.bias.double() / (scale * float(scaling_of(module.source).scale))
-    return np.asarray(np.log2(np.maximum(odd * (reach + np.abs(bias.numpy())), 1)))
+    return np.asarray(np.log2(np.maximum(odd * (reach + np.abs(_bias_steps(module))), 1)))
+
+
+def _bias_steps(module: ConvNorm) -> NDArray[np.float64]:
+    """Return the bias of each output channel in accumulator steps."""
+    bias = module.conv.bias
+    assert bias is not None  # QuantStyle gives every convolution one
+    return (bias.detach().double() / (_weight_scale(module.conv) * float(scaling_of(module.source).scale))).numpy()
 
 
 def _weight_scale(conv: QuantConv2d) -> Tensor:

@@ -2,8 +2,9 @@
 """Average precision of detections, numpy only.
 
 VOC style with all-point interpolation (the area under the monotone envelope of the precision-recall curve; Everingham et al.,
-IJCV 2015, section 4.2, as used by VOC since 2010): detections of a class are taken over all pictures in falling score; each matches
-the object with the largest overlap if that is at least the threshold and the object is still free, else it is a false positive.
+IJCV 2015, section 4.2, as used by VOC since 2010): detections of a class are taken over all pictures in falling score; each
+matches the object with the largest overlap if that is at least the threshold and the object is still free, else it is a false
+positive.
 """
 
 from collections.abc import Sequence

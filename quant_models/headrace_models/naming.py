@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gives the nodes and tensors of an exported graph the names of the modules they came from.
 
-torch numbers everything it exports; compilers, reports and error messages want ``stages.0.1.pw1``. The exporter's metadata says which
-module each node came from. Every node, its first output and its constants get a name; several from one module are numbered.
+torch numbers everything it exports; compilers, reports and error messages want ``stages.0.1.pw1``. The exporter's metadata
+says which module each node came from. Every node, its first output and its constants get a name; several from one module are
+numbered.
 """
 
 import ast

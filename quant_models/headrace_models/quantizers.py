@@ -29,20 +29,20 @@ class _RoundMantissa(torch.autograd.Function):
     """Round positive float32 to `MANTISSA_BITS` significant bits; the gradient passes straight through."""
 
     @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
+    def forward(_: object, x: Tensor) -> Tensor:
         # On the bit pattern, because exp2 and pow of a whole number need not be exact in every vector library.
         # A carry out of the mantissa raises the exponent, as it should.
         bits = x.contiguous().view(torch.int32) + (1 << (_DROPPED_BITS - 1))
         return (bits & -(1 << _DROPPED_BITS)).view(torch.float32)
 
     @staticmethod
-    def backward(ctx: object, *grads: Tensor) -> Tensor:
+    def backward(_: object, *grads: Tensor) -> Tensor:
         return grads[0]
 
 
 def round_mantissa(x: Tensor) -> Tensor:
     """Return positive float32 ``x`` at the nearest ``m * 2**e``, m a whole number in 8..15; ties go up."""
-    return cast(Tensor, _RoundMantissa.apply(x))
+    return cast(Tensor, _RoundMantissa.apply(x))  # type: ignore[no-untyped-call]  # torch's own signature
 
 
 class ShortMantissaScaling(nn.Module):
@@ -58,13 +58,14 @@ class ShortMantissaScaling(nn.Module):
 
 
 class PowerOfTwoScaling(nn.Module):
-    """Fixed power-of-two activation scale, ``2**exponent``, kept in the checkpoint."""
+    """Fixed power-of-two activation scale, ``2**exponent``, kept in the checkpoint; calibration leaves it alone if ``is_fixed``."""
 
     scale: Tensor
 
     def __init__(self, exponent: int) -> None:
         super().__init__()
         self.register_buffer("scale", torch.tensor(2.0**exponent))
+        self.is_fixed = False
 
     def set_exponent(self, exponent: int) -> None:
         """Make the scale ``2**exponent``."""

@@ -46,6 +46,7 @@ class Phase:
 class Recipe:
     """How to train a network: first in float, then, folded and calibrated, quantized.
 
+    ``class_weights`` weigh the classes in the heatmap's loss: there are ten red cells to each white cell or platelet.
     ``images`` limits the training pictures (smoke tests); ``hold_out`` keeps every n-th training picture back for tuning.
     """
 
@@ -55,6 +56,7 @@ class Recipe:
     quant_phase: Phase
     batch: int = 16
     weight_decay: float = 0.02
+    class_weights: tuple[float, ...] = (1.0, 2.0, 3.0)
     images: int | None = None
     hold_out: int | None = None
 

@@ -186,7 +186,7 @@ class StraightThroughRound(nn.Module):
 def _with_exponent(activation: nn.Module, exponent: int | None) -> nn.Module:
     """Fix the scale of a Brevitas activation, or mark it for `calibrate`."""
     scaling = scaling_of(activation)
-    scaling.calibrated = exponent is None
+    scaling.is_fixed = exponent is not None
     if exponent is not None:
         scaling.set_exponent(exponent)
     return activation
@@ -245,9 +245,11 @@ def fold_into(source: nn.Module, target: nn.Module) -> None:
         weight, bias = floats[name].weight, floats[name].bias
         norm = modules.get(name.removesuffix("conv") + "norm")
         if isinstance(norm, nn.BatchNorm2d):
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator]  # tracked here
+            mean, variance = norm.running_mean, norm.running_var
+            assert mean is not None and variance is not None  # FloatStyle's norms track them
+            gain = norm.weight / torch.sqrt(variance + norm.eps)
             weight = weight * gain[:, None, None, None]
-            bias = norm.bias - norm.running_mean * gain  # type: ignore[operator]  # tracked here
+            bias = norm.bias - mean * gain
         conv.weight.copy_(weight)
         if conv.bias is not None:
             conv.bias.copy_(bias)
@@ -268,7 +270,7 @@ def calibrate(model: nn.Module, images: Tensor) -> None:
         values = torch.cat(seen[module])
         scaling_of(module).set_exponent(best_exponent(values, bits=8, signed=is_signed(module)))
 
-    activations = [m for m in quantized_activations(model).values() if scaling_of(m).calibrated]
+    activations = [m for m in quantized_activations(model).values() if not scaling_of(m).is_fixed]
     hooks = [module.register_forward_pre_hook(observe) for module in activations]
     was_training = model.training
     model.eval()

@@ -2,9 +2,11 @@
 """Training targets of a CenterNet-style head, and its loss.
 
 Heatmap: one Gaussian per object, penalty-reduced focal loss ("Objects as Points", arXiv 1904.07850). Boxes: distances to the
-four edges at every cell near the centre, weighted by the Gaussian (TTFNet, arXiv 1909.00700), generalised IoU loss (arXiv 1902.09630).
+four edges at every cell near the centre, weighted by the Gaussian (TTFNet, arXiv 1909.00700), generalised IoU loss
+(arXiv 1902.09630).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,15 +60,19 @@ def draw_targets(
     return heat, distances, weight
 
 
-def detection_loss(logits: Tensor, box: Tensor, targets: Targets) -> Tensor:
-    """Return the scalar loss of a batch; ``logits`` and ``box`` are the network's outputs."""
+def detection_loss(logits: Tensor, box: Tensor, targets: Targets, class_weights: Sequence[float]) -> Tensor:
+    """Return the scalar loss of a batch; ``logits`` and ``box`` are the network's outputs.
+
+    ``class_weights`` weigh the classes' parts of the heatmap loss; rare classes need more than their number gives them.
+    """
     objects = (targets.heat == 1).sum().clamp_min(1)
     probability = torch.sigmoid(logits)
     is_centre = (targets.heat == 1).to(logits.dtype)
     near = (1 - targets.heat) ** 4
     hit = F.logsigmoid(logits) * (1 - probability) ** 2 * is_centre
     miss = F.logsigmoid(-logits) * probability**2 * near * (1 - is_centre)
-    heat_loss = -(hit.sum() + miss.sum()) / objects
+    weights = logits.new_tensor(class_weights).reshape(1, -1, 1, 1)
+    heat_loss = -((hit + miss) * weights).sum() / objects
     box_loss = ((1 - _generalised_iou(box, targets.box)) * targets.weight[:, 0]).sum() / objects
     return heat_loss + BOX_WEIGHT * box_loss
 

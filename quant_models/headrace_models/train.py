@@ -66,9 +66,7 @@ def train(
     pictures = preload(samples, recipe.shape.width, recipe.shape.height)
     tell = progress or (lambda _: None)
     paths: dict[PhaseName, Path] = {"float": out_dir / "float.pt", "quant": out_dir / "quant.pt"}
-    _Run(recipe, seed, "float", recipe.float_phase, pictures, paths["float"]).advance(
-        lambda: _fresh_float(recipe, seed), tell
-    )
+    _Run(recipe, seed, "float", recipe.float_phase, pictures, paths["float"]).advance(lambda: _fresh_float(recipe, seed), tell)
     _Run(recipe, seed, "quant", recipe.quant_phase, pictures, paths["quant"]).advance(
         lambda: _fresh_quantized(recipe, seed, paths["float"], pictures), tell
     )
@@ -119,9 +117,7 @@ def _fresh_quantized(recipe: Recipe, seed: int, float_path: Path, pictures: Sequ
 
 def _batch_maker(recipe: Recipe) -> BatchMaker:
     shape = recipe.shape
-    return BatchMaker(
-        width=shape.width, height=shape.height, stride=STRIDE, classes=shape.classes, augmentation=Augmentation()
-    )
+    return BatchMaker(width=shape.width, height=shape.height, stride=STRIDE, classes=shape.classes, augmentation=Augmentation())
 
 
 class _Run:
@@ -181,9 +177,9 @@ class _Run:
             chosen = [self.pictures[i] for i in order[index * size : (index + 1) * size]]
             images, targets = self.maker.batch(chosen, rng)
             logits, box = model(images.contiguous(memory_format=torch.channels_last))
-            loss = detection_loss(logits, box, targets)
+            loss = detection_loss(logits, box, targets, self.recipe.class_weights)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's own signature
             nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
             optimizer.step()
             schedule.step()

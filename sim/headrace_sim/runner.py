@@ -32,6 +32,7 @@ HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
 
 ParameterValue = int | str
 _OPTIMIZE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
+_BUILD_OPTIONS = ("--no-public-flat-rw", "--assert", "-Wno-fatal", "-Werror-USERFATAL", "--quiet")
 _LOG_TAIL = 6000
 _FUTURE = 4_000_000_000  # seconds since 1970: the year 2096
 
@@ -165,9 +166,9 @@ def build_model(
     sources = module_sources(top)
     options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
     digest = hashlib.sha256()
-    for text in (*_versions(), _OPTIMIZE, top, *options):
+    for text in (*_versions(), _OPTIMIZE, *_BUILD_OPTIONS, top, *options):
         digest.update(text.encode() + b"\0")
-    for path in (*sources, *cpp, Path(__file__)):
+    for path in (*sources, *cpp):
         digest.update(path.read_bytes() + b"\0")
     target = cache_dir() / "benches" / f"{top}-{digest.hexdigest()[:24]}" / top
     if target.is_file():
@@ -214,15 +215,7 @@ def _compile(
                 hdl_toplevel=top,
                 build_dir=build,
                 log_file=log,
-                build_args=[
-                    "--no-public-flat-rw",
-                    "--assert",
-                    "-Wno-fatal",
-                    "-Werror-USERFATAL",
-                    "--quiet",
-                    *options,
-                    *(str(path) for path in cpp),
-                ],
+                build_args=[*_BUILD_OPTIONS, *options, *(str(path) for path in cpp)],
             )
         except (SystemExit, RuntimeError) as error:
             raise BenchError(f"{top} {list(options)}: {error}\n{_tail(log)}") from error

@@ -60,21 +60,29 @@ class _Stream:
 
 
 class Source(_Stream):
-    """Offers ``words`` one after another, staying silent in a cycle with probability ``stall``."""
+    """Offers ``words`` one after another, staying silent in a cycle with probability ``stall``.
+
+    ``interval`` is the least number of cycles from one offer to the next, for a slow producer.
+    """
 
     words: Sequence[int]
     stall: float
+    interval: int = 1
     offering: bool = False
+    next_offer: int = 0
 
     @property
     def done(self) -> bool:
         """Whether every word was taken."""
         return len(self.cycles) == len(self.words)
 
-    def drive(self, rng: random.Random) -> None:
+    def drive(self, cycle: int, rng: random.Random) -> None:
         """Decide what is offered in this cycle; an offer stands until it is taken."""
-        if not self.offering and not self.done and rng.random() >= self.stall:
+        if self.offering or self.done or cycle < self.next_offer:
+            return
+        if rng.random() >= self.stall:
             self.offering = True
+            self.next_offer = cycle + self.interval
             self.data.set_slice(self.offset, self.width, self.words[len(self.cycles)])
             self.valid.set_slice(self.bit, 1, 1)
 
@@ -101,7 +109,7 @@ class Sink(_Stream):
         """Whether as many words came as were expected."""
         return len(self.words) >= self.count
 
-    def drive(self, rng: random.Random) -> None:
+    def drive(self, cycle: int, rng: random.Random) -> None:  # noqa: ARG002
         """Decide whether this cycle's beat is taken."""
         self.accepting = rng.random() >= self.stall
         self.ready.set_slice(self.bit, 1, int(self.accepting))
@@ -211,7 +219,7 @@ class StreamBench:
     async def _step(self) -> None:
         """One clock cycle: drive, let the logic settle, sample, clock edge."""
         for stream in (*self.sources, *self.sinks):
-            stream.drive(self._rng)
+            stream.drive(self.cycle, self._rng)
         for port in self._ports.values():
             if port.written is not None:
                 port.flush()

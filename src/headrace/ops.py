@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Custom ONNX operators of the domain ``headrace.ops``, executable by qonnx.
 
-qonnx imports the Python module that has the domain's name, which is why this one is called ``headrace.ops``. Nothing else in the
-package imports it, so qonnx stays optional.
+qonnx imports the Python module that has the domain's name, which is why this one is called ``headrace.ops``. Nothing else in
+the package imports it, so qonnx stays optional.
 """
 
 from __future__ import annotations

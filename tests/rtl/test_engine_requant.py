@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from headrace_sim.runner import expect_refusal, run_bench
 from headrace_sim.words import beats_of, ceil_div, pack, rom_lines
@@ -27,7 +28,7 @@ SHAPES = [
 ]
 
 
-def extreme(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> np.ndarray:
+def extreme(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Signed integers of ``bits`` bits, a third of them near the ends of their range or zero."""
     least, most = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     values = rng.integers(least, most, shape, endpoint=True)

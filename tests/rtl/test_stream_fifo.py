@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import headrace_sim.benches
 import pytest
 from headrace_sim.runner import expect_refusal, run_bench
 
@@ -32,6 +33,18 @@ def test_stores_and_forwards(depth: int, width: int, block: bool, tmp_path: Path
         folder=tmp_path,
         parameters={"Depth": depth, "Width": width, "Block": int(block)},
         case={"latency": 2 if block else 1},
+    )
+
+
+@pytest.mark.parametrize(("depth", "block"), [(6, False), (6, True)])
+def test_reports_to_the_profiler(depth: int, block: bool, tmp_path: Path) -> None:
+    run_bench(
+        "stream_fifo",
+        bench="headrace_sim.benches.stream_fifo_profile",
+        folder=tmp_path,
+        parameters={"Depth": depth, "Width": 40, "Block": int(block), "Id": 7},
+        defines=["HEADRACE_PROFILE"],
+        cpp=[Path(headrace_sim.benches.__path__[0]) / "fifo_profile.cpp"],
     )
 
 

@@ -25,6 +25,8 @@ module engine_maxpool #(
            Lanes, Taps, Steps, LaneW);
   end
 
+  localparam int unsigned NODES = Taps > 0 ? 2 * Taps - 1 : 1;  // of a tree with a leaf a tap
+
   typedef logic [LaneW-1:0] lane_t;
 
   function automatic lane_t larger(lane_t a, lane_t b);
@@ -46,11 +48,11 @@ module engine_maxpool #(
   logic [Lanes-1:0][LaneW-1:0] tree_max;
   for (genvar p = 0; p < Lanes; p++) begin : gen_tree
     // Node n has the children 2n+1 and 2n+2; the last `Taps` nodes are the taps.
-    logic [2*Taps-2:0][LaneW-1:0] node;
+    logic [NODES-1:0][LaneW-1:0] node;
     for (genvar t = 0; t < Taps; t++) begin : gen_leaf
       assign node[Taps-1+t] = data_i[t*Lanes+p];
     end
-    for (genvar n = 0; n < Taps - 1; n++) begin : gen_node
+    for (genvar n = 0; n + 1 < Taps; n++) begin : gen_node
       assign node[n] = larger(node[2*n+1], node[2*n+2]);
     end
     assign tree_max[p] = node[0];

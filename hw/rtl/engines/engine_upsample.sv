@@ -31,7 +31,7 @@ module engine_upsample #(
   end
 
   localparam int unsigned ROW     = Beats * InW;  // words of an input row
-  localparam int unsigned ADDR_W  = $clog2(2 * ROW);
+  localparam int unsigned ADDR_W  = ROW > 0 ? $clog2(2 * ROW) : 1;
   localparam int unsigned LEVEL_W = $clog2(2 * ROW + 1);
   localparam logic [ADDR_W-1:0] LAST = ADDR_W'(2 * ROW - 1);
 
@@ -49,6 +49,7 @@ module engine_upsample #(
   logic   row_done;      // this word ends a row of the output
   logic   passes_done;   // this is the last pass over the row
   logic   release_row;
+  logic [2:0] unused_segment;
 
   assign ready_o     = stored_q != level_t'(2 * ROW);
   assign write       = valid_i && ready_o;
@@ -57,13 +58,15 @@ module engine_upsample #(
   assign release_row = read && row_done && passes_done;
 
   segment_counter #(.Beats(16'(Beats))) u_beats (
-    .clk_i, .rst_ni, .step_i(read), .segment_o(), .last_o(pixel_done)
+    .clk_i, .rst_ni, .step_i(read), .segment_o(unused_segment[0]), .last_o(pixel_done)
   );
   segment_counter #(.Beats(16'(FactorW))) u_repeats (
-    .clk_i, .rst_ni, .step_i(read && pixel_done), .segment_o(), .last_o(repeats_done)
+    .clk_i, .rst_ni, .step_i(read && pixel_done), .segment_o(unused_segment[1]),
+    .last_o(repeats_done)
   );
   segment_counter #(.Beats(16'(FactorH))) u_passes (
-    .clk_i, .rst_ni, .step_i(read && row_done), .segment_o(), .last_o(passes_done)
+    .clk_i, .rst_ni, .step_i(read && row_done), .segment_o(unused_segment[2]),
+    .last_o(passes_done)
   );
 
   always_ff @(posedge clk_i) begin

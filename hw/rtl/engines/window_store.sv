@@ -69,13 +69,14 @@ module window_store #(
     logic unused_slots;
     assign unused_slots = &{1'b0, wslot_i, rslot_i};
   end else begin : gen_banked
+    localparam int unsigned BankW = Rows > 1 ? $clog2(Rows) : 1;
     logic [RowTaps-1:0][SlotW-1:0] rslot_q;
     always_ff @(posedge clk_i) begin
       if (en_i) rslot_q <= rslot_i;
     end
 
     for (genvar c = 0; c < ColTaps; c++) begin : gen_copy
-      word_t bank [Rows];
+      word_t [Rows-1:0] bank;
       for (genvar r = 0; r < Rows; r++) begin : gen_bank
         window_ram #(
           .Width(Lanes * LaneW),
@@ -91,12 +92,7 @@ module window_store #(
         );
       end
       for (genvar i = 0; i < RowTaps; i++) begin : gen_tap
-        always_comb begin
-          tap[c*RowTaps+i] = '0;
-          for (int unsigned r = 0; r < Rows; r++) begin
-            if (rslot_q[i] == SlotW'(r)) tap[c*RowTaps+i] |= bank[r];
-          end
-        end
+        assign tap[c*RowTaps+i] = bank[BankW'(rslot_q[i])];
       end
     end
   end

@@ -84,6 +84,7 @@ def edge_key(tensor: str, reader: str, port: int) -> str:
 @dataclass(slots=True)
 class _Builder:
     graph: Graph
+    mapped: Mapping[str, Mapped]
     depths: Mapping[str, int]
     default_depth: int
     instances: list[Instance] = field(default_factory=list)
@@ -99,13 +100,17 @@ class _Builder:
         found = [(n.name, i) for n in self.graph.nodes for i, name in enumerate(n.inputs) if name == tensor]
         return found + [("output", i) for i, name in enumerate(self.graph.outputs) if name == tensor]
 
-    def needs_fifo(self, tensor: str) -> bool:
-        """Accumulators on their way to their one requantizer are consumed as they come: a FIFO would only cost."""
-        producer = self.graph.producer(tensor)
-        if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | Add):
+    def needs_fifo(self, stream: Stream) -> bool:
+        """Accumulators that their one requantizer takes beat by beat need no FIFO.
+
+        Where it takes fewer lanes, it needs several cycles for a beat, and without a FIFO the multipliers would wait.
+        """
+        producer = self.graph.producer(stream.tensor)
+        readers = self.readers(stream.tensor)
+        if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | Add) or len(readers) > 1:
             return True
-        consumers = self.graph.consumers(tensor)
-        return not (len(self.readers(tensor)) == 1 and len(consumers) == 1 and isinstance(consumers[0].op, Requant))
+        reader = next((n for n in self.graph.nodes if n.name == readers[0][0]), None)
+        return reader is None or not isinstance(reader.op, Requant) or self.mapped[reader.name].in_lanes != (stream.lanes,)
 
     def branches(self, stream: Stream) -> dict[tuple[str, int], Stream]:
         """Forks ``stream`` to its readers, each behind a FIFO of its own."""
@@ -122,7 +127,7 @@ class _Builder:
         out = {}
         for (reader, port), wire in zip(readers, wires, strict=True):
             branch = Stream(wire=wire, tensor=stream.tensor, lanes=stream.lanes, bits=stream.bits, signed=stream.signed)
-            out[reader, port] = self.buffered(branch, reader, port, beats) if self.needs_fifo(stream.tensor) else branch
+            out[reader, port] = self.buffered(branch, reader, port, beats) if self.needs_fifo(branch) else branch
         return out
 
     def buffered(self, stream: Stream, reader: str, port: int, beats: int) -> Stream:
@@ -200,8 +205,8 @@ def build_design(
         depths: FIFO depths by :func:`edge_key`.
         default_depth: depth of the FIFOs that ``depths`` does not name.
     """
-    builder = _Builder(graph=graph, depths=depths or {}, default_depth=default_depth)
     mapped = {node.name: map_node(graph, node, folds[node.name]) for node in graph.nodes}
+    builder = _Builder(graph=graph, mapped=mapped, depths=depths or {}, default_depth=default_depth)
     inputs = tuple(_input_stream(graph, graph.tensors[name], mapped) for name in graph.inputs)
     ready: dict[tuple[str, int], Stream] = {}
     for stream in inputs:

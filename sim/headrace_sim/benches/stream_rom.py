@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of ``stream_rom``: contents, one cycle of latency, and holding without enable."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import cocotb
+from cocotb.triggers import Timer
+
+from headrace_sim.case import current_case
+
+
+@cocotb.test
+async def reads_the_file(dut: Any) -> None:
+    """Random addresses and enables against a list."""
+    case = current_case()
+    words = [int(word, 16) for word in case.data["words"]]
+    rng = random.Random(1)
+    shown: int | None = None
+    for _ in range(500):
+        address, enable = rng.randrange(len(words)), rng.random() < 0.6
+        dut.addr_i.value, dut.en_i.value, dut.clk_i.value = address, int(enable), 0
+        await Timer(1, "ns")
+        if shown is not None:
+            assert int(dut.data_o.value) == shown
+        dut.clk_i.value = 1
+        await Timer(1, "ns")
+        shown = words[address] if enable else shown

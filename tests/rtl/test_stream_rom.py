@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the bench of ``stream_rom``."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from headrace_sim.runner import BenchError, expect_refusal, run_bench
+from headrace_sim.words import rom_lines
+
+BENCH = "headrace_sim.benches.stream_rom"
+
+
+def _run(width: int, words: list[int], depth: int, folder: Path, file: str = "rom.hex") -> None:
+    run_bench(
+        "stream_rom",
+        bench=BENCH,
+        folder=folder,
+        parameters={"Width": width, "Depth": depth, "RomFile": "rom.hex"},
+        case={"words": [f"{word:x}" for word in words]},
+        roms={file: rom_lines(words, width=width)},
+    )
+
+
+@pytest.mark.parametrize(("width", "depth"), [(1, 1), (7, 3), (130, 20)])
+def test_reads_the_file(width: int, depth: int, tmp_path: Path) -> None:
+    rng = random.Random(width)
+    _run(width, [rng.getrandbits(width) for _ in range(depth)], depth, tmp_path)
+
+
+def test_stops_without_its_file(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"cannot read the ROM file '.*rom\.hex'"):
+        _run(7, [1, 2, 3], 3, tmp_path, file="other.hex")
+
+
+def test_refuses_no_words() -> None:
+    expect_refusal("stream_rom", parameters={"Depth": 0}, message="got 8, 0")
