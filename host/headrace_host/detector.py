@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from headrace_host.boxes import suppress
+from headrace_host.errors import HostError
 
 KIND = "centernet-ltrb"
 """The only kind of head that this module decodes."""
@@ -40,22 +41,23 @@ class DetectorConfig:
     kind: str = KIND
 
     def __post_init__(self) -> None:
+        """Check the values; a `HostError` says what is wrong."""
         if self.kind != KIND:
-            raise ValueError(f"detector kind {self.kind!r} is unknown; this version decodes {KIND!r}")
+            raise HostError(f"detector kind {self.kind!r} is unknown; this version decodes {KIND!r}")
         if not self.classes or self.stride < 1 or self.box_scale <= 0 or self.max_detections < 1:
-            raise ValueError(f"detector configuration out of range: {self}")
+            raise HostError(f"detector configuration out of range: {self}")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Build from parsed JSON; unknown keys are ignored so that older readers take newer files.
 
         Raises:
-            ValueError: a key is missing or a value is out of range.
+            HostError: a key is missing or a value is out of range.
         """
         known = {field.name for field in fields(cls)}
         missing = known - {"kind"} - set(data)
         if missing:
-            raise ValueError(f"detector configuration lacks {', '.join(sorted(missing))}")
+            raise HostError(f"detector configuration lacks {', '.join(sorted(missing))}")
         values = {key: value for key, value in data.items() if key in known}
         return cls(**{**values, "classes": tuple(data["classes"])})
 
@@ -171,11 +173,11 @@ class Detector:
         """Pair an accelerator with the decoding that its network needs.
 
         Raises:
-            ValueError: the accelerator lacks an output that the configuration names.
+            HostError: the accelerator lacks an output that the configuration names.
         """
         missing = {config.heatmap, config.box} - set(accelerator.outputs)
         if missing:
-            raise ValueError(
+            raise HostError(
                 f"the accelerator has no output {', '.join(sorted(missing))}; it has {', '.join(accelerator.outputs)}"
             )
         self.accelerator = accelerator

@@ -98,7 +98,12 @@ class Program:
         Raises:
             HostError: an input is missing, has the wrong shape, or a value outside the declared range.
         """
-        values = {name: self._checked(name, inputs) for name in self.spec["inputs"]}
+        values: dict[str, IntArray] = {}
+        for name in self.spec["inputs"]:
+            if name not in inputs:
+                raise HostError(f"input '{name}' is missing; the network reads {self.spec['inputs']}")
+            self.check_input(name, inputs[name])
+            values[name] = inputs[name]
         wanted = {*self.spec["outputs"], *keep}
         last_use = {name: i for i, node in enumerate(self.spec["nodes"]) for name in node["inputs"]}
         for i, node in enumerate(self.spec["nodes"]):
@@ -110,19 +115,18 @@ class Program:
                     values.pop(name, None)
         return {name: values[name] for name in values if name in wanted}
 
-    def _checked(self, name: str, inputs: Mapping[str, IntArray]) -> IntArray:
+    def check_input(self, name: str, x: IntArray) -> None:
+        """Checks shape, type and range of one input (N, H, W, C).
+
+        Raises:
+            HostError: says what came and what is needed.
+        """
         tensor = self.spec["tensors"][name]
-        if name not in inputs:
-            raise HostError(f"input '{name}' is missing; the network reads {self.spec['inputs']}")
-        x = inputs[name]
         if x.ndim != 4 or list(x.shape[1:]) != tensor["shape"]:
-            raise HostError(
-                f"input '{name}' has shape {x.shape}; the network needs (N, {', '.join(map(str, tensor['shape']))})"
-            )
+            need = ", ".join(map(str, tensor["shape"]))
+            raise HostError(f"input '{name}' has shape {x.shape}; the network needs (N, {need})")
         if not np.issubdtype(x.dtype, np.integer):
             raise HostError(f"input '{name}' holds {x.dtype} values; the network reads integers")
-        if x.size and (int(x.min()) < tensor["lo"] or int(x.max()) > tensor["hi"]):
-            raise HostError(
-                f"input '{name}' spans [{x.min()}, {x.max()}]; the network reads [{tensor['lo']}, {tensor['hi']}]"
-            )
-        return x
+        lo, hi = tensor["lo"], tensor["hi"]
+        if x.size and (int(x.min()) < lo or int(x.max()) > hi):
+            raise HostError(f"input '{name}' spans [{x.min()}, {x.max()}]; the network reads [{lo}, {hi}]")

@@ -216,9 +216,7 @@ class NetworkSimulator:
         for state, spec, data in zip(out_states, self.outputs, sinks, strict=True):
             state.sink, state.words, state.beats, state.frame_beats = data.ctypes.data, spec.words, len(data), spec.frame_beats
         ends = (ctypes.c_int64 * max(1, n))()
-        run = _RunState(
-            in_states, out_states, len(sources), len(sinks), stall, stall, SLICE_CYCLES, idle_limit, ends, 0, 0, -1
-        )
+        run = _RunState(in_states, out_states, len(sources), len(sinks), stall, stall, SLICE_CYCLES, idle_limit, ends, 0, 0, -1)
         self._lib.hr_reset(self._handle, seed)
         status = RUNNING
         while status == RUNNING:
@@ -227,7 +225,9 @@ class NetworkSimulator:
                 progress(int(run.frames_done), int(run.cycles))
         if status == ASSERTION or (status == DEADLOCK and not partial):
             raise SimulationError(self._complaint(status, run, in_states, out_states))
-        whole = [int(state.done) // spec.frame_beats * spec.frame_beats for state, spec in zip(out_states, self.outputs, strict=True)]
+        whole = [
+            int(state.done) // spec.frame_beats * spec.frame_beats for state, spec in zip(out_states, self.outputs, strict=True)
+        ]
         outputs = {spec.tensor: spec.unpack(s[:k]) for spec, s, k in zip(self.outputs, sinks, whole, strict=True)}
         return SimulationResult(outputs, int(run.cycles), int(run.first_beat), tuple(ends[: int(run.frames_done)]))
 

@@ -8,14 +8,8 @@ class logits, and the distances to the box's four edges in cells.
 from torch import Tensor, nn
 
 from headrace_models.blocks import DeformUp, HeadBranch, ShuffleDown, ShuffleUnit
-from headrace_models.recipes import Shape
+from headrace_models.recipes import IMAGE_EXPONENT, Shape
 from headrace_models.styles import Style
-
-STRIDE = 4
-"""Input pixels per cell of the output maps."""
-
-IMAGE_EXPONENT = -8
-"""The network reads ``pixel * 2**IMAGE_EXPONENT``."""
 
 HEATMAP_EXPONENT = -4
 """Logits from -8 to just below 8."""

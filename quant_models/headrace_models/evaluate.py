@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accuracy of a network on pictures, through the very letterbox and decoding that run on the board."""
+"""Accuracy of a network on pictures, through the very letterbox and decoding that run on the board. Needs no torch."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
-from headrace_host.detector import DetectorConfig, Letterbox, decode, letterbox
+from headrace_host.detector import Accelerator, DetectorConfig, Letterbox, decode, letterbox
 from numpy.typing import NDArray
-from torch import nn
 
 from headrace_models.cbc import CLASSES, Sample
-from headrace_models.cellnet import IMAGE_EXPONENT, STRIDE
 from headrace_models.metrics import Found, Truth, average_precisions
+from headrace_models.recipes import IMAGE_EXPONENT, STRIDE
 
 Maps = NDArray[np.float64]
 
@@ -30,15 +28,15 @@ def detector_config(score_threshold: float = 0.35) -> DetectorConfig:
     )  # fmt: skip
 
 
-def as_network(model: nn.Module) -> Network:
-    """Wrap a torch model so that it maps pixels in NHWC to real-valued maps in NHWC."""
+def accelerator_network(accelerator: Accelerator, config: DetectorConfig) -> Network:
+    """Wrap an accelerator (the CPU's integers, a simulation or a board) so that `evaluate` can measure it."""
 
     def run(batch: NDArray[np.uint8]) -> tuple[Maps, Maps]:
-        model.eval()
-        pixels = torch.from_numpy(batch.transpose(0, 3, 1, 2).astype(np.float32)) * 2.0**IMAGE_EXPONENT
-        with torch.no_grad():
-            heatmap, box = model(pixels.contiguous(memory_format=torch.channels_last))
-        return tuple(m.permute(0, 2, 3, 1).contiguous().numpy().astype(np.float64) for m in (heatmap, box))
+        outputs = accelerator.run(batch)
+        heatmap, box = (
+            outputs[name].astype(np.float64) * accelerator.outputs[name].scale for name in (config.heatmap, config.box)
+        )
+        return heatmap, box
 
     return run
 

@@ -58,7 +58,10 @@ class ShortMantissaScaling(nn.Module):
 
 
 class PowerOfTwoScaling(nn.Module):
-    """Fixed power-of-two activation scale, ``2**exponent``, kept in the checkpoint; calibration leaves it alone if ``is_fixed``."""
+    """Fixed power-of-two activation scale, ``2**exponent``, kept in the checkpoint.
+
+    Calibration leaves it alone if ``is_fixed``.
+    """
 
     scale: Tensor
 

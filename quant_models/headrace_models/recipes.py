@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 from headrace_models.errors import RecipeError
 
+STRIDE = 4
+"""Input pixels per cell of the output maps."""
+
+IMAGE_EXPONENT = -8
+"""The network reads ``pixel * 2**IMAGE_EXPONENT``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -56,7 +62,7 @@ class Recipe:
     quant_phase: Phase
     batch: int = 16
     weight_decay: float = 0.02
-    class_weights: tuple[float, ...] = (1.0, 2.0, 3.0)
+    class_weights: tuple[float, ...] = (1.0, 1.0, 2.0)
     images: int | None = None
     hold_out: int | None = None
 
@@ -64,8 +70,8 @@ class Recipe:
 CELLNET = Recipe(
     name="cellnet",
     shape=Shape(),
-    float_phase=Phase(epochs=80, learning_rate=4e-3, average=0.99),
-    quant_phase=Phase(epochs=24, learning_rate=8e-4, average=0.98),
+    float_phase=Phase(epochs=70, learning_rate=4e-3, average=0.99),
+    quant_phase=Phase(epochs=14, learning_rate=8e-4, average=0.98),
 )
 
 _TINY_SHAPE = Shape(width=64, height=64, stem=8, stages=(8, 16, 16), units=(2, 1, 1), decoder=(8, 8, 8))

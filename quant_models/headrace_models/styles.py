@@ -246,7 +246,8 @@ def fold_into(source: nn.Module, target: nn.Module) -> None:
         norm = modules.get(name.removesuffix("conv") + "norm")
         if isinstance(norm, nn.BatchNorm2d):
             mean, variance = norm.running_mean, norm.running_var
-            assert mean is not None and variance is not None  # FloatStyle's norms track them
+            assert mean is not None  # FloatStyle's norms track mean and variance
+            assert variance is not None
             gain = norm.weight / torch.sqrt(variance + norm.eps)
             weight = weight * gain[:, None, None, None]
             bias = norm.bias - mean * gain

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from headrace_models import checkpoint as checkpoints
 from headrace_models.augment import Augmentation, BatchMaker, Picture, preload
 from headrace_models.cbc import Sample, load_split
-from headrace_models.cellnet import STRIDE, CellNet
+from headrace_models.cellnet import CellNet
 from headrace_models.checkpoint import Checkpoint, PhaseName
 from headrace_models.exact import limit_accumulators
-from headrace_models.recipes import Phase, Recipe
+from headrace_models.recipes import STRIDE, Phase, Recipe
 from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
 from headrace_models.targets import detection_loss
 

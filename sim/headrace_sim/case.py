@@ -39,9 +39,7 @@ def read_case(path: Path) -> Case:
     content = json.loads(path.read_text())
     with np.load(path.parent / _ARRAYS_FILE) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return Case(
-        parameters=content["parameters"], data=content["data"], arrays=arrays, folder=path.parent
-    )
+    return Case(parameters=content["parameters"], data=content["data"], arrays=arrays, folder=path.parent)
 
 
 def current_case() -> Case:

@@ -104,9 +104,7 @@ def run_bench(
     executable = build_model(top, parameters, defines=defines, cpp=cpp)
     for name, text in (roms or {}).items():
         (folder / name).write_text(text)
-    path = write_case(
-        Case(parameters=parameters, data=case or {}, arrays=arrays or {}, folder=folder)
-    )
+    path = write_case(Case(parameters=parameters, data=case or {}, arrays=arrays or {}, folder=folder))
     log, results = folder / "sim.log", folder / "results.xml"
     runner = Verilator()
     runner.log.setLevel("WARNING")
@@ -131,9 +129,7 @@ def run_bench(
     _check_results(f"{top} {parameters}", results, log)
 
 
-def expect_refusal(
-    top: str, *, parameters: Mapping[str, ParameterValue], message: str
-) -> None:
+def expect_refusal(top: str, *, parameters: Mapping[str, ParameterValue], message: str) -> None:
     """Check that elaboration of ``top`` fails and that its words hold ``message``.
 
     Raises:
@@ -142,9 +138,7 @@ def expect_refusal(
     command = [*verilator_command(), "--lint-only", "-Wno-fatal", "-Werror-USERFATAL"]
     command += ["--top-module", top, *_parameter_options(parameters)]
     command += [str(path) for path in module_sources(top)]
-    done = subprocess.run(
-        command, env=verilator_env(), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=verilator_env(), capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode == 0 or message not in said or "USERFATAL" not in said:
         raise BenchError(f"{top} {dict(parameters)}: no refusal with '{message}'\n{said}")
@@ -187,17 +181,14 @@ def build_model(
     return target
 
 
-def _compile(
-    top: str, sources: Sequence[Path], options: Sequence[str], cpp: Sequence[Path], scratch: Path
-) -> Path:
+def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Sequence[Path], scratch: Path) -> Path:
     """Compile in ``scratch``; return the executable."""
     build, log = scratch / "build", scratch / "build.log"
     build.mkdir()
     control = scratch / "ports.vlt"
     # Only what a bench touches is public: models compile faster and run several times faster.
     control.write_text(
-        "`verilator_config\n"
-        + "".join(f'public_flat_rw -module "{top}" -var "{v}"\n' for v in ("*_i", "*_o", "*_ni"))
+        "`verilator_config\n" + "".join(f'public_flat_rw -module "{top}" -var "{v}"\n' for v in ("*_i", "*_o", "*_ni"))
     )
     runtime = cache_dir() / "benches" / f"runtime-{_digest(*_versions(), _OPTIMIZE)}"
     for path in runtime.glob("*.o"):
@@ -244,9 +235,8 @@ def _parameter_options(parameters: Mapping[str, ParameterValue]) -> list[str]:
 
 
 def _versions() -> tuple[str, ...]:
-    return tuple(
-        f"{name} {importlib.metadata.version(name)}" for name in ("cocotb", "verilator")
-    ) + (str(verilator_root()),)
+    versions = (f"{name} {importlib.metadata.version(name)}" for name in ("cocotb", "verilator"))
+    return (*versions, str(verilator_root()))
 
 
 def _digest(*texts: str) -> str:

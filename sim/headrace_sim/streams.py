@@ -44,9 +44,7 @@ class _Port:
 class _Stream:
     """What sources and sinks share: where the stream lies in its ports, and when beats moved."""
 
-    def __init__(
-        self, valid: _Port, ready: _Port, data: _Port, bit: int, slice_: tuple[int, int]
-    ) -> None:
+    def __init__(self, valid: _Port, ready: _Port, data: _Port, bit: int, slice_: tuple[int, int]) -> None:
         self.valid, self.ready, self.data = valid, ready, data
         self.bit = bit
         self.offset, self.width = slice_
@@ -180,7 +178,7 @@ class StreamBench:
             AssertionError: Beats are missing at ``limit``, or there are more than expected.
         """
         await self._reset()
-        while not all(stream.done for stream in (*self.sources, *self.sinks)):
+        while not all(stream.done for stream in self._streams):
             if stop_after is not None and self.cycle >= stop_after:
                 return
             assert self.cycle < limit, f"after {limit} cycles: {self._progress()}"
@@ -191,6 +189,10 @@ class StreamBench:
             await self._step()
         assert all(len(sink.words) == sink.count for sink in self.sinks), self._progress()
 
+    @property
+    def _streams(self) -> list[Source | Sink]:
+        return [*self.sources, *self.sinks]
+
     def _port(self, name: str) -> _Port:
         if name not in self._ports:
             self._ports[name] = _Port(self._dut, name)
@@ -198,8 +200,8 @@ class StreamBench:
 
     async def _reset(self) -> None:
         dut = self._dut
-        for stream in (*self.sources, *self.sinks):
-            stream.ready.flush() if isinstance(stream, Sink) else stream.valid.flush()
+        for stream in self._streams:
+            (stream.ready if isinstance(stream, Sink) else stream.valid).flush()
         for source in self.sources:
             noise = self._rng.getrandbits(source.width)
             source.data.set_slice(source.offset, source.width, noise)
@@ -218,7 +220,7 @@ class StreamBench:
 
     async def _step(self) -> None:
         """One clock cycle: drive, let the logic settle, sample, clock edge."""
-        for stream in (*self.sources, *self.sinks):
+        for stream in self._streams:
             stream.drive(self.cycle, self._rng)
         for port in self._ports.values():
             if port.written is not None:

@@ -29,10 +29,7 @@ def pack(beats: npt.ArrayLike, *, bits: int) -> list[int]:
     if values.size and not (-(1 << (bits - 1)) <= values.min() and values.max() < 1 << bits):
         raise ValueError(f"{values.min()}..{values.max()} does not fit {bits} bits")
     mask = (1 << bits) - 1
-    return [
-        sum((int(value) & mask) << (lane * bits) for lane, value in enumerate(row))
-        for row in values
-    ]
+    return [sum((int(value) & mask) << (lane * bits) for lane, value in enumerate(row)) for row in values]
 
 
 def unpack(words: Sequence[int], *, bits: int, lanes: int, signed: bool = False) -> IntArray:

@@ -37,9 +37,8 @@ def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, i
     weights[0], weights[-1] = wgt_min, wgt_max
     beats, steps = ceil_div(channels, lanes), kernel[0] * kernel[1] // taps
     # Taps down the columns; word cb * Steps + step holds [tap][lane].
-    words = beats_of(weights[..., 0].transpose(2, 1, 0), lanes).reshape(steps, taps, beats, lanes)
-    words = words.transpose(2, 0, 1, 3).reshape(beats * steps, taps * lanes)
-    levels = next(n for n in range(9) if 4**n >= taps)
+    cut = beats_of(weights[..., 0].transpose(2, 1, 0), lanes).reshape(steps, taps, beats, lanes)
+    words = cut.transpose(2, 0, 1, 3).reshape(beats * steps, taps * lanes)
     run_bench(
         "engine_depthwise",
         bench=BENCH,
@@ -48,7 +47,7 @@ def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, i
             "Lanes": lanes, "Taps": taps, "ActW": act_bits, "ActSigned": act_signed, "WgtW": wgt_bits,
             "AccW": acc_bits, "Beats": beats, "Steps": steps, "RomFile": "weights.hex",
         },
-        case={"latency": 3 + levels},
+        case={"latency": 4 + (taps - 1).bit_length()},
         arrays={"x": x, "weights": weights},
         roms={"weights.hex": rom_lines(pack(words, bits=wgt_bits), width=taps * lanes * wgt_bits)},
     )  # fmt: skip

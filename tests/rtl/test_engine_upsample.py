@@ -21,9 +21,7 @@ from headrace_sim.words import ceil_div
         ((1, 1), 1, 1, 1),
     ],
 )
-def test_repeats_like_the_golden(
-    factors: tuple[int, int], width: int, lanes: int, channels: int, tmp_path: Path
-) -> None:
+def test_repeats_like_the_golden(factors: tuple[int, int], width: int, lanes: int, channels: int, tmp_path: Path) -> None:
     run_bench(
         "engine_upsample",
         bench="headrace_sim.benches.engine_upsample",

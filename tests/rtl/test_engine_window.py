@@ -111,7 +111,7 @@ def test_deformable_windows(name: str, tmp_path: Path) -> None:
         ({"Deform": 1, "DilationHi": 3, "DilationW": 2, "Rows": 6}, "need Rows >= 7 for windows of 7 rows; got 6"),
         ({"Deform": 1, "StrideH": 2, "OutH": 4, "Rows": 8}, "got K 3x3, 2x1, 4x8, 8x8"),
         ({"Deform": 1, "DilationLo": 2, "DilationHi": 1, "Rows": 8}, "got 2, 1, 1"),
-        ({"Channels": 0}, "Channels 0 In 8x8"),
+        ({"Channels": 0}, "widths 8 2 0, In 8x8"),
         ({"StrideW": 0}, "K 3x3, 1x0, 1x1"),
     ],
 )

@@ -57,9 +57,7 @@ def repack_parameters(
 
 
 @pytest.mark.parametrize(("lanes_in", "lanes_out", "in_c", "out_c"), [*SELECT, *WIDEN, *SHIFT])
-def test_cuts_pixels_anew(
-    lanes_in: int, lanes_out: int, in_c: list[int], out_c: list[int], tmp_path: Path
-) -> None:
+def test_cuts_pixels_anew(lanes_in: int, lanes_out: int, in_c: list[int], out_c: list[int], tmp_path: Path) -> None:
     beats_in = sum(ceil_div(c, lanes_in) for c in in_c)
     beats_out = sum(ceil_div(c, lanes_out) for c in out_c)
     run_bench(

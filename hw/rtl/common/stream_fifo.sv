@@ -88,7 +88,9 @@ module stream_fifo #(
     end
 
     if (Block) begin : gen_block
-      (* ram_style = "block" *) logic [Width-1:0] mem [WORDS];
+      // The word that is read was written in an earlier cycle, so no collision logic is needed.
+      (* ram_style = "block", no_rw_check *)
+      logic [Width-1:0] mem [WORDS];
       logic offered_q;
       logic stored;  // the memory holds a word, whether or not the output register does
 

@@ -6,7 +6,7 @@
 /// Weight word `cb * Steps + step` of `RomFile` holds the weight of tap t and lane p at bits
 /// [(t*Lanes+p)*WgtW +: WgtW], signed. Accumulators are exact modulo 2**AccW.
 ///
-/// Throughput: one input beat per cycle, without bubbles. Latency: 3 + ceil(log4(Taps)) cycles from
+/// Throughput: one input beat per cycle, without bubbles. Latency: 4 + ceil(log2(Taps)) cycles from
 /// the last beat of a channel beat. `ready_o` depends combinationally on `ready_i`.
 module engine_depthwise #(
   parameter int unsigned Lanes = 4,

@@ -4,13 +4,16 @@
 /// activations gives `BeatsOut` beats of `LanesOut` accumulators.
 ///
 /// Weight word `out_beat * BeatsIn + in_beat` of `RomFile` holds the weight of output lane o and
-/// input lane i at bits [(o*LanesIn+i)*WgtW +: WgtW], signed. Accumulators are exact modulo 2**AccW.
+/// input lane i at bits [(o*LanesIn+i)*WgtW +: WgtW], signed. Accumulators are exact modulo
+/// 2**AccW.
+///
+/// Two output lanes share each multiplier where its operands fit 25 x 18 bits (`mac_array`).
 ///
 /// Throughput: one vector per BeatsIn * BeatsOut cycles, without bubbles. Two vectors are stored in
-/// turn, so the next one arrives at any time while this one is used; its first beats are used before
-/// its last have come. With BeatsOut = 1 nothing is stored. Latency: 3 + ceil(log4(LanesIn)) cycles
-/// from the last input beat of an output beat, one more when vectors are stored. `ready_o` depends
-/// on registers only when vectors are stored, else combinationally on `ready_i`.
+/// turn, so the next one arrives at any time while this one is used; its first beats are used
+/// before its last have come. With BeatsOut = 1 nothing is stored. Latency: 4 + ceil(log2(LanesIn))
+/// cycles from the last input beat of an output beat, one more when vectors are stored. `ready_o`
+/// depends on registers only when vectors are stored, else combinationally on `ready_i`.
 module engine_matvec #(
   parameter int unsigned LanesIn = 4,
   parameter int unsigned LanesOut = 4,
@@ -138,7 +141,7 @@ module engine_matvec #(
 
   mac_array #(
     .Lanes(LanesOut), .Inputs(LanesIn), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW),
-    .AccW(AccW)
+    .AccW(AccW), .SharedAct(1'b1)
   ) u_mac (
     .clk_i,
     .rst_ni,
@@ -146,7 +149,7 @@ module engine_matvec #(
     .ready_o(mac_ready),
     .first_i(first_q),
     .last_i (last_q),
-    .act_i  ({LanesOut{act_q}}),
+    .act_i  (act_q),
     .wgt_i  (weights),
     .valid_o,
     .ready_i,

@@ -4,7 +4,7 @@
 /// `mul` and `add` of each channel.
 ///
 /// Word b of `RomFile` serves channel beat b of a pixel: lane l has `mul` (signed) in the MulW bits
-/// from l*(MulW+AddW), and `add` (signed) in the AddW bits above. All intermediate results are exact.
+/// from l*(MulW+AddW), and `add` (signed) in the AddW bits above. Intermediate results are exact.
 ///
 /// Throughput: one beat per cycle. Latency: 5 cycles (operands, product, sum, rounding, clipping).
 /// The whole pipeline waits while an output beat is not taken: `ready_o` depends combinationally on

@@ -37,6 +37,8 @@ module engine_upsample #(
 
   typedef logic [LEVEL_W-1:0] level_t;
 
+  // The word that is read was written in an earlier cycle, so no collision logic is needed.
+  (* no_rw_check *)
   logic [Lanes-1:0][LaneW-1:0] mem [2*ROW];
   logic [ADDR_W-1:0] write_q;
   logic [ADDR_W-1:0] read_q;

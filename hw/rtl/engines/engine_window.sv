@@ -19,10 +19,10 @@
 /// last output row that can reach it. Input rows below the last window are taken and dropped.
 ///
 /// Rows: a window is `span` = (KH-1)*DilH+1 rows high, deformable 2*R*(KH-1)/2+1 with R the largest
-/// magnitude of the range. The engine cannot deadlock at Rows >= min(span, used), where `used` counts
-/// the input rows down to the last window; fewer are refused. With Rows >= min(span + StrideH,
-/// 2*used), and the rows of the last output row and those of the first one together not more than
-/// Rows, output flows from frame to frame without a pause.
+/// magnitude of the range. The engine cannot deadlock at Rows >= min(span, used), where `used`
+/// counts the input rows down to the last window; fewer are refused. With Rows >= min(span +
+/// StrideH, 2*used), and the rows of the last output row and those of the first one together not
+/// more than Rows, output flows from frame to frame without a pause.
 ///
 /// `ready_o` depends on registers only. `dil_ready_o` depends combinationally on `ready_i`.
 module engine_window #(
@@ -95,7 +95,7 @@ module engine_window #(
 
   if (LaneW == 0 || Lanes == 0 || Channels == 0 || InH == 0 || InW == 0 || OutH == 0 || OutW == 0 ||
       KH == 0 || KW == 0 || StrideH == 0 || StrideW == 0 || DilH == 0 || DilW == 0) begin : gen_size
-    $fatal(1, "zero among LaneW %0d Lanes %0d Channels %0d In %0dx%0d, Out %0dx%0d, K %0dx%0d, %0dx%0d, %0dx%0d",
+    $fatal(1, "zero among widths %0d %0d %0d, In %0dx%0d Out %0dx%0d K %0dx%0d, %0dx%0d, %0dx%0d",
            LaneW, Lanes, Channels, InH, InW, OutH, OutW, KH, KW, StrideH, StrideW, DilH, DilW);
   end
   if (Taps != 1 && Taps != KH && Taps != KH * KW) begin : gen_taps

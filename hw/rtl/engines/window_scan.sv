@@ -4,8 +4,8 @@
 /// kernel rows and columns lie in the line buffer, which of them fall outside the map, which input
 /// pixel must have arrived first, and how many rows may be released after it.
 ///
-/// One description per cycle, one cycle of latency. With `Deform` each description takes one beat of
-/// the dilation stream, and `dil_ready_o` depends combinationally on `ready_i`; without it, the
+/// One description per cycle, one cycle of latency. With `Deform` each description takes one beat
+/// of the dilation stream, and `dil_ready_o` depends combinationally on `ready_i`; without it, the
 /// descriptions never end.
 module window_scan #(
   parameter int unsigned InH = 8,

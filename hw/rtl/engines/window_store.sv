@@ -53,7 +53,7 @@ module window_store #(
 
   if (RowTaps == 1) begin : gen_flat
     for (genvar c = 0; c < ColTaps; c++) begin : gen_copy
-      window_ram #(
+      engine_ram #(
         .Width(Lanes * LaneW),
         .Depth(Rows * RowWords)
       ) u_ram (
@@ -78,7 +78,7 @@ module window_store #(
     for (genvar c = 0; c < ColTaps; c++) begin : gen_copy
       word_t [Rows-1:0] bank;
       for (genvar r = 0; r < Rows; r++) begin : gen_bank
-        window_ram #(
+        engine_ram #(
           .Width(Lanes * LaneW),
           .Depth(RowWords)
         ) u_ram (

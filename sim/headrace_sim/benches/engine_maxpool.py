@@ -22,11 +22,7 @@ def _windows(x: IntArray, kernel: tuple[int, int], fill: int) -> IntArray:
     pads = ((0, 0), (top, kernel[0] - 1 - top), (left, kernel[1] - 1 - left), (0, 0))
     padded = np.pad(x, pads, constant_values=fill)
     _, rows, cols, channels = x.shape
-    taps = [
-        padded[:, i : i + rows, j : j + cols].reshape(-1, channels)
-        for j in range(kernel[1])
-        for i in range(kernel[0])
-    ]
+    taps = [padded[:, i : i + rows, j : j + cols].reshape(-1, channels) for j in range(kernel[1]) for i in range(kernel[0])]
     return np.stack(taps, axis=1)
 
 

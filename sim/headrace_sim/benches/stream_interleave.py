@@ -17,9 +17,7 @@ _PIXELS = 40
 
 
 @cocotb.test
-@cocotb.parametrize(
-    stall=[(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.6)], seed=[1, 2]
-)
+@cocotb.parametrize(stall=[(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.6)], seed=[1, 2])
 async def shuffles_like_the_golden(dut: Any, stall: tuple[float, float], seed: int) -> None:
     """Output pixels are the shuffled concatenation; one beat a cycle, no latency."""
     case = current_case()

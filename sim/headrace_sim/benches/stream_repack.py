@@ -17,9 +17,7 @@ def _segments(pixels: IntArray, channels: list[int]) -> list[IntArray]:
     return np.split(pixels, np.cumsum(channels)[:-1], axis=1)
 
 
-def _connect(
-    dut: Any, case: Case, pixels: IntArray, stall: tuple[float, float], seed: int
-) -> tuple[StreamBench, list[Sink]]:
+def _connect(dut: Any, case: Case, pixels: IntArray, stall: tuple[float, float], seed: int) -> tuple[StreamBench, list[Sink]]:
     """A bench that feeds ``pixels`` (N, C) in segments, and its sinks."""
     lane_w, lanes_in = case.parameters["LaneW"], case.parameters["LanesIn"]
     bench = StreamBench(dut, seed=seed)
@@ -41,9 +39,7 @@ def _received(case: Case, sinks: list[Sink]) -> IntArray:
     """Pixels (N, C) put together from the sinks; fails if ragged lanes are not zero."""
     parameters = case.parameters
     parts = [
-        pixels_of(
-            unpack(sink.words, bits=parameters["LaneW"], lanes=parameters["LanesOut"]), channels
-        )
+        pixels_of(unpack(sink.words, bits=parameters["LaneW"], lanes=parameters["LanesOut"]), channels)
         for sink, channels in zip(sinks, case.data["out_c"], strict=True)
     ]
     return np.concatenate(parts, axis=1)
@@ -56,9 +52,7 @@ def _pixels(case: Case, count: int, seed: int) -> IntArray:
 
 
 @cocotb.test
-@cocotb.parametrize(
-    stall=[(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.3, 0.8), (0.8, 0.3)], seed=[1, 2]
-)
+@cocotb.parametrize(stall=[(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.3, 0.8), (0.8, 0.3)], seed=[1, 2])
 async def keeps_the_channel_sequence(dut: Any, stall: tuple[float, float], seed: int) -> None:
     """Pixels that go in come out, cut anew, whatever stalls."""
     case = current_case()

@@ -50,6 +50,8 @@ class Edge:
     stream: Stream
     reader: str
     """Node (or ``output``) that reads it."""
+    key: str
+    """Name under which its depth is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +133,13 @@ class _Builder:
         return out
 
     def buffered(self, stream: Stream, reader: str, port: int, beats: int) -> Stream:
-        depth = self.depths.get(edge_key(stream.tensor, reader, port), self.default_depth)
+        key = edge_key(stream.tensor, reader, port)
+        depth = self.depths.get(key, self.default_depth)
         name = f"{stream.wire}_q"
         fifo = Fifo(name=f"{name}_fifo", index=len(self.edges), width=stream.width, depth=depth, frame_beats=beats)
         self.place(fifo, (stream.wire,), (name,))
         out = Stream(wire=name, tensor=stream.tensor, lanes=stream.lanes, bits=stream.bits, signed=stream.signed)
-        self.edges.append(Edge(fifo=fifo, stream=out, reader=edge_key(stream.tensor, reader, port)))
+        self.edges.append(Edge(fifo=fifo, stream=out, reader=reader, key=key))
         return out
 
     def fitted(self, stream: Stream, lanes: int, bits: int) -> str:

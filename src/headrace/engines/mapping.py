@@ -20,6 +20,9 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Add, Conv, DeformDepthwise, MaxPool, Requant, Upsample
 from headrace.ir.tensor import Tensor
 
+BORDER_LUTS = 1
+"""LUTs charged per bit of a stream at an operator's border, so that the optimiser does not take wide streams for free."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
@@ -53,8 +56,10 @@ class Mapped:
         return max(engine.cycles for engine in self.chain)
 
     def resources(self) -> Resources:
-        """Sum over the chain."""
-        total = Resources()
+        """Sum over the chain, and what its width is likely to cost in converters and FIFOs around it."""
+        bits_in = sum(lanes * bits for lanes, bits in zip(self.in_lanes, self.in_bits, strict=True))
+        bits_out = sum(self.out_lanes) * self.out_bits
+        total = Resources(lut=BORDER_LUTS * (bits_in + bits_out), ff=BORDER_LUTS * (bits_in + bits_out))
         for engine in self.chain:
             total += engine.resources()
         return total

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a build: on the CPU (the golden integer program) or on the Verilated hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headrace_host.errors import HostError
+from headrace_host.golden import IntArray
+from headrace_host.manifest import Build
+from headrace_host.program import Program
+from headrace_host.simulator import NetworkSimulator, SimulationError, SimulationResult, StreamSpec
+
+DEVICES = ("cpu", "sim")
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output tensor: (H, W, C) integers whose real value is ``integer * scale + offset``."""
+
+    shape: tuple[int, int, int]
+    scale: Any
+    offset: Any
+
+
+def _number_or_channels(values: list[float]) -> Any:
+    return values[0] if len(values) == 1 else np.asarray(values)
+
+
+class ProgramRunner:
+    """The golden integer program behind the interface of an accelerator."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        if len(program.spec["inputs"]) != 1:
+            raise HostError(f"the network has {len(program.spec['inputs'])} inputs; detection needs one image input")
+        self.input_name = str(program.spec["inputs"][0])
+        tensors = program.spec["tensors"]
+        h, w, c = tensors[self.input_name]["shape"]
+        self.input_shape: tuple[int, int, int, int] = (1, h, w, c)
+        self.outputs: dict[str, Output] = {
+            name: Output(
+                tuple(tensors[name]["shape"]),
+                _number_or_channels(tensors[name]["scale"]),
+                _number_or_channels(tensors[name]["offset"]),
+            )
+            for name in program.spec["outputs"]
+        }
+
+    def run(self, batch: IntArray) -> dict[str, IntArray]:
+        """Integer outputs (N, H, W, C) by name of a batch (N, H, W, C)."""
+        return self.program.run({self.input_name: batch})
+
+
+class Accelerator:
+    """One compiled network on one device.
+
+    Args:
+        build: a build directory.
+        device: ``cpu`` runs the golden integer program, ``sim`` the Verilated RTL, cycle by cycle.
+        progress: on ``sim``, called with (frames done, cycles simulated).
+
+    Raises:
+        HostError: the build is missing or damaged, the device unknown, or the simulator not built.
+    """
+
+    def __init__(self, build: str | Path, device: str = "cpu", progress: Callable[[int, int], None] | None = None) -> None:
+        if device not in DEVICES:
+            raise HostError(f"unknown device '{device}'; this version runs on {' and '.join(DEVICES)}")
+        self.build = Build.load(Path(build))
+        self.device = device
+        self._progress = progress
+        runner = ProgramRunner(Program.load(self.build.folder))
+        self._runner = runner
+        self.input_name, self.input_shape, self.outputs = runner.input_name, runner.input_shape, runner.outputs
+        self._simulator = self._open_simulator() if device == "sim" else None
+        self.last_simulation: SimulationResult | None = None
+        """Timing of the last run on ``sim``."""
+
+    def _open_simulator(self) -> NetworkSimulator:
+        build = self.build
+        if not build.simulator.is_file():
+            raise HostError(
+                f"{build.folder}: build {build.build_id} has no simulator yet; run: headrace simulate {build.folder}"
+            )
+        inputs, outputs = ([StreamSpec.from_json(e) for e in build.manifest[side]] for side in ("inputs", "outputs"))
+        return NetworkSimulator(build.simulator, build.rom_dir, inputs, outputs)
+
+    def run(self, batch: IntArray) -> dict[str, IntArray]:
+        """Runs a batch of frames.
+
+        Args:
+            batch: integers (N, H, W, C), for image networks uint8 pixels.
+
+        Returns:
+            integer outputs (N, H, W, C) by name; ``outputs[name]`` says what they mean.
+
+        Raises:
+            HostError: wrong shape, type or range, or the simulated hardware failed.
+        """
+        self._runner.program.check_input(self.input_name, batch)
+        if self._simulator is None:
+            return self._runner.run(batch)
+        try:
+            result = self._simulator.run({self.input_name: batch}, progress=self._progress)
+        except SimulationError as error:
+            raise HostError(f"{self.build.folder}: {error}") from error
+        self.last_simulation = result
+        return result.outputs
+
+    def close(self) -> None:
+        """Frees the device."""
+        if self._simulator is not None:
+            self._simulator.close()
+
+    def __enter__(self) -> Accelerator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

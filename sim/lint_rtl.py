@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lints every module under ``hw/rtl`` with Verilator (``-Wall``) and slang; any warning fails.
+
+    python sim/lint_rtl.py              all modules
+    python sim/lint_rtl.py stream_fifo  the modules named
+
+Each module is elaborated with its default parameters, which are legal, and with the sets below, as
+simulation and as synthesis see it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(_HERE))
+
+from headrace_sim.runner import HW, module_sources  # noqa: E402
+
+from headrace.build.toolenv import verilator_command, verilator_env  # noqa: E402
+
+# Of a module, and options: what a tool says, or nothing.
+Check = Callable[[str, list[str]], str]
+
+# Parameter sets that reach each generate branch; separated by commas in one string.
+PARAMETER_SETS: dict[str, tuple[str, ...]] = {
+    "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
+    "engine_depthwise": ('RomFile="w.hex"', 'Beats=3,Steps=9,Taps=1,RomFile="w.hex"'),
+    "engine_matvec": ('RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
+    "engine_maxpool": ("Taps=1", "Steps=1", "Taps=1,Steps=1", "Signed=1,LaneW=1,Taps=9"),
+    "engine_requant": ('RomFile="q.hex"', 'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"'),
+    "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
+    "engine_window": (
+        "Taps=3",
+        "Taps=9",
+        "Taps=9,TapsInner=0,Channels=9",
+        "KH=1,KW=1,StrideH=2,StrideW=2,PadT=0,PadL=0,OutH=4,OutW=4",
+        "Deform=1,DilationW=3,DilationSigned=1,DilationLo=-2,DilationHi=3,Rows=8",
+    ),
+    "segment_counter": ("Segments=3,Beats=48'h000300010002", "Segments=2,Beats=32'h00010001"),
+    "stream_cast": ("OutW=8", "OutW=3", "Signed=1"),
+    "stream_fifo": ("Depth=1", "Depth=3", "Depth=13,Width=40", "Depth=2000", "Depth=3,Block=1"),
+    "stream_fork": ("Outputs=1", "Outputs=5,Width=1"),
+    "stream_interleave": ("Ins=1", "Ins=3,Lanes=1"),
+    "stream_repack": (
+        "LanesIn=4,LanesOut=4",
+        "LanesIn=2,LanesOut=4",
+        "LanesIn=3,LanesOut=4",
+        "LanesIn=8,LanesOut=8,Ins=2,InC=32'h003a003a,OutC=16'h0074",
+        "LanesIn=8,LanesOut=8,Outs=2,InC=16'h0074,OutC=32'h003a003a",
+        "LanesIn=8,LanesOut=4,Outs=2,InC=16'h0010,OutC=32'h00080008",
+        "LanesIn=2,LanesOut=4,Ins=2,Outs=2,InC=32'h00060008,OutC=32'h00060008",
+        "LanesIn=7,LanesOut=3,InC=16'd1024,OutC=16'd1024",
+    ),
+    "stream_rom": ('Depth=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"'),
+}
+
+# A function's argument may have the name of a signal, and a cast that does nothing with one set of
+# parameters is needed with another.
+_SLANG_WARNINGS = ("-Wextra", "-Wno-shadow-value", "-Wno-useless-cast")
+
+
+def variants(module: str) -> Iterator[list[str]]:
+    """Yield the options for each elaboration of ``module``; Verilator and slang share their form."""
+    sets = ("", *PARAMETER_SETS.get(module, ()))
+    defines: list[tuple[str, ...]] = [(), ("-DSYNTHESIS",)]
+    if any("HEADRACE_PROFILE" in path.read_text() for path in module_sources(module)):
+        defines.append(("-DHEADRACE_PROFILE",))
+    for parameters in sets:
+        for macros in defines:
+            yield [*macros, *(f"-G{item}" for item in parameters.split(",") if item)]
+
+
+def verilator_messages(module: str, options: list[str]) -> str:
+    """What Verilator says about one elaboration; empty if it is clean."""
+    command = [*verilator_command(), "--lint-only", "-Wall", "--quiet", "--top-module", module]
+    command += [*options, *(str(path) for path in module_sources(module))]
+    done = subprocess.run(command, env=verilator_env(), capture_output=True, text=True, check=False)
+    said = (done.stdout + done.stderr).strip()
+    return said or (f"exit status {done.returncode}" if done.returncode else "")
+
+
+def slang_messages(module: str, options: list[str]) -> str:
+    """What slang says about one elaboration, empty if it is clean; its details go to stderr."""
+    from pyslang.driver import Driver
+
+    driver = Driver()
+    driver.addStandardArgs()
+    sources = [str(path) for path in module_sources(module)]
+    arguments = ["slang", *_SLANG_WARNINGS, "--top", module, *options, *sources]
+    line = " ".join(re.sub(r"([\\\"' ])", r"\\\1", argument) for argument in arguments)
+    if not (driver.parseCommandLine(line) and driver.processOptions() and driver.parseAllSources()):
+        return "it cannot read its options or the sources"
+    driver.runFullCompilation(quiet=True)
+    engine = driver.diagEngine
+    if engine.numErrors or engine.numWarnings:
+        return f"{engine.numErrors} errors, {engine.numWarnings} warnings; see above"
+    return ""
+
+
+def main(names: list[str]) -> int:
+    """Lint the modules ``names``, or all; return the exit status."""
+    modules = names or sorted(path.stem for path in HW.rglob("*.sv"))
+    complaints = 0
+    for module in modules:
+        count = 0
+        for options in variants(module):
+            count += 1
+            for tool, check in (("verilator", verilator_messages), ("slang", slang_messages)):
+                said = check(module, options)
+                if said:
+                    complaints += 1
+                    print(f"{module} {' '.join(options)}: {tool} says\n{said}\n")
+        print(f"{module}: {count} elaborations", flush=True)
+    print(f"{len(modules)} modules, {complaints} elaborations with complaints")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds FIFO depths by simulating the whole network: no deadlock, no lost throughput, little waste.
+
+The network is built once with FIFOs that hold whole frames and can be limited at run time. Fed at the pace of its slowest
+engine it never waits, and the levels that its FIFOs reach are what that schedule needs. Where a long wait (the short side of
+a skip connection) can be spent before or behind an operator, it is moved to where a frame is smaller. At last the depths
+are checked at full speed, where back-pressure alone sets the pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from headrace_host.simulator import NetworkSimulator, SimulationResult, StreamSpec
+
+from headrace.backend.rtl import write_rtl
+from headrace.build.verilate import build_simulator
+from headrace.engines.base import ceil_div
+from headrace.engines.design import Design, Edge, Stream, build_design
+from headrace.engines.mapping import Fold
+from headrace.errors import BuildError
+from headrace.ir.graph import Graph
+
+FRAMES = 5
+ROOM_FRAMES = 4
+TOLERANCE = 1.01
+"""Interval, relative to the slowest engine's cycles, that counts as no lost throughput."""
+MIN_DEPTH = 2
+PINNED_PIXELS = 2
+LARGE_BITS = 18 * 1024
+"""A FIFO of more than half a block RAM is worth moving."""
+GROWTH = 1.5
+ROUNDS = 8
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FifoSizing:
+    """Depths by edge, and what the check at full speed measured."""
+
+    depths: Mapping[str, int]
+    interval: float
+    latency_cycles: int
+
+
+def stream_spec(graph: Graph, stream: Stream) -> StreamSpec:
+    """What the simulator must know of a stream."""
+    return StreamSpec(stream.tensor, graph.tensors[stream.tensor].shape, stream.lanes, stream.bits, stream.signed)
+
+
+def open_simulator(graph: Graph, design: Design, library: Path, rom_dir: Path) -> NetworkSimulator:
+    """A simulator of ``design`` from its compiled model and memory files."""
+    inputs = [stream_spec(graph, s) for s in design.inputs]
+    outputs = [stream_spec(graph, s) for s in design.outputs]
+    return NetworkSimulator(library, rom_dir, inputs, outputs)
+
+
+def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: None) -> FifoSizing:
+    """Depths of all FIFOs of the network at these foldings.
+
+    Args:
+        note: told what is going on, for progress displays.
+
+    Raises:
+        BuildError: no depths keep the pace of the slowest engine.
+        ToolError: Verilator is absent or failed.
+    """
+    roomy = _roomy_depths(build_design(graph, folds))
+    design = build_design(graph, folds, roomy)
+    with TemporaryDirectory(prefix="headrace-fifo-") as name:
+        folder = Path(name)
+        names = write_rtl(design, folder, "FIFO sizing")
+        note("compiling the network with roomy FIFOs")
+        library = build_simulator([folder / n for n in names], design.inputs, design.outputs)
+        with open_simulator(graph, design, library, folder / "rom") as simulator:
+            return _Sizer(graph, design, simulator, note).run()
+
+
+def _roomy_depths(design: Design) -> dict[str, int]:
+    """Room for a few frames on every edge: the longest wait is the latency of the deepest path around it."""
+    return {edge.key: ROOM_FRAMES * edge.fifo.frame_beats + 64 for edge in design.edges}
+
+
+class _Sizer:
+    def __init__(self, graph: Graph, design: Design, simulator: NetworkSimulator, note: Note) -> None:
+        self._graph, self._design, self._simulator, self._note = graph, design, simulator, note
+        self._target = design.bottleneck.cycles
+        rng = np.random.default_rng(0)
+        self._frames = {
+            name: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape))
+            for name, t in ((name, graph.tensors[name]) for name in graph.inputs)
+        }
+
+    def run(self) -> FifoSizing:
+        self._note("measuring FIFO levels")
+        peaks, _ = self._measure({}, paced=True)
+        pins = self._pins(peaks)
+        if pins:
+            self._note(f"moving {len(pins)} long waits to where a frame is smaller")
+            moved, result = self._measure(pins, paced=True)
+            if self._fast_enough(result) and self._bits(moved) < self._bits(peaks):
+                peaks = moved
+        depths = {key: max(MIN_DEPTH, level) for key, level in peaks.items()}
+        for attempt in range(ROUNDS):
+            self._note(f"checking at full speed (round {attempt + 1})")
+            levels, result = self._measure(depths, paced=False)
+            if self._fast_enough(result):
+                interval = result.cycles_per_frame
+                assert interval is not None
+                return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
+            full = {key for key, level in levels.items() if level >= depths[key]}
+            depths = {key: int(np.ceil(depth * GROWTH)) if key in full else depth for key, depth in depths.items()}
+        raise BuildError(
+            f"no FIFO depths were found that keep the pace of {self._target} cycles per frame; report this network as a bug"
+        )
+
+    def _measure(self, limits: Mapping[str, int], *, paced: bool) -> tuple[dict[str, int], SimulationResult]:
+        for edge in self._design.edges:
+            self._simulator.limit_fifo(edge.fifo.index, limits.get(edge.key))
+        result = self._simulator.run(
+            self._frames,
+            interval=self._target if paced else 0,
+            idle_limit=4 * self._target + 10_000,
+            partial=True,
+        )
+        return {edge.key: self._simulator.fifo_peak(edge.fifo.index) for edge in self._design.edges}, result
+
+    def _fast_enough(self, result: SimulationResult) -> bool:
+        """Steady state: the last interval, once the pipeline is full."""
+        if len(result.frame_ends) < FRAMES:
+            return False
+        return result.frame_ends[-1] - result.frame_ends[-2] <= self._target * TOLERANCE
+
+    def _bits(self, levels: Mapping[str, int]) -> int:
+        return sum(levels[edge.key] * edge.fifo.width for edge in self._design.edges)
+
+    def _pins(self, peaks: Mapping[str, int]) -> dict[str, int]:
+        """Edges to keep shallow because an edge upstream of them holds the same wait in fewer bits."""
+        pins: dict[str, int] = {}
+        for edge in self._design.edges:
+            if peaks[edge.key] * edge.fifo.width <= LARGE_BITS:
+                continue
+            chain = self._upstream(edge)
+            cheapest = min(chain, key=self._frame_bits)
+            for other in chain:
+                if other.key != cheapest.key:
+                    per_pixel = ceil_div(self._graph.tensors[other.stream.tensor].channels, other.stream.lanes)
+                    pins[other.key] = max(MIN_DEPTH, PINNED_PIXELS * per_pixel)
+                if other.key == cheapest.key:
+                    break
+        return pins
+
+    def _frame_bits(self, edge: Edge) -> int:
+        tensor = self._graph.tensors[edge.stream.tensor]
+        return tensor.pixels * tensor.channels * edge.stream.bits
+
+    def _upstream(self, edge: Edge) -> list[Edge]:
+        """``edge`` and the buffered edges before it, as far back as nodes have one input and one reader."""
+        chain, tensor = [edge], edge.stream.tensor
+        while True:
+            node = self._graph.producer(tensor)
+            if node is None or len(node.inputs) != 1 or len(node.outputs) != 1 or len(self._graph.consumers(tensor)) > 1:
+                return chain
+            tensor = node.inputs[0]
+            chain += [e for e in self._design.edges if e.stream.tensor == tensor and e.reader == node.name]

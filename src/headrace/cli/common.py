@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several commands share: options, progress, output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+
+def json_option(command: F) -> F:
+    """``--json``: machine-readable output, and nothing else, on standard output."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")(command)
+
+
+def emit_json(data: Any) -> None:
+    """Prints ``data`` as JSON."""
+    click.echo(json.dumps(data, indent=1))
+
+
+def console(*, quiet: bool) -> Console:
+    """Standard output for people; silent with ``--json``."""
+    return Console(quiet=quiet, highlight=False)
+
+
+@contextmanager
+def status(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Shows what is going on: a spinner with the elapsed time on a terminal, plain lines elsewhere, nothing if quiet."""
+    err = Console(stderr=True, quiet=quiet, highlight=False)
+    if not err.is_terminal:
+        yield lambda text: err.print(f"[dim]{text} ...[/dim]")
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("")
+        yield lambda text: progress.update(task, description=text)
+
+
+@contextmanager
+def counter(title: str, total: int, *, quiet: bool) -> Iterator[Callable[[int, str], None]]:
+    """A progress bar on a terminal: call it with (done so far, detail)."""
+    err = Console(stderr=True, quiet=quiet, highlight=False)
+    if not err.is_terminal:
+        yield lambda _done, _detail: None
+        return
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(title, total=total, detail="")
+        yield lambda done, detail: progress.update(task, completed=done, detail=detail)

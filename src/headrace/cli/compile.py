@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""headrace compile"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from headrace.boards import load_board
+from headrace.cli.common import PATH, console, emit_json, json_option, status
+from headrace.compile import Goal, compile_model
+from headrace.models import resolve_model
+
+
+@click.command("compile")
+@click.argument("model")
+@click.option("--board", default="pynq-z2", show_default=True, help="Name (see `headrace boards`) or TOML file of the board.")
+@click.option(
+    "--fps", type=click.FloatRange(min=0, min_open=True), help="Frames per second to reach with the fewest resources."
+)
+@click.option(
+    "--fill",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.7,
+    show_default=True,
+    help="Fraction of the board's resources that may be used.",
+)
+@click.option("-o", "--out", type=PATH, help="Build directory.  [default: build/MODEL]")
+@json_option
+def compile_command(model: str, board: str, fps: float | None, fill: float, out: Path | None, as_json: bool) -> None:
+    """Turn the QONNX file (or zoo model) MODEL into dataflow engines for a board.
+
+    The build directory holds the SystemVerilog of the network, its memory contents, the integer program that the CPU
+    runs, and manifest.json, which describes all of it. FIFO depths are found by simulating the network.
+    """
+    path = resolve_model(model)
+    target = load_board(board)
+    folder = out or Path("build") / path.stem
+    with status(quiet=as_json) as note:
+        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note)
+    if as_json:
+        emit_json(summary(manifest, folder))
+    else:
+        _show(manifest, folder)
+
+
+def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The manifest's figures that a script is likely to want."""
+    keys = ("build_id", "name", "board", "clock_mhz", "performance", "resources")
+    certificates = manifest["certificates"]
+    return {
+        "build": str(folder),
+        **{key: manifest[key] for key in keys},
+        "certificates": {
+            "requantizers": len(certificates),
+            "exact": sum(c["exact"] for c in certificates),
+            "float32_exact": sum(c["float32_exact"] for c in certificates),
+            "differing_values": sum(c["differing_values"] for c in certificates),
+        },
+    }
+
+
+def _show(manifest: dict[str, Any], folder: Path) -> None:
+    out = console(quiet=False)
+    facts = summary(manifest, folder)
+    p, r, c = facts["performance"], facts["resources"], facts["certificates"]
+    out.print(f"[bold]{folder}[/bold]  build {facts['build_id']} for {facts['board']['title']} ({facts['board']['part']})")
+    out.print(
+        f"one frame every {p['measured_interval_cycles']:,.0f} cycles (slowest engine {p['slowest_engine']}: "
+        f"{p['interval_cycles']:,}), latency {p['latency_cycles']:,}; "
+        f"{p['frames_per_second']:.1f} frames/s at {facts['clock_mhz']:g} MHz if timing closes"
+    )
+    table = Table("", "LUT", "FF", "DSP", "BRAM36")
+    for title, row in (("estimated", r["estimated"]), ("board", r["board"])):
+        table.add_row(title, *(f"{row[key]:,g}" for key in ("lut", "ff", "dsp", "bram36")))
+    out.print(table)
+    out.print(
+        f"{c['exact']} of {c['requantizers']} requantizers proven exact, {c['float32_exact']} also in float32"
+        + (f"; {c['differing_values']} accumulator values round differently (by 1)" if c["differing_values"] else "")
+    )

