@@ -48,15 +48,23 @@ class Resources:
         return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36}
 
 
-LUTRAM_WORDS = 64
-"""Depth of one LUT used as memory, and the deepest memory that is kept in LUTs for sure."""
+LUT_WORDS = 64
+"""Words of one bit that a LUT holds as memory."""
+LUT_MEMORY_BITS = 8192
+"""Up to this size a memory is cheaper in LUTs (about 170) than in half a block RAM of 18 kbit."""
 BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 
 
-def memory(words: int, bits: int) -> Resources:
-    """A memory of ``words`` x ``bits``: LUTRAM when shallow, else the block RAM shape that wastes least (AMD UG473)."""
-    if words * bits <= 2048 or words <= LUTRAM_WORDS:
-        return Resources(lut=ceil_div(words, LUTRAM_WORDS) * bits, ff=bits)
+def memory(words: int, bits: int, *, block: bool | None = None) -> Resources:
+    """A memory of ``words`` x ``bits``: in LUTs when small, else in the block RAM shape that wastes least (AMD UG473).
+
+    Args:
+        block: whether the hardware source forces block RAM or LUTs; None leaves it to the size.
+    """
+    if block is None:
+        block = words > LUT_WORDS and words * bits > LUT_MEMORY_BITS
+    if not block:
+        return Resources(lut=ceil_div(words, LUT_WORDS) * bits * 4 // 3, ff=bits)
     half_blocks = min(ceil_div(words, depth) * ceil_div(bits * 2, width) for depth, width in BRAM36_SHAPES)
     return Resources(bram36=half_blocks / 2)
 

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from math import gcd
 from typing import ClassVar
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import LUT_MEMORY_BITS, Engine, Parameter, Resources, ceil_div, memory
 from headrace.ir.ops import Pair
 from headrace.ir.tensor import Tensor
+
+
+REGISTER_DEPTH = 2
+"""FIFOs up to this depth are registers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,10 @@ class Fifo(Engine):
 
     def resources(self) -> Resources:
         """Storage by size, and pointers."""
-        return memory(self.depth, self.width) + Resources(lut=16, ff=14)
+        if self.depth <= REGISTER_DEPTH:
+            return Resources(lut=self.width // 2 + 6, ff=self.depth * self.width + 2)
+        block = self.depth > 1024 or (self.depth > 256 and self.depth * self.width > LUT_MEMORY_BITS)
+        return memory(self.depth, self.width, block=block) + Resources(lut=16, ff=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
