@@ -32,7 +32,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_depthwise": ('RomFile="w.hex"', 'Beats=3,Steps=9,Taps=1,RomFile="w.hex"'),
     "engine_matvec": ('RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
     "engine_maxpool": ("Taps=1", "Steps=1", "Taps=1,Steps=1", "Signed=1,LaneW=1,Taps=9"),
-    "engine_requant": ('RomFile="q.hex"', 'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"'),
+    "engine_requant": ('RomFile="q.hex"', 'LutMul=1,RomFile="q.hex"', 'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"'),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
     "engine_window": (
         "Taps=3",

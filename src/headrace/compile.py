@@ -9,7 +9,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ from headrace.build.fifo_sizing import FifoSizing, size_fifos
 from headrace.engines.base import Engine
 from headrace.engines.design import Design, Stream, build_design
 from headrace.engines.mapping import map_node
-from headrace.errors import BuildError
+from headrace.errors import BuildError, FoldingError
 from headrace.frontend import ImportedModel, import_model
 from headrace.ir.graph import Graph, to_program
 from headrace.passes.fold import Folding, fold
@@ -32,6 +32,8 @@ from headrace.passes.requantize import Certificate, requantize
 from headrace.passes.simplify import simplify
 
 Note = Callable[[str], None]
+
+FIT_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +75,7 @@ def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = 
     _check_target(out)
     note("reading the model")
     lowered = lower(path)
-    note("choosing foldings")
-    folding = fold(lowered.graph, board, fill=goal.fill, fps=goal.fps)
-    sizing = size_fifos(lowered.graph, folding.folds, note)
-    design = build_design(lowered.graph, folding.folds, sizing.depths)
+    folding, sizing, design = _fit(lowered.graph, board, goal, note)
     note("writing the build directory")
     scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
     try:
@@ -90,6 +89,24 @@ def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = 
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
+
+
+def _fit(graph: Graph, board: Board, goal: Goal, note: Note) -> tuple[Folding, FifoSizing, Design]:
+    """Folding, FIFO depths and design that fit the board together: what the FIFOs took is set aside in the next try."""
+    reserve = None
+    for _ in range(FIT_TRIES):
+        note("choosing foldings")
+        folding = fold(graph, board, fill=goal.fill, fps=goal.fps, reserve=reserve)
+        sizing = size_fifos(graph, folding.folds, note)
+        design = build_design(graph, folding.folds, sizing.depths)
+        total = design.resources()
+        if total.share_of(board.resources) <= 1.0:
+            return folding, sizing, design
+        reserve = total.less(folding.resources)
+    raise FoldingError(
+        f"with its FIFOs the network needs {total.share_of(board.resources):.0%} of {board.title}; take a larger board, a "
+        "smaller network, or a lower rate with --fps"
+    )
 
 
 def _check_target(out: Path) -> None:
@@ -220,7 +237,7 @@ def _layers(graph: Graph, folding: Folding) -> list[dict[str, Any]]:
                 "op": node.op.kind,
                 "inputs": list(node.inputs),
                 "outputs": list(node.outputs),
-                "folding": {"lanes": chosen.lanes, "taps": chosen.taps, "pe": chosen.pe},
+                "folding": asdict(chosen),
                 "cycles": mapped.cycles,
                 "engines": [engine.name for engine in mapped.chain],
             }

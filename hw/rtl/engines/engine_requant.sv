@@ -20,6 +20,8 @@ module engine_requant #(
   parameter int          Hi = 255,
   /// Beats of one pixel.
   parameter int unsigned Beats = 1,
+  /// Multiply by shifted additions in LUTs instead of in a DSP; sensible for a narrow `mul`.
+  parameter bit          LutMul = 1'b0,
   parameter RomFile = ""
 ) (
   input  logic                       clk_i,
@@ -91,11 +93,26 @@ module engine_requant #(
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
     logic signed [AccW-1:0]      acc_q;
+    logic signed [ProductW-1:0]  product;
     logic signed [ProductW-1:0]  product_q;
     logic signed [AddW-1:0]      add_q;
     logic signed [SumW-1:0]      sum_q;
     logic signed [RoundW-1:0]    rounded;
     logic signed [QuotientW-1:0] quotient_q;
+
+    if (LutMul) begin : gen_lut
+      logic signed [MulW-1:0] mul;
+      assign mul = scale[l].mul;
+      // One shifted copy per bit of the multiplier; the sign bit weighs negative.
+      always_comb begin
+        product = mul[MulW-1] ? -(ProductW'(acc_q) <<< (MulW - 1)) : '0;
+        for (int unsigned b = 0; b < MulW - 1; b++) begin
+          if (mul[b]) product += ProductW'(acc_q) <<< b;
+        end
+      end
+    end else begin : gen_dsp
+      assign product = ProductW'(acc_q) * ProductW'(scale[l].mul);
+    end
 
     // Half a step less one, plus the step's parity: a tie passes the half only from an odd number.
     if (Shift == 0) begin : gen_exact
@@ -110,7 +127,7 @@ module engine_requant #(
     always_ff @(posedge clk_i) begin
       if (advance) begin
         acc_q      <= data_i[l];
-        product_q  <= ProductW'(acc_q) * ProductW'(scale[l].mul);
+        product_q  <= product;
         add_q      <= scale[l].add;
         sum_q      <= SumW'(product_q) + SumW'(add_q);
         quotient_q <= QuotientW'(rounded >>> Shift);

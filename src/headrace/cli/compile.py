@@ -26,7 +26,7 @@ from headrace.models import resolve_model
     type=click.FloatRange(0, 1, min_open=True),
     default=0.7,
     show_default=True,
-    help="Fraction of the board's resources that may be used.",
+    help="Fraction of the board's LUTs and flip-flops that may be used.",
 )
 @click.option("-o", "--out", type=PATH, help="Build directory.  [default: build/MODEL]")
 @json_option

@@ -38,6 +38,15 @@ class Resources:
             bram36=self.bram36 + other.bram36,
         )
 
+    def less(self, other: Resources) -> Resources:
+        """The difference, not below zero."""
+        return Resources(
+            lut=max(0, self.lut - other.lut),
+            ff=max(0, self.ff - other.ff),
+            dsp=max(0, self.dsp - other.dsp),
+            bram36=max(0.0, self.bram36 - other.bram36),
+        )
+
     def share_of(self, whole: Resources) -> float:
         """The largest fraction that any resource takes of ``whole``."""
         pairs = ((self.lut, whole.lut), (self.ff, whole.ff), (self.dsp, whole.dsp), (self.bram36, whole.bram36))

@@ -28,6 +28,7 @@ class Requantizer(Engine):
     source: Tensor
     result: Tensor
     lanes: int
+    lut_mul: bool = False
 
     @property
     def in_bits(self) -> int:
@@ -76,6 +77,7 @@ class Requantizer(Engine):
             "Lo": self.op.lo,
             "Hi": self.op.hi,
             "Beats": self.beats,
+            "LutMul": self.lut_mul,
             "RomFile": f'"{self.name}.hex"',
         }
 
@@ -87,15 +89,16 @@ class Requantizer(Engine):
         return Rom(file=f"{self.name}.hex", fields=pairs.reshape(self.beats, -1), widths=(self.mul_bits, self.add_bits))
 
     def resources(self) -> Resources:
-        """A multiplier, a wide adder and a rounder per lane."""
-        wide = max(self.in_bits + self.mul_bits, self.add_bits) + 1
+        """A multiplier, a wide adder, a rounder and clip per lane (fitted to yosys), and the memory of factors."""
         slices = min(
             ceil_div(self.in_bits, a) * ceil_div(self.mul_bits, b)
             for a, b in ((DSP_A_BITS, DSP_B_BITS), (DSP_B_BITS, DSP_A_BITS))
         )
-        rom = memory(self.beats, self.lanes * (self.mul_bits + self.add_bits))
-        per_lane = 2 * wide + 3 * self.result.bits
-        return rom + Resources(lut=self.lanes * per_lane + 30, ff=self.lanes * per_lane + 30, dsp=self.lanes * slices)
+        rom = memory(self.beats, self.lanes * (self.mul_bits + self.add_bits)) if self.beats > 1 else Resources()
+        per_lane = self.in_bits + self.mul_bits // 2 + 2 * self.result.bits
+        product = self.in_bits * (self.mul_bits - 1) if self.lut_mul else 0
+        dsp = 0 if self.lut_mul else self.lanes * slices
+        return rom + Resources(lut=self.lanes * (per_lane + product) + 10, ff=self.lanes * 2 * per_lane + 10, dsp=dsp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

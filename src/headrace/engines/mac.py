@@ -13,6 +13,9 @@ from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, f
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
 
+PACKED_BITS = 25
+"""Two products share a DSP48 when the activation and both weights fit its wider operand (AMD UG479)."""
+
 
 def column_major(weights: IntArray) -> IntArray:
     """(KH, KW, ...) -> (KH * KW, ...), taps numbered down the columns, as the window engine brings them."""
@@ -93,13 +96,22 @@ class MatVec(Engine):
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
     def resources(self) -> Resources:
-        """One multiplier per weight of a word, an adder tree per row, the weight memory and the input buffer."""
-        macs = self.pe * self.simd
-        product = self.weight_bits + self.source.bits
-        tree = self.pe * (self.simd - 1) * product + self.pe * acc_bits(self.result)
-        rom = memory(self.beats_in * self.beats_out, macs * self.weight_bits)
-        buffer = memory(2 * self.beats_in, self.simd * self.source.bits)
-        return rom + buffer + Resources(lut=tree + 60, ff=tree + 60, dsp=macs)
+        """Multipliers, an adder tree per row (fitted to yosys), the weight memory and the input buffer."""
+        operands = self.source.bits + self.weight_bits
+        rom = memory(self.beats_in * self.beats_out, self.pe * self.simd * self.weight_bits)
+        buffer = memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources()
+        if self.packed:  # a packed pair of products needs a correction of the upper one
+            lane = max(0, 2 * operands * self.simd - 40) + acc_bits(self.result)
+            dsp = ceil_div(self.pe, 2) * self.simd
+        else:
+            lane = (self.simd - 1) * (operands + 2) + acc_bits(self.result)
+            dsp = self.pe * self.simd
+        return rom + buffer + Resources(lut=self.pe * lane + 60, ff=self.pe * lane + 60, dsp=dsp)
+
+    @property
+    def packed(self) -> bool:
+        """Whether two rows share a DSP: one activation times two weights, apart enough not to meet."""
+        return self.pe > 1 and self.source.bits + 2 * self.weight_bits + 1 <= PACKED_BITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +175,10 @@ class Depthwise(Engine):
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
     def resources(self) -> Resources:
-        """One multiplier per weight of a word, an adder tree per lane and the weight memory."""
-        macs = self.lanes * self.taps
-        tree = self.lanes * ((self.taps - 1) * (self.weight_bits + self.source.bits) + acc_bits(self.result))
-        rom = memory(self.beats * self.steps, macs * self.weight_bits)
-        return rom + Resources(lut=tree + 40, ff=tree + 40, dsp=macs)
+        """One multiplier per weight of a word, an adder tree per lane (fitted to yosys) and the weight memory."""
+        lane = (self.taps - 1) * (self.weight_bits + self.source.bits + 2) + acc_bits(self.result) + 10
+        rom = memory(self.beats * self.steps, self.lanes * self.taps * self.weight_bits)
+        return rom + Resources(lut=self.lanes * lane + 40, ff=self.lanes * lane + 40, dsp=self.lanes * self.taps)
 
 
 def acc_bits(tensor: Tensor) -> int:

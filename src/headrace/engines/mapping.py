@@ -8,7 +8,7 @@ engines. A new operator adds one entry to each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from headrace.engines.base import Engine, Resources, ceil_div, fields_of
@@ -24,6 +24,10 @@ BORDER_LUTS = 1
 """LUTs charged per bit of a stream at an operator's border, so that the optimiser does not take wide streams for free."""
 
 
+LUT_MUL_BITS = 12
+"""Widest requantizer multiplier that is offered in LUTs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
     """How far one operator is unrolled; which fields matter depends on the operator."""
@@ -34,6 +38,8 @@ class Fold:
     """Kernel taps of a beat: 1, KH or KH * KW."""
     pe: int = 1
     """Output channels in parallel (dense convolutions)."""
+    lut_mul: bool = False
+    """Multiply in LUTs instead of DSPs (requantizers)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +183,7 @@ def map_requant(graph: Graph, node: Node, fold: Fold) -> Mapped:
     """One requantizer."""
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     op = cast(Requant, node.op)
-    engine = Requantizer(name=node.name, op=op, source=source, result=result, lanes=fold.lanes)
+    engine = Requantizer(name=node.name, op=op, source=source, result=result, lanes=fold.lanes, lut_mul=fold.lut_mul)
     return _same_lanes(engine, fold.lanes, (engine.in_bits,), result.bits)
 
 
@@ -297,6 +303,14 @@ def _pool_folds(graph: Graph, node: Node) -> Iterator[Fold]:
             yield Fold(lanes=lanes, taps=taps)
 
 
+def _requant_folds(graph: Graph, node: Node) -> Iterator[Fold]:
+    narrow = fields_of(cast(Requant, node.op).mul, 2) <= LUT_MUL_BITS
+    for fold in _lane_folds(graph, node):
+        yield fold
+        if narrow:
+            yield replace(fold, lut_mul=True)
+
+
 def _lane_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     for lanes in lane_choices(max(t.channels for t in graph.input_tensors(node))):
         yield Fold(lanes=lanes)
@@ -308,7 +322,7 @@ Options = Callable[[Graph, Node], Iterator[Fold]]
 REGISTRY: dict[str, tuple[Mapper, Options]] = {
     "conv": (map_conv, _conv_folds),
     "deform_depthwise": (map_deform, _deform_folds),
-    "requant": (map_requant, _lane_folds),
+    "requant": (map_requant, _requant_folds),
     "max_pool": (map_max_pool, _pool_folds),
     "add": (map_add, _lane_folds),
     "concat": (map_repack, _lane_folds),

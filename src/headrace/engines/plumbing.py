@@ -12,7 +12,6 @@ from headrace.engines.base import LUT_MEMORY_BITS, Engine, Parameter, Resources,
 from headrace.ir.ops import Pair
 from headrace.ir.tensor import Tensor
 
-
 REGISTER_DEPTH = 2
 """FIFOs up to this depth are registers."""
 
@@ -167,11 +166,21 @@ class Repack(Engine):
         }
 
     def resources(self) -> Resources:
-        """A lane buffer with multiplexers in units of the common divisor of all widths."""
+        """By form (fitted to yosys): a multiplexer, a register that widens, or a shift register of units of lanes."""
+        single = len(self.in_channels) == len(self.out_channels) == 1
+        whole = all(c % self.lanes_in == 0 for c in self.in_channels) and all(
+            c % self.lanes_out == 0 for c in self.out_channels
+        )
+        out_bits = self.lanes_out * self.bits
+        if self.lanes_in == self.lanes_out and (single or whole):
+            return Resources(lut=out_bits * max(len(self.in_channels) - 1, 0) + 5, ff=2)
+        if single and self.lanes_in % self.lanes_out == 0:
+            return Resources(lut=out_bits * (self.lanes_in // self.lanes_out) // 3 + 8, ff=6)
+        if single and self.lanes_out % self.lanes_in == 0:
+            return Resources(lut=16, ff=out_bits + 6)
         unit = gcd(self.lanes_in, self.lanes_out, *self.in_channels, *self.out_channels)
-        buffer = (self.lanes_in + self.lanes_out) * self.bits
-        ways = (self.lanes_in + self.lanes_out) // unit
-        return Resources(lut=buffer * max(1, ways.bit_length() - 1) + 20, ff=buffer + 16)
+        held = (self.lanes_in + self.lanes_out - unit) * self.bits
+        return Resources(lut=3 * held, ff=held + 16)
 
 
 def _packed(counts: tuple[int, ...]) -> str:

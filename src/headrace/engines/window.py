@@ -63,10 +63,19 @@ class Window(Engine):
 
     @property
     def rows(self) -> int:
-        """Row slots of the line buffer: the window's span and one stride, so that writing overlaps reading."""
-        k = self.kernel[0]
-        span = 2 * self.deform.reach * ((k - 1) // 2) + 1 if self.deform else (k - 1) * self.dilation[0] + 1
-        return min(span + self.stride[0], 2 * self.source.shape[0])
+        """Row slots of the line buffer.
+
+        The window's span and one stride, so that writing overlaps reading; and room for the rows of a frame's last window
+        beside those of the next frame's first, so that frames follow without a pause.
+        """
+        height = self.source.shape[0]
+        reach = self.deform.reach * ((self.kernel[0] - 1) // 2) if self.deform else 0
+        span = 2 * reach + 1 if self.deform else (self.kernel[0] - 1) * self.dilation[0] + 1
+        top = reach if self.deform else self.pad[0]
+        last = (self.out_hw[0] - 1) * self.stride[0] - top
+        first_rows = min(height, span - top)
+        last_rows = min(height, last + span) - max(0, last)
+        return min(max(span + self.stride[0], first_rows + last_rows), 2 * height)
 
     @property
     def in_widths(self) -> tuple[int, ...]:
@@ -122,7 +131,7 @@ class Window(Engine):
         return (("dil_valid_i", "1'b0"), ("dil_ready_o", ""), ("dil_i", "1'b0"))
 
     def resources(self) -> Resources:
-        """Line buffer memories (banked by row for a column of taps, copied per column for all taps) and control."""
+        """Line buffer memories (a bank per row for a column of taps, copied per column for all taps) and control."""
         width = self.lanes * self.source.bits
         words = self.source.shape[1] * self.beats
         if self.taps == 1:
@@ -131,5 +140,5 @@ class Window(Engine):
             bank = memory(words, width)
             copies = self.rows * (self.kernel[1] if self.taps > self.kernel[0] else 1)
             store = Resources(lut=bank.lut * copies, ff=bank.ff * copies, bram36=bank.bram36 * copies)
-        select = (self.rows * width // 2) if self.taps > 1 else 0
-        return store + Resources(lut=260 + self.taps * width + select, ff=190 + self.taps * width)
+        select = self.rows * width * 6 // 5 if self.taps > 1 and self.deform else 0
+        return store + Resources(lut=150 + self.taps * width + select, ff=180 + self.taps * width)

@@ -9,7 +9,7 @@ exceeds the budget, steer the choices (a Lagrangian relaxation); the interval it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,12 @@ from headrace.engines.base import Resources
 from headrace.engines.mapping import Fold, fold_options, map_node
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
+from headrace.passes.waits import wait_bram36
 
-PRICE_ROUNDS = 16
+PLUMBING = 0.15
+"""Part of the LUTs and flip-flops set aside for FIFOs and width converters."""
+HARD_FILL = 0.95
+PRICE_ROUNDS = 24
 """Price adjustments tried before an interval counts as infeasible."""
 
 
@@ -37,7 +41,7 @@ class Folding:
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest."""
-        folds = {n: {"lanes": f.lanes, "taps": f.taps, "pe": f.pe} for n, f in self.folds.items()}
+        folds = {n: asdict(f) for n, f in self.folds.items()}
         return {"interval_cycles": self.interval, "resources": self.resources.to_json(), "folds": folds}
 
 
@@ -106,20 +110,38 @@ def _folding(candidates: list[_Candidates], picks: list[int]) -> Folding:
     )
 
 
-def fold(graph: Graph, board: Board, *, fill: float = 0.7, fps: float | None = None) -> Folding:
+def budget_of(board: Board, fill: float, reserve: Resources) -> Resources:
+    """What the operators may use: ``fill`` of the board's LUTs and flip-flops, nearly all DSPs and block RAMs, less ``reserve``."""
+    whole = board.resources
+    return Resources(
+        lut=max(0, int(whole.lut * fill) - reserve.lut),
+        ff=max(0, int(whole.ff * fill) - reserve.ff),
+        dsp=max(0, int(whole.dsp * HARD_FILL) - reserve.dsp),
+        bram36=max(0.0, whole.bram36 * HARD_FILL - reserve.bram36),
+    )
+
+
+def expected_plumbing(graph: Graph, board: Board, fill: float) -> Resources:
+    """What FIFOs and width converters will probably take, before they are known."""
+    whole = board.resources
+    return Resources(lut=int(whole.lut * fill * PLUMBING), ff=int(whole.ff * fill * PLUMBING), bram36=wait_bram36(graph))
+
+
+def fold(
+    graph: Graph, board: Board, *, fill: float = 0.7, fps: float | None = None, reserve: Resources | None = None
+) -> Folding:
     """Chooses foldings for ``board``.
 
     Args:
-        fill: fraction of the board's resources that may be used.
+        fill: fraction of the board's LUTs and flip-flops that may be used; fuller devices are hard to route. DSPs and block
+            RAMs, which are not, may be used up to ``HARD_FILL``.
         fps: frames per second to reach with the fewest resources; without it, as many as fit.
+        reserve: set aside for FIFOs and width converters; estimated if not given.
 
     Raises:
         FoldingError: the goal cannot be met within the budget; says what is possible.
     """
-    whole = board.resources
-    budget = Resources(
-        lut=int(whole.lut * fill), ff=int(whole.ff * fill), dsp=int(whole.dsp * fill), bram36=whole.bram36 * fill
-    )
+    budget = budget_of(board, fill, reserve or expected_plumbing(graph, board, fill))
     candidates = _candidates(graph, budget)
     slowest_best = int(max(c.cycles.min() for c in candidates))
     intervals = np.unique(np.concatenate([c.cycles for c in candidates]))
@@ -142,7 +164,7 @@ def fold(graph: Graph, board: Board, *, fill: float = 0.7, fps: float | None = N
     if fps is not None:
         reached = board.clock_mhz * 1e6 / best.interval
         raise FoldingError(
-            f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; within {fill:.0%} of {board.title} "
+            f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; on {board.title} filled to {fill:.0%} "
             f"the shortest is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
         )
     return best
@@ -154,6 +176,7 @@ def _too_large(candidates: list[_Candidates], board: Board, fill: float) -> str:
     names = ("LUTs", "flip-flops", "DSPs", "block RAMs")
     worst = int(np.argmax(load))
     return (
-        f"the network does not fit {board.title} at any folding: it needs {load[worst]:.2f} times the {names[worst]} of "
-        f"{fill:.0%} of the board; raise --fill, take a larger board or a smaller network"
+        f"the network does not fit {board.title} at any folding: it needs {load[worst]:.2f} times the {names[worst]} that "
+        f"{'--fill ' + format(fill, '.0%') if worst < 2 else 'the device'} leaves for it; "
+        f"{'raise --fill, ' if worst < 2 else ''}take a larger board or a smaller network"
     )
