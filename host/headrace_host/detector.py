@@ -6,9 +6,11 @@ cell's centre to the box's left, top, right and bottom edge. A detection is a ce
 its 3x3 neighbourhood ("Objects as Points", arXiv 1904.07850; distances as in TTFNet, arXiv 1909.00700).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +50,7 @@ class DetectorConfig:
             raise HostError(f"detector configuration out of range: {self}")
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> DetectorConfig:
         """Build from parsed JSON; unknown keys are ignored so that older readers take newer files.
 
         Raises:

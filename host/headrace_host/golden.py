@@ -7,12 +7,15 @@ All tensors are NHWC integer arrays. Results are exact: sums run in float32 BLAS
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.integer[Any]]
+if TYPE_CHECKING:
+    IntArray = npt.NDArray[np.integer[Any]]
+else:
+    IntArray = np.ndarray  # numpy 1.21, on PYNQ images, cannot subscript np.integer
 Pads = tuple[int, int, int, int]
 """Padding as (top, left, bottom, right) pixels."""
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from headrace_host.errors import HostError
 
@@ -30,7 +30,7 @@ class Build:
     manifest: Mapping[str, Any]
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path) -> Build:
         """Reads ``folder/manifest.json`` and checks that the program beside it belongs to it.
 
         Raises:

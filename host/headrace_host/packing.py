@@ -60,7 +60,7 @@ def unpack_words(words: npt.NDArray[np.uint32], lanes: int, bits: int, signed: b
     """Inverse of :func:`pack_words`: words (n, words) -> values (n, lanes), sign-extended when ``signed``."""
     flat = np.unpackbits(np.ascontiguousarray(words, "<u4").view(np.uint8), axis=1, bitorder="little")
     planes = flat[:, : lanes * bits].reshape(-1, lanes, bits).astype(np.int64)
-    values = (planes << np.arange(bits)).sum(axis=-1)
+    values: IntArray = (planes << np.arange(bits)).sum(axis=-1)
     if signed:
         values = np.where(planes[..., -1] == 1, values - (1 << bits), values)
     return values

@@ -15,8 +15,9 @@
 /// Latency: three cycles from the last input beat of a window to its first output beat. Throughput:
 /// one beat in and one beat out per cycle, without bubbles between pixels, rows or frames: the rows
 /// of the next frame follow in the ring of `Rows` row slots while this frame's are still read. A
-/// window starts as soon as the last pixel it can reach has arrived, and a row is released with the
-/// last output row that can reach it. Input rows below the last window are taken and dropped.
+/// window starts as soon as the last pixel that it can reach at any dilation of the range has arrived,
+/// so timing does not depend on data, and a row is released with the last output row that can reach
+/// it. Input rows below the last window are taken and dropped.
 ///
 /// Rows: a window is `span` = (KH-1)*DilH+1 rows high, deformable 2*R*(KH-1)/2+1 with R the largest
 /// magnitude of the range. The engine cannot deadlock at Rows >= min(span, used), where `used`

@@ -79,10 +79,6 @@ module window_scan #(
     return Deform ? (DilationLo + int'(kind)) * (int'(j) - MID_W) : int'(j * DilW);
   endfunction
 
-  function automatic int max2(int a, int b);
-    return a > b ? a : b;
-  endfunction
-
   function automatic int modulo(int a, int m);
     return ((a % m) + m) % m;
   endfunction
@@ -185,22 +181,15 @@ module window_scan #(
     else base_next = CountW'(top_next);
   end
 
-  // ---- the last input pixel this window can read, kept within the map so that every output waits
-  // for at least the first pixel of its frame
-  logic signed [YW-1:0] y_span, y_end;
-  logic signed [XW-1:0] x_span, x_end;
+  // ---- the last input pixel that a window here can read at any dilation of the range, so that timing
+  // (and the depth of every FIFO around) does not depend on data; kept within the map so that every
+  // output waits for at least the first pixel of its frame
+  logic signed [YW-1:0] y_end;
+  logic signed [XW-1:0] x_end;
   logic [CountW-1:0]    need_row, need_col;
   always_comb begin
-    y_span = '0;
-    x_span = '0;
-    for (int unsigned v = 0; v < KINDS; v++) begin
-      if (kind == KindW'(v)) begin
-        y_span = YW'(max2(row_offset(v, 0), row_offset(v, KH - 1)));
-        x_span = XW'(max2(col_offset(v, 0), col_offset(v, KW - 1)));
-      end
-    end
-    y_end = y_q + y_span;
-    x_end = x_q + x_span;
+    y_end = y_q + YW'(SPAN_H);
+    x_end = x_q + XW'(SPAN_W);
     if (y_end < 0) need_row = '0;
     else if (y_end >= USED_H) need_row = CountW'(UsedH - 1);
     else need_row = CountW'(y_end);

@@ -73,7 +73,7 @@ def _inputs(engine: Engine, wires: tuple[str, ...]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _outputs(engine: Engine, wires: tuple[str, ...]) -> list[tuple[str, str]]:
+def _outputs(wires: tuple[str, ...]) -> list[tuple[str, str]]:
     pairs = [("valid_o", _bundle(wires, "valid")), ("ready_i", _bundle(wires, "ready"))]
     return [*pairs, ("data_o", f"{wires[0]}_data")]
 
@@ -87,14 +87,14 @@ def _instance(instance: Instance) -> InstanceView:
         connections=(
             *_inputs(engine, instance.inputs),
             *engine.tied_ports(),
-            *_outputs(engine, instance.outputs),
+            *_outputs(instance.outputs),
         ),
     )
 
 
 def _shared_outputs(design: Design) -> dict[str, str]:
     """Wires of a bundled output that share the data bus of the first one."""
-    shared = {}
+    shared: dict[str, str] = {}
     for instance in design.instances:
         if instance.engine.bundled_out:
             shared.update((wire, instance.outputs[0]) for wire in instance.outputs[1:])

@@ -9,8 +9,11 @@ are checked at full speed, where back-pressure alone sets the pace.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +21,8 @@ import numpy as np
 from headrace_host.simulator import NetworkSimulator, SimulationResult, StreamSpec
 
 from headrace.backend.rtl import write_rtl
-from headrace.build.verilate import build_simulator
+from headrace.build.toolenv import cache_dir
+from headrace.build.verilate import build_simulator, model_key
 from headrace.engines.base import ceil_div
 from headrace.engines.design import Design, Edge, Stream, build_design
 from headrace.engines.mapping import Fold
@@ -30,11 +34,14 @@ ROOM_FRAMES = 4
 TOLERANCE = 1.01
 """Interval, relative to the slowest engine's cycles, that counts as no lost throughput."""
 MIN_DEPTH = 2
-PINNED_PIXELS = 2
+PINNED_ROWS = 2
+"""What a pinned FIFO may still hold: joins behind an upsampling take rows in bursts."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.5
 ROUNDS = 8
+_METHOD = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+"""Part of the cache key: another way of sizing gives other depths."""
 
 Note = Callable[[str], None]
 
@@ -74,11 +81,30 @@ def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: N
     design = build_design(graph, folds, roomy)
     with TemporaryDirectory(prefix="headrace-fifo-") as name:
         folder = Path(name)
-        names = write_rtl(design, folder, "FIFO sizing")
+        sources = [folder / n for n in write_rtl(design, folder, "FIFO sizing")]
+        # Timing does not depend on weights, so neither do the depths.
+        known = cache_dir() / "fifos" / f"{model_key(sources, design.inputs, design.outputs)}-{_METHOD}.json"
+        if (sizing := _recall(known, design)) is not None:
+            note("FIFO depths are known from an earlier run")
+            return sizing
         note("compiling the network with roomy FIFOs")
-        library = build_simulator([folder / n for n in names], design.inputs, design.outputs)
+        library = build_simulator(sources, design.inputs, design.outputs)
         with open_simulator(graph, design, library, folder / "rom") as simulator:
-            return _Sizer(graph, design, simulator, note).run()
+            sizing = _Sizer(graph, design, simulator, note).run()
+        known.parent.mkdir(parents=True, exist_ok=True)
+        partial = known.with_suffix(f".{os.getpid()}.tmp")
+        partial.write_text(json.dumps(asdict(sizing)), encoding="utf-8")
+        partial.replace(known)
+        return sizing
+
+
+def _recall(path: Path, design: Design) -> FifoSizing | None:
+    """The sizing stored at ``path``, if it is one of this design."""
+    try:
+        sizing = FifoSizing(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return sizing if sizing.depths.keys() == {edge.key for edge in design.edges} else None
 
 
 def _roomy_depths(design: Design) -> dict[str, int]:
@@ -149,8 +175,8 @@ class _Sizer:
             cheapest = min(chain, key=self._frame_bits)
             for other in chain:
                 if other.key != cheapest.key:
-                    per_pixel = ceil_div(self._graph.tensors[other.stream.tensor].channels, other.stream.lanes)
-                    pins[other.key] = max(MIN_DEPTH, PINNED_PIXELS * per_pixel)
+                    rows = self._graph.tensors[other.stream.tensor].shape[0]
+                    pins[other.key] = max(MIN_DEPTH, ceil_div(PINNED_ROWS * other.fifo.frame_beats, rows))
                 if other.key == cheapest.key:
                     break
         return pins

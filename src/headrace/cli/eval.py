@@ -117,10 +117,8 @@ def _torch_network(recipe_name: str, precision: str, run: Path | None) -> tuple[
     from headrace_models.inference import as_network
     from headrace_models.train import build_float
 
-    if precision == "float":
-        network = build_float(recipe, checkpoint.load(run / "float.pt"))
-    else:
-        network = load_quantized(recipe, run)
+    is_float = precision == "float"
+    network = build_float(recipe, checkpoint.load(run / "float.pt")) if is_float else load_quantized(recipe, run)
     return as_network(network), (recipe.shape.height, recipe.shape.width)
 
 

@@ -45,7 +45,7 @@ class MatVec(Engine):
     def beats_in(self) -> int:
         """Input beats of a vector; the last channel beat of each tap group may be ragged."""
         _, kh, kw, c = self.weights.shape
-        return kh * kw // self.taps * ceil_div(c, self.lanes)
+        return int(kh * kw) // self.taps * ceil_div(c, self.lanes)
 
     @property
     def beats_out(self) -> int:
@@ -135,7 +135,7 @@ class Depthwise(Engine):
     @property
     def steps(self) -> int:
         """Tap beats of a window."""
-        return self.weights.shape[1] // self.taps
+        return int(self.weights.shape[1]) // self.taps
 
     @property
     def in_widths(self) -> tuple[int, ...]:

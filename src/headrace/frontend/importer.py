@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -148,11 +149,12 @@ def _all_constant(inputs: list[Value | None]) -> bool:
 
 def _fold_constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Evaluates a node of constants with ONNX's own reference implementation."""
-    feeds = {
-        name: value.real.astype(np.float32) if isinstance(value, QuantConst) else value
-        for name, value in zip(node.proto.input, inputs, strict=True)
-        if value is not None
-    }
+    feeds: dict[str, npt.NDArray[Any]] = {}
+    for name, value in zip(node.proto.input, inputs, strict=True):
+        if isinstance(value, QuantConst):
+            feeds[name] = value.real.astype(np.float32)
+        elif isinstance(value, np.ndarray):
+            feeds[name] = value
     graph = onnx.helper.make_graph(
         [node.proto],
         "constant",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from headrace.frontend.context import Context, Handler, OnnxNode
 from headrace.frontend.values import FloatArray, Grouped, ModelInput, Real, Value
@@ -166,11 +167,11 @@ def _same_shape(wanted: list[int], shape: tuple[int, ...]) -> bool:
     return all(want in (have, 0, -1) for want, have in zip(wanted[1:], shape[1:], strict=True))
 
 
-def _permute(parameter: FloatArray, order: np.ndarray) -> FloatArray:  # type: ignore[type-arg]
+def _permute(parameter: FloatArray, order: npt.NDArray[np.int64]) -> FloatArray:
     return parameter if parameter.size == 1 else parameter[order]
 
 
-def transpose(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+def transpose(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Transpose, as the middle step of a channel shuffle."""
     perm = tuple(node.attrs.get("perm", ()))
     if isinstance(inputs[0], Grouped) and not inputs[0].swapped and perm == (0, 2, 1, 3, 4):

@@ -36,7 +36,7 @@ class Real:
     @property
     def clamped(self) -> bool:
         """Whether a ReLU or clip waits for the next quantizer."""
-        return np.isfinite(self.lo) or np.isfinite(self.hi)
+        return bool(np.isfinite(self.lo) or np.isfinite(self.hi))
 
     @property
     def uniform(self) -> bool:
@@ -54,7 +54,7 @@ class QuantConst:
     @property
     def real(self) -> npt.NDArray[np.float64]:
         """The value that the quantizer lets through."""
-        return self.integers * self.scale.astype(np.float64)
+        return self.integers.astype(np.float64) * self.scale.astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

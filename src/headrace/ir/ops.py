@@ -35,7 +35,7 @@ class Conv:
     def depthwise(self) -> bool:
         """One filter per channel."""
         m, _, _, c = self.weight.shape
-        return c == 1 and m == self.groups
+        return bool(c == 1 and m == self.groups)
 
     @property
     def kernel(self) -> Pair:

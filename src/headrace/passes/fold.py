@@ -111,7 +111,7 @@ def _folding(candidates: list[_Candidates], picks: list[int]) -> Folding:
 
 
 def budget_of(board: Board, fill: float, reserve: Resources) -> Resources:
-    """What the operators may use: ``fill`` of the board's LUTs and flip-flops, nearly all DSPs and block RAMs, less ``reserve``."""
+    """What the operators may use: ``fill`` of the board's LUTs and flip-flops, most DSPs and block RAMs, less ``reserve``."""
     whole = board.resources
     return Resources(
         lut=max(0, int(whole.lut * fill) - reserve.lut),
@@ -164,8 +164,8 @@ def fold(
     if fps is not None:
         reached = board.clock_mhz * 1e6 / best.interval
         raise FoldingError(
-            f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; on {board.title} filled to {fill:.0%} "
-            f"the shortest is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
+            f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; on {board.title} filled "
+            f"to {fill:.0%} the shortest is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
         )
     return best
 

@@ -96,7 +96,7 @@ def _dyadic(slope: Float64, offset: Float64, peak: int) -> tuple[Int64, Int64, i
 def model_steps(slope: Float64, offset: Float64, levels: Int64, peak: int) -> Int64:
     """:func:`real_steps`, in vectorised integer arithmetic where the numbers are dyadic (power-of-two scales are)."""
     integers = _dyadic(slope, offset, max(peak, 1 << 20))
-    if integers is not None and float(np.abs(levels).max()) * 2.0 ** integers[2] < 2.0**60:
+    if integers is not None and float(np.abs(levels).max(initial=1)) * 2.0 ** integers[2] < 2.0**60:
         return integer_steps(*integers, levels)
     return real_steps(slope, offset, levels)
 
@@ -164,10 +164,13 @@ def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certifi
     problem = _problem(op, reachable)
     peak = float(problem.slope.max())
     exponent = int(np.frexp(peak)[1]) if peak > 0 else 0
+    reach = float(np.abs([problem.lo, problem.hi]).max())
+    level = float(max(abs(op.lo), abs(op.hi), op.hi - op.lo, 2))
+    largest = max(peak * reach, 1.0) + (float(np.abs(op.offset).max()) + 1.0) * level
     best: tuple[int, Int64, Int64, int] | None = None
     for bits in range(2, MAX_MUL_BITS + 1):
         shift = max(0, bits - 1 - exponent)
-        if (float(np.abs(op.offset).max()) + 1.0) * 2.0**shift >= 2.0**62 / max(2.0, float(op.hi - op.lo)):
+        if largest * 2.0**shift >= 2.0**62:  # products and step positions must fit int64
             break
         mul = np.rint(np.ldexp(problem.slope, shift)).astype(np.int64)
         add = _sticky(op.offset, shift)

@@ -28,7 +28,8 @@ def _delay(graph: Graph, node: Node) -> float:
             return 0.0
         return max(0.0, (op.kernel[0] - 1) * op.dilation[0] - op.pad[0] + PART_ROW) / rows
     if isinstance(op, DeformDepthwise):
-        return (max(abs(op.lo), abs(op.hi)) * ((op.weight.shape[0] - 1) // 2) + PART_ROW) / rows
+        radius = int(op.weight.shape[0] - 1) // 2
+        return (max(abs(op.lo), abs(op.hi)) * radius + PART_ROW) / rows
     return PART_ROW / rows if isinstance(op, Upsample) else 0.0
 
 

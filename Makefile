@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# demo and test are all that a newcomer needs: each creates the environment that it runs in.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+DEMO := build/demo
+IMAGES := quant_models/headrace_models/zoo/images
+
+.PHONY: demo test lint format clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+
+# The demo needs no torch.
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable '.[sim]'
+	touch $@
+
+# torch first and by its exact version: anything newer or looser pulls in gigabytes of CUDA.
+$(VENV)/.dev: pyproject.toml host/pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	$(BIN)/headrace compile cellnet --board pynq-z2 -o $(DEMO)
+	$(BIN)/headrace detect $(IMAGES) $(DEMO) --device cpu -o $(DEMO)-cpu
+	$(BIN)/headrace detect $(IMAGES) $(DEMO) --device sim --check -o $(DEMO)-sim
+	@echo "annotated pictures: $(DEMO)-sim/*.png"
+
+test: $(VENV)/.dev
+	$(BIN)/pytest -n $(JOBS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src/headrace host/headrace_host quant_models/headrace_models sim/headrace_sim tests
+	$(BIN)/python sim/lint_rtl.py
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build detections

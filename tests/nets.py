@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random networks of every supported operator, built directly as integer graphs.
+
+`NetBuilder` adds one operator at a time and keeps the ranges of its tensors; `random_network` strings random operators
+together: odd channel counts, odd maps, several heads, inner tensors that are also outputs, halves that nothing reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from headrace.ir.graph import Graph, Node
+from headrace.ir.ops import (
+    Add,
+    Concat,
+    Conv,
+    DeformDepthwise,
+    MaxPool,
+    Op,
+    Pads,
+    Pair,
+    Quantize,
+    Shuffle,
+    Slice,
+    Split,
+    Upsample,
+)
+from headrace.ir.ranges import channel_range, conv_range
+from headrace.ir.tensor import Tensor
+
+Shape = tuple[int, int, int]
+MAX_PIXELS = 260
+CHANNELS = (1, 2, 3, 4, 5, 6, 8, 8, 12, 13, 16)
+WIDE_CHANNELS = (29, 58)
+
+
+def conv_shape(shape: Shape, m: int, kernel: Pair, stride: Pair, pad: Pads, dilation: Pair) -> Shape:
+    """Output (H, W, C) of a windowed operator."""
+    rows = (shape[0] + pad[0] + pad[2] - dilation[0] * (kernel[0] - 1) - 1) // stride[0] + 1
+    cols = (shape[1] + pad[1] + pad[3] - dilation[1] * (kernel[1] - 1) - 1) // stride[1] + 1
+    return rows, cols, m
+
+
+@dataclass
+class NetBuilder:
+    """Grows a graph; every method returns the name of the tensor that it adds."""
+
+    rng: np.random.Generator
+    exact: bool = True
+    """Power-of-two and short-mantissa slopes; otherwise arbitrary float32 ones."""
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+
+    def input(self, shape: Shape, lo: int = 0, hi: int = 255) -> str:
+        """A graph input."""
+        name = f"image{len(self.inputs)}"
+        self.tensors[name] = Tensor(name=name, shape=shape, lo=lo, hi=hi)
+        self.inputs.append(name)
+        return name
+
+    def emit(self, op: Op, inputs: tuple[str, ...], shape: Shape, lo: int, hi: int) -> str:
+        """Any one-output operator."""
+        name = f"n{len(self.nodes)}_{op.kind}"
+        self.tensors[f"{name}_out"] = Tensor(name=f"{name}_out", shape=shape, lo=lo, hi=hi)
+        self.nodes.append(Node(name=name, op=op, inputs=inputs, outputs=(f"{name}_out",)))
+        return f"{name}_out"
+
+    def graph(self, *outputs: str) -> Graph:
+        """The graph so far, with these outputs; what leads to none of them is left in."""
+        return Graph(inputs=tuple(self.inputs), outputs=outputs, tensors=dict(self.tensors), nodes=tuple(self.nodes))
+
+    def weights(self, shape: tuple[int, ...], bits: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Random signed weights, a few of them zero."""
+        top = (1 << (bits - 1)) - 1
+        return self.rng.integers(-top - 1, top + 1, shape) * (self.rng.random(shape) < 0.9)
+
+    def conv(
+        self,
+        x: str,
+        m: int,
+        kernel: Pair = (1, 1),
+        stride: Pair = (1, 1),
+        pad: Pads = (0, 0, 0, 0),
+        dilation: Pair = (1, 1),
+        *,
+        bits: int = 4,
+        depthwise: bool = False,
+    ) -> str:
+        """A convolution to accumulators."""
+        source = self.tensors[x]
+        m = source.channels if depthwise else m
+        weight = self.weights((m, *kernel, 1 if depthwise else source.channels), bits)
+        op = Conv(weight=weight, stride=stride, pad=pad, dilation=dilation, groups=m if depthwise else 1)
+        lo, hi = conv_range(op, source.lo, source.hi)
+        return self.emit(op, (x,), conv_shape(source.shape, m, kernel, stride, pad, dilation), int(lo.min()), int(hi.max()))
+
+    def deform(self, x: str, d: str, k: int, lo: int, hi: int, *, bits: int = 4) -> str:
+        """A square deformable depthwise convolution to accumulators."""
+        source = self.tensors[x]
+        op = DeformDepthwise(weight=self.weights((k, k, source.channels), bits), lo=lo, hi=hi)
+        low, high = conv_range(op, source.lo, source.hi)
+        return self.emit(op, (x, d), source.shape, int(low.min()), int(high.max()))
+
+    def quantize(self, x: str, lo: int, hi: int) -> str:
+        """A quantizer whose slopes spread each channel's range over about [lo, hi]; some rise, some fall."""
+        source = self.tensors[x]
+        low, high = channel_range(self.graph(), x)
+        spread = np.maximum(high - low, 1) / self.rng.uniform(0.5, 4, source.channels)
+        slope = (hi - lo + 1) / spread
+        if self.exact:
+            exponent = np.floor(np.log2(slope))
+            slope = self.rng.integers(8, 16, source.channels) * np.exp2(exponent - 3)
+        else:
+            slope = slope.astype(np.float32).astype(np.float64)
+        slope *= np.where(self.rng.random(source.channels) < 0.1, -1, 1)
+        offset = self.rng.uniform(lo - 1, hi + 1, source.channels)
+        offset = np.rint(offset * 8) / 8 if self.exact else offset.astype(np.float32).astype(np.float64)
+        op = Quantize(slope=slope, offset=offset, lo=lo, hi=hi)
+        return self.emit(op, (x,), source.shape, lo, hi)
+
+    def max_pool(self, x: str, kernel: Pair, stride: Pair, pad: Pads = (0, 0, 0, 0)) -> str:
+        """A maximum over windows."""
+        source = self.tensors[x]
+        op = MaxPool(kernel=kernel, stride=stride, pad=pad)
+        shape = conv_shape(source.shape, source.channels, kernel, stride, pad, (1, 1))
+        return self.emit(op, (x,), shape, source.lo, source.hi)
+
+    def add(self, a: str, b: str, mul_a: int = 1, mul_b: int = 1) -> str:
+        """A sum, as accumulators."""
+        ta, tb = self.tensors[a], self.tensors[b]
+        lo, hi = ta.lo * mul_a + tb.lo * mul_b, ta.hi * mul_a + tb.hi * mul_b
+        return self.emit(Add(mul_a=mul_a, mul_b=mul_b), (a, b), ta.shape, lo, hi)
+
+    def concat(self, *names: str) -> str:
+        """Channels side by side."""
+        kinds = [self.tensors[name] for name in names]
+        shape = (*kinds[0].shape[:2], sum(k.channels for k in kinds))
+        return self.emit(Concat(), names, shape, min(k.lo for k in kinds), max(k.hi for k in kinds))
+
+    def split(self, x: str, sizes: tuple[int, ...]) -> tuple[str, ...]:
+        """Consecutive channel ranges."""
+        source, name = self.tensors[x], f"n{len(self.nodes)}_split"
+        outputs = tuple(f"{name}_out{i}" for i in range(len(sizes)))
+        for out, size in zip(outputs, sizes, strict=True):
+            self.tensors[out] = Tensor(name=out, shape=(*source.shape[:2], size), lo=source.lo, hi=source.hi)
+        self.nodes.append(Node(name=name, op=Split(sizes=sizes), inputs=(x,), outputs=outputs))
+        return outputs
+
+    def cut(self, x: str, start: int, stop: int) -> str:
+        """Channels [start, stop), as a slice."""
+        source = self.tensors[x]
+        return self.emit(Slice(start=start, stop=stop), (x,), (*source.shape[:2], stop - start), source.lo, source.hi)
+
+    def shuffle(self, x: str, groups: int) -> str:
+        """ShuffleNet's permutation."""
+        source = self.tensors[x]
+        return self.emit(Shuffle(groups=groups), (x,), source.shape, source.lo, source.hi)
+
+    def upsample(self, x: str, factors: Pair) -> str:
+        """Nearest neighbour."""
+        source = self.tensors[x]
+        h, w, c = source.shape
+        return self.emit(Upsample(factors=factors), (x,), (h * factors[0], w * factors[1], c), source.lo, source.hi)
+
+
+@dataclass
+class _Walk:
+    """Random operators on a pool of quantized tensors."""
+
+    net: NetBuilder
+    pool: list[str]
+
+    def pick(self, condition: Callable[[Tensor], bool] = lambda _: True) -> str | None:
+        """One of the pool, recent ones more often."""
+        fits = [name for name in self.pool if condition(self.net.tensors[name])]
+        if not fits:
+            return None
+        weight = np.arange(1, len(fits) + 1) ** 2.0
+        return str(self.net.rng.choice(fits, p=weight / weight.sum()))
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.net.rng.random() < probability)
+
+    def channels(self) -> int:
+        return int(self.net.rng.choice(WIDE_CHANNELS if self.chance(0.12) else CHANNELS))
+
+    def grid(self) -> Pair:
+        """A quantizer's range: mostly 8 or 4 bits, unsigned or signed, sometimes odd."""
+        grids = [(0, 255), (-128, 127), (0, 15), (-8, 7), (0, 1), (-1, 1), (0, 200), (-3, 100), (-2048, 2047), (2, 9)]
+        weight = np.array([6, 4, 3, 2, 1, 1, 1, 1, 1, 0.5])
+        lo, hi = grids[int(self.net.rng.choice(len(grids), p=weight / weight.sum()))]
+        return lo, hi
+
+    def settle(self, acc: str) -> None:
+        """Quantizes accumulators, now and then behind a move, twice, or leaves them as an output."""
+        net = self.net
+        if self.chance(0.08) and min(net.tensors[acc].shape[:2]) >= 2:
+            acc = net.max_pool(acc, (2, 2), (1, 2) if self.chance(0.5) else (2, 1))
+        if self.chance(0.06) and net.tensors[acc].pixels * 2 < MAX_PIXELS:
+            acc = net.upsample(acc, (1, 2))
+        if self.chance(0.05) and net.tensors[acc].channels > 1:
+            acc = net.split(acc, (1, net.tensors[acc].channels - 1))[int(self.chance(0.5))]
+        self.pool.append(net.quantize(acc, *self.grid()))
+        if self.chance(0.08):
+            self.pool.append(net.quantize(acc, *self.grid()))
+
+    def window(self, x: str, largest: int) -> tuple[Pair, Pair, Pads, Pair]:
+        """Kernel, stride, padding and dilation that leave some output."""
+        rng, shape = self.net.rng, self.net.tensors[x].shape
+        kernel = (3, 3) if self.chance(0.5) else tuple(rng.integers(1, largest + 1, 2).tolist())
+        stride = (1, 1) if self.chance(0.6) else tuple(rng.integers(1, 4, 2).tolist())
+        dilation = (1, 1) if self.chance(0.8) else tuple(rng.integers(1, 3, 2).tolist())
+        pad: list[int] = []
+        for axis in (0, 1, 0, 1):
+            reach = dilation[axis] * (kernel[axis] - 1)
+            pad.append(reach // 2 if self.chance(0.7) else int(rng.integers(0, reach + 1)))
+        for axis in (0, 1):
+            missing = dilation[axis] * (kernel[axis] - 1) + 1 - shape[axis] - pad[axis] - pad[axis + 2]
+            pad[axis] += max(0, missing)
+        return (kernel[0], kernel[1]), (stride[0], stride[1]), (pad[0], pad[1], pad[2], pad[3]), (dilation[0], dilation[1])
+
+    def dense(self) -> None:
+        x = self.pick()
+        assert x is not None
+        self.settle(self.net.conv(x, self.channels(), *self.window(x, 4), bits=int(self.net.rng.integers(2, 9))))
+
+    def depthwise(self) -> None:
+        x = self.pick()
+        assert x is not None
+        self.settle(self.net.conv(x, 0, *self.window(x, 5), bits=int(self.net.rng.integers(2, 9)), depthwise=True))
+
+    def pointwise(self) -> None:
+        x = self.pick()
+        assert x is not None
+        self.settle(self.net.conv(x, self.channels()))
+
+    def pool_max(self) -> None:
+        x = self.pick()
+        assert x is not None
+        shape, rng = self.net.tensors[x].shape, self.net.rng
+        kernel = tuple(min(int(k), s) for k, s in zip(rng.integers(1, 4, 2), shape, strict=False))
+        pad = tuple(int(rng.integers(0, kernel[axis] // 2 + 1)) for axis in (0, 1, 0, 1))
+        stride = tuple(rng.integers(1, 4, 2).tolist())
+        self.pool.append(self.net.max_pool(x, kernel, stride, pad))  # type: ignore[arg-type]  # pairs by construction
+
+    def residual(self) -> None:
+        a = self.pick()
+        assert a is not None
+        shape = self.net.tensors[a].shape
+        b = self.pick(lambda t: t.shape == shape and t.name != a)
+        if b is None:
+            b = self.net.quantize(self.net.conv(a, shape[2], (3, 3), (1, 1), (1, 1, 1, 1)), *self.grid())
+        muls = (1, 1) if self.chance(0.6) else tuple(self.net.rng.integers(1, 6, 2).tolist())
+        self.settle(self.net.add(a, a if self.chance(0.1) else b, muls[0], muls[1]))
+
+    def join(self) -> None:
+        a = self.pick()
+        assert a is not None
+        shape = self.net.tensors[a].shape
+        others = [self.pick(lambda t: t.shape[:2] == shape[:2]) for _ in range(int(self.net.rng.integers(1, 3)))]
+        names = [a, *(name for name in others if name is not None)]
+        if sum(self.net.tensors[name].channels for name in names) <= 80:
+            self.pool.append(self.net.concat(*names))
+
+    def part(self) -> None:
+        x = self.pick(lambda t: t.channels >= 2)
+        if x is None:
+            return
+        c, rng = self.net.tensors[x].channels, self.net.rng
+        cuts = sorted({int(v) for v in rng.integers(1, c, int(rng.integers(1, 3)))})
+        parts = self.net.split(x, tuple(np.diff([0, *cuts, c]).tolist()))
+        self.pool += [name for name in parts if self.chance(0.7)] or [parts[-1]]
+
+    def slices(self) -> None:
+        x = self.pick(lambda t: t.channels >= 3)
+        if x is None:
+            return
+        c = self.net.tensors[x].channels
+        for _ in range(int(self.net.rng.integers(1, 4))):
+            start = int(self.net.rng.integers(0, c))
+            self.pool.append(self.net.cut(x, start, int(self.net.rng.integers(start + 1, c + 1))))
+
+    def shuffle_unit(self) -> None:
+        net, x = self.net, self.pick(lambda t: t.channels >= 4 and t.channels % 2 == 0)
+        if x is None:
+            return
+        kind = net.tensors[x]
+        half = kind.channels // 2
+        if self.chance(0.5):
+            passed, worked = net.split(x, (half, half))
+        else:
+            passed, worked = net.cut(x, 0, half), net.cut(x, half, kind.channels)
+        worked = net.quantize(net.conv(worked, half), 0, 255)
+        worked = net.quantize(net.conv(worked, 0, (3, 3), (1, 1), (1, 1, 1, 1), depthwise=True), -128, 127)
+        worked = net.quantize(net.conv(worked, half), kind.lo, kind.hi)
+        self.pool.append(net.shuffle(net.concat(passed, worked), 2))
+
+    def shuffled(self) -> None:
+        x = self.pick(lambda t: t.channels % 2 == 0 or t.channels % 3 == 0)
+        if x is not None:
+            self.pool.append(self.net.shuffle(x, 2 if self.net.tensors[x].channels % 2 == 0 else 3))
+
+    def grow(self) -> None:
+        factors = (int(self.net.rng.integers(1, 4)), int(self.net.rng.integers(1, 4)))
+        x = self.pick(lambda t: t.pixels * factors[0] * factors[1] <= MAX_PIXELS)
+        if x is not None and factors != (1, 1):
+            self.pool.append(self.net.upsample(x, factors))
+
+    def deformed(self) -> None:
+        net, x = self.net, self.pick()
+        assert x is not None
+        ranges = [(0, 3), (0, 1), (-2, 1), (-1, 3), (0, 7)]
+        d = net.quantize(net.conv(x, 1, bits=8), *ranges[int(net.rng.integers(len(ranges)))])
+        k = 5 if self.chance(0.2) else 3
+        lo = int(net.rng.integers(-2, 3))
+        self.settle(net.deform(x, d, k, lo, int(net.rng.integers(lo, 4))))
+
+
+_STEPS = (
+    (_Walk.dense, 4),
+    (_Walk.depthwise, 4),
+    (_Walk.pointwise, 4),
+    (_Walk.pool_max, 2),
+    (_Walk.residual, 3),
+    (_Walk.join, 2),
+    (_Walk.part, 2),
+    (_Walk.slices, 1),
+    (_Walk.shuffle_unit, 2),
+    (_Walk.shuffled, 1),
+    (_Walk.grow, 2),
+    (_Walk.deformed, 3),
+)
+
+
+def random_network(seed: int, steps: int = 6) -> Graph:
+    """A random network of about ``steps`` blocks; the same one for the same seed."""
+    rng = np.random.default_rng(seed)
+    net = NetBuilder(rng=rng, exact=bool(rng.random() < 0.5))
+    h, w = (int(v) for v in rng.integers(1 if rng.random() < 0.1 else 4, 14, 2))
+    image = net.input((h, w, int(rng.choice((1, 3, 3, 4, 7)))), *((0, 255) if rng.random() < 0.7 else (-128, 127)))
+    walk = _Walk(net=net, pool=[image])
+    if rng.random() < 0.15:
+        walk.pool.append(net.input((h, w, 2), -3, 12))
+        walk.pool.append(net.concat(*walk.pool))
+    walk.dense()
+    chances = np.array([weight for _, weight in _STEPS], np.float64)
+    for _ in range(steps):
+        _STEPS[int(rng.choice(len(_STEPS), p=chances / chances.sum()))][0](walk)
+    read = {name for node in net.nodes for name in node.inputs}
+    last = [name for name in walk.pool if name not in read and name not in net.inputs]
+    inner = [node.outputs[0] for node in net.nodes if node.outputs[0] in read]
+    outputs = [*last[-3:], *(name for name in inner if rng.random() < 0.06)]
+    graph = net.graph(*dict.fromkeys(outputs or [net.nodes[-1].outputs[-1]]))
+    return _with_used_inputs(graph)
+
+
+def _with_used_inputs(graph: Graph) -> Graph:
+    """Drops inputs that lead to no output."""
+    live = set(graph.outputs)
+    kept = []
+    for node in reversed(graph.nodes):
+        if live & set(node.outputs):
+            live.update(node.inputs)
+            kept.append(node)
+    return Graph(
+        inputs=tuple(name for name in graph.inputs if name in live),
+        outputs=graph.outputs,
+        tensors={k: t for k, t in graph.tensors.items() if k not in graph.inputs or k in live},
+        nodes=tuple(reversed(kept)),
+    )
