@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random flips, transposition, scale, shift and colour for pictures of cells, which have no up or down.
+"""Random mirroring, scale, shift and colour. Up stays up: annotators place boxes a little high or low, which can be learned.
 
 Every draw comes from a generator seeded by (seed, phase, epoch, position): training resumes exactly without stored state.
 """
@@ -28,9 +28,8 @@ MIN_VISIBLE = 0.4
 class Augmentation:
     """Ranges of the random changes; ``zoom`` multiplies the object size, ``shift`` is a part of the picture's side."""
 
-    zoom: tuple[float, float] = (0.75, 1.4)
+    zoom: tuple[float, float] = (0.8, 1.35)
     shift: float = 0.2
-    transpose: float = 0.3
     colour: float = 0.15
     hue: float = 0.04
 
@@ -91,9 +90,7 @@ class BatchMaker:
         change = self.augmentation
         rows, columns = picture.pixels.shape[1:]
         zoom = np.exp(rng.uniform(*np.log(change.zoom))) / OVERSAMPLING
-        linear = np.diag(rng.choice([-1.0, 1.0], 2) * zoom)
-        if rng.random() < change.transpose:
-            linear = linear[:, ::-1]
+        linear = np.diag([rng.choice([-1.0, 1.0]) * zoom, zoom])
         out = np.array([self.width, self.height], np.float64)
         centre = out / 2 + rng.uniform(-change.shift, change.shift, 2) * out
         # With some play the picture's middle lands on `centre`.
@@ -119,7 +116,7 @@ class BatchMaker:
         saturation = 1 + rng.uniform(-change.colour, change.colour)
         grey = image.mean(dim=1, keepdim=True)
         image = grey + (image - grey) * saturation
-        # Contrast turns about a fixed grey, so that black margins of rotated pictures stay nearly black.
+        # Contrast turns about a fixed grey, so that the black margins of shifted pictures stay nearly black.
         image = (image - 160.0) * contrast + 160.0
         image = image * torch.tensor(gain, dtype=torch.float32)[None, :, None, None]
         return image.round().clamp(0, 255) * 2.0**-8

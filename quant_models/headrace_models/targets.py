@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812  # torch's own convention
 HEAT_SPREAD = 0.54
 """Half-extent of the Gaussian in units of the object's half side (TTFNet's alpha)."""
 
-BOX_WEIGHT = 2.0
+BOX_WEIGHT = 5.0
 """Weight of the box loss beside the heatmap loss."""
 
 

@@ -9,7 +9,7 @@ from headrace_models.augment import Augmentation, BatchMaker, Picture
 from headrace_models.evaluate import detector_config
 from headrace_models.targets import detection_loss, draw_targets
 
-STILL = Augmentation(zoom=(1.0, 1.0), shift=0.0, transpose=0.0, colour=0.0, hue=0.0)
+STILL = Augmentation(zoom=(1.0, 1.0), shift=0.0, colour=0.0, hue=0.0)
 
 
 def _maker(augmentation: Augmentation) -> BatchMaker:
@@ -51,7 +51,7 @@ def test_no_objects() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_boxes_follow_pixels(seed: int) -> None:
-    change = Augmentation(zoom=(0.7, 1.0), shift=0.1, transpose=0.5, colour=0.0, hue=0.0)
+    change = Augmentation(zoom=(0.7, 1.0), shift=0.1, colour=0.0, hue=0.0)
     images, targets = _maker(change).batch([_picture()], np.random.default_rng(seed))
     rows, columns = np.nonzero(images[0, 0].numpy() > 0.4)
     row, column = np.argwhere(targets.heat[0, 1].numpy() == 1)[0]
