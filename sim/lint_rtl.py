@@ -30,7 +30,7 @@ Check = Callable[[str, list[str]], str]
 PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
     "engine_depthwise": ('RomFile="w.hex"', 'Beats=3,Steps=9,Taps=1,RomFile="w.hex"'),
-    "engine_matvec": ('RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
+    "engine_matvec": ('RomFile="w.hex"', 'RomBlock=1,RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
     "engine_maxpool": ("Taps=1", "Steps=1", "Taps=1,Steps=1", "Signed=1,LaneW=1,Taps=9"),
     "engine_requant": ('RomFile="q.hex"', 'LutMul=1,RomFile="q.hex"', 'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"'),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
@@ -56,7 +56,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "LanesIn=2,LanesOut=4,Ins=2,Outs=2,InC=32'h00060008,OutC=32'h00060008",
         "LanesIn=7,LanesOut=3,InC=16'd1024,OutC=16'd1024",
     ),
-    "stream_rom": ('Depth=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"'),
+    "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"'),
 }
 
 # A function's argument may have the name of a signal, and a cast that does nothing with one set of

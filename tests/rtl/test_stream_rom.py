@@ -24,7 +24,7 @@ def _run(width: int, words: list[int], depth: int, folder: Path, file: str = "ro
     )
 
 
-@pytest.mark.parametrize(("width", "depth"), [(1, 1), (7, 3), (130, 20)])
+@pytest.mark.parametrize(("width", "depth"), [(1, 1), (7, 3), (130, 20), (99, 100)])
 def test_reads_the_file(width: int, depth: int, tmp_path: Path) -> None:
     rng = random.Random(width)
     _run(width, [rng.getrandbits(width) for _ in range(depth)], depth, tmp_path)

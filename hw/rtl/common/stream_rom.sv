@@ -12,6 +12,8 @@ module stream_rom #(
   parameter int unsigned Depth = 16,
   /// Untyped, because not every synthesis tool takes parameters of type `string`.
   parameter RomFile = "",
+  /// Block RAM or LUTs; the default follows the size.
+  parameter bit Block = Depth > 64 && Depth * Width > 8192,
   localparam int unsigned AddrW = Depth > 1 ? $clog2(Depth) : 1
 ) (
   input  logic             clk_i,
@@ -23,26 +25,35 @@ module stream_rom #(
     $fatal(1, "need Width >= 1 and Depth >= 1; got %0d, %0d", Width, Depth);
   end
 
-  logic [Width-1:0] mem [Depth];
-
-`ifdef SYNTHESIS
-  initial $readmemh(RomFile, mem);
-`else
-  string rom_dir;
-  string rom_path;
-  int    rom_handle;
-
-  initial begin
-    rom_path = string'(RomFile);
-    if ($value$plusargs("rom_dir=%s", rom_dir)) rom_path = {rom_dir, "/", rom_path};
-    rom_handle = $fopen(rom_path, "r");
-    if (rom_handle == 0) $fatal(1, "%m: cannot read the ROM file '%s'", rom_path);
-    $fclose(rom_handle);
-    $readmemh(rom_path, mem, 0, Depth - 1);
-  end
+`ifndef SYNTHESIS
+  function automatic string rom_path();
+    string folder, path;
+    int    handle;
+    path = string'(RomFile);
+    if ($value$plusargs("rom_dir=%s", folder)) path = {folder, "/", path};
+    handle = $fopen(path, "r");
+    if (handle == 0) $fatal(1, "%m: cannot read the ROM file '%s'", path);
+    $fclose(handle);
+    return path;
+  endfunction
 `endif
 
-  always_ff @(posedge clk_i) begin
-    if (en_i) data_o <= mem[addr_i];
+  // An attribute cannot depend on a parameter, so each style has a memory of its own.
+  if (Block) begin : gen_block
+    (* rom_style = "block" *) logic [Width-1:0] mem [Depth];
+`ifdef SYNTHESIS
+    initial $readmemh(RomFile, mem);
+`else
+    initial $readmemh(rom_path(), mem, 0, Depth - 1);
+`endif
+    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
+  end else begin : gen_lut
+    (* rom_style = "distributed" *) logic [Width-1:0] mem [Depth];
+`ifdef SYNTHESIS
+    initial $readmemh(RomFile, mem);
+`else
+    initial $readmemh(rom_path(), mem, 0, Depth - 1);
+`endif
+    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
   end
 endmodule

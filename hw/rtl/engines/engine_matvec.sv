@@ -23,7 +23,9 @@ module engine_matvec #(
   parameter int unsigned AccW = 20,
   parameter int unsigned BeatsIn = 2,
   parameter int unsigned BeatsOut = 2,
-  parameter RomFile = ""
+  parameter RomFile = "",
+  /// Keep the weights in block RAM rather than in LUTs.
+  parameter bit          RomBlock = 1'b0
 ) (
   input  logic                          clk_i,
   input  logic                          rst_ni,   // synchronous
@@ -131,7 +133,8 @@ module engine_matvec #(
   stream_rom #(
     .Width  (LanesOut * LanesIn * WgtW),
     .Depth  (WORDS),
-    .RomFile(RomFile)
+    .RomFile(RomFile),
+    .Block  (RomBlock)
   ) u_weights (
     .clk_i,
     .en_i  (take),

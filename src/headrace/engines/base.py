@@ -64,6 +64,11 @@ LUT_MEMORY_BITS = 8192
 BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 
 
+def in_block(words: int, bits: int) -> bool:
+    """Whether a memory of ``words`` x ``bits`` is better kept in block RAM."""
+    return words > LUT_WORDS and words * bits > LUT_MEMORY_BITS
+
+
 def memory(words: int, bits: int, *, block: bool | None = None) -> Resources:
     """A memory of ``words`` x ``bits``: in LUTs when small, else in the block RAM shape that wastes least (AMD UG473).
 
@@ -71,7 +76,7 @@ def memory(words: int, bits: int, *, block: bool | None = None) -> Resources:
         block: whether the hardware source forces block RAM or LUTs; None leaves it to the size.
     """
     if block is None:
-        block = words > LUT_WORDS and words * bits > LUT_MEMORY_BITS
+        block = in_block(words, bits)
     if not block:
         return Resources(lut=ceil_div(words, LUT_WORDS) * bits * 4 // 3, ff=bits)
     half_blocks = min(ceil_div(words, depth) * ceil_div(bits * 2, width) for depth, width in BRAM36_SHAPES)

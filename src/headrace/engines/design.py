@@ -10,7 +10,7 @@ from headrace.engines.base import Engine, Resources, ceil_div
 from headrace.engines.mapping import Fold, Mapped, map_node
 from headrace.engines.plumbing import Cast, Fifo, Fork, Repack
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Add, Conv, DeformDepthwise, Requant
+from headrace.ir.ops import Add, Concat, Conv, DeformDepthwise, Requant
 from headrace.ir.tensor import Tensor
 
 UNSIZED_DEPTH = 2
@@ -129,10 +129,26 @@ class _Builder:
         out = {}
         for (reader, port), wire in zip(readers, wires, strict=True):
             branch = Stream(wire=wire, tensor=stream.tensor, lanes=stream.lanes, bits=stream.bits, signed=stream.signed)
-            out[reader, port] = self.buffered(branch, reader, port, beats) if self.needs_fifo(branch) else branch
+            branch = self.widened_for_concat(branch, reader, port)
+            out[reader, port] = self.buffered(branch, reader, port) if self.needs_fifo(branch) else branch
         return out
 
-    def buffered(self, stream: Stream, reader: str, port: int, beats: int) -> Stream:
+    def widened_for_concat(self, stream: Stream, reader: str, port: int) -> Stream:
+        """``stream`` at the lanes of the concat that reads it, if those are more.
+
+        A concat takes all beats of one input in a row, then none for a while. Behind the FIFO a widening converter would hold
+        one beat at most, and the concat would wait for it to collect the next one; before the FIFO it never pauses.
+        """
+        node = next((n for n in self.graph.nodes if n.name == reader), None)
+        lanes = self.mapped[reader].in_lanes[port] if node and isinstance(node.op, Concat) else 0
+        if lanes <= stream.lanes:
+            return stream
+        wire = self.fitted(stream, lanes, stream.bits)
+        return Stream(wire=wire, tensor=stream.tensor, lanes=lanes, bits=stream.bits, signed=stream.signed)
+
+    def buffered(self, stream: Stream, reader: str, port: int) -> Stream:
+        kind = self.graph.tensors[stream.tensor]
+        beats = kind.pixels * ceil_div(kind.channels, stream.lanes)
         key = edge_key(stream.tensor, reader, port)
         depth = self.depths.get(key, self.default_depth)
         name = f"{stream.wire}_q"

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fold_matrix, memory
+from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fold_matrix, in_block, memory
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
 
@@ -35,6 +35,13 @@ class MatVec(Engine):
     pe: int
     lanes: int
     taps: int
+    lut_rom: bool = False
+    """Keep the weights in LUTs whatever their size."""
+
+    @property
+    def rom_block(self) -> bool:
+        """Whether the weights are in block RAM."""
+        return not self.lut_rom and in_block(self.beats_in * self.beats_out, self.pe * self.simd * self.weight_bits)
 
     @property
     def simd(self) -> int:
@@ -79,6 +86,7 @@ class MatVec(Engine):
             "BeatsIn": self.beats_in,
             "BeatsOut": self.beats_out,
             "RomFile": f'"{self.name}.hex"',
+            "RomBlock": self.rom_block,
         }
 
     def columns(self) -> IntArray:
@@ -98,7 +106,8 @@ class MatVec(Engine):
     def resources(self) -> Resources:
         """Multipliers, an adder tree per row (fitted to yosys), the weight memory and the input buffer."""
         operands = self.source.bits + self.weight_bits
-        rom = memory(self.beats_in * self.beats_out, self.pe * self.simd * self.weight_bits)
+        words = self.beats_in * self.beats_out
+        rom = memory(words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
         buffer = memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources()
         if self.packed:  # a packed pair of products needs a correction of the upper one
             lane = max(0, 2 * operands * self.simd - 40) + acc_bits(self.result)

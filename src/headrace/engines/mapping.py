@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from headrace.engines.base import Engine, Resources, ceil_div, fields_of
+from headrace.engines.base import LUT_MEMORY_BITS, Engine, Resources, ceil_div, fields_of
 from headrace.engines.elementwise import Adder, MaxPooler, Requantizer
 from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major
 from headrace.engines.plumbing import Interleaver, Repack, Upsampler
@@ -40,6 +40,8 @@ class Fold:
     """Output channels in parallel (dense convolutions)."""
     lut_mul: bool = False
     """Multiply in LUTs instead of DSPs (requantizers)."""
+    lut_rom: bool = False
+    """Keep weights in LUTs that by their size belong in block RAM (dense convolutions)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
             pe=fold.pe,
             lanes=fold.lanes,
             taps=fold.taps,
+            lut_rom=fold.lut_rom,
         )
     return Mapped(
         chain=(*chain, mac),
@@ -288,6 +291,8 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
             else:
                 for pe in lane_choices(op.weight.shape[0]):
                     yield Fold(lanes=lanes, taps=t, pe=pe)
+                    if op.weight.size * 4 > LUT_MEMORY_BITS:
+                        yield Fold(lanes=lanes, taps=t, pe=pe, lut_rom=True)
 
 
 def _deform_folds(graph: Graph, node: Node) -> Iterator[Fold]:

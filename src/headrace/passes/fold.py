@@ -164,8 +164,8 @@ def fold(
     if fps is not None:
         reached = board.clock_mhz * 1e6 / best.interval
         raise FoldingError(
-            f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; on {board.title} "
-            f"filled to {fill:.0%} the shortest is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
+            f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; the shortest on {board.title} "
+            f"with --fill {fill:g} is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
         )
     return best
 

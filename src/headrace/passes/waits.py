@@ -15,6 +15,8 @@ from headrace.ir.ops import Conv, DeformDepthwise, MaxPool, Upsample
 BRAM36_BITS = BRAM36_SHAPES[0][0] * BRAM36_SHAPES[0][1]
 PART_ROW = 0.25
 """Rows that an engine takes to work off what has come; fitted to simulations of cellnet."""
+SHAPE_WASTE = 1.25
+"""Block RAM comes in few shapes, and short FIFOs come on top; fitted likewise."""
 SMALL_WAIT_BITS = 16 * 1024
 """Shorter waits live in LUTs."""
 
@@ -60,4 +62,4 @@ def _bits(graph: Graph, name: str) -> int:
 
 def wait_bram36(graph: Graph) -> float:
     """The same in block RAMs of 36 kbit."""
-    return ceil_div(wait_bits(graph) * 2, BRAM36_BITS) / 2
+    return ceil_div(int(wait_bits(graph) * SHAPE_WASTE * 2), BRAM36_BITS) / 2
