@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -81,7 +83,7 @@ class Program:
             spec = json.loads((folder / "program.json").read_text())
             with np.load(folder / "weights.npz", allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise HostError(f"{folder}: no usable program ({error}); compile the model again") from error
         return cls(spec, arrays)
 

@@ -22,10 +22,10 @@ from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.passes.waits import wait_bram36
 
-PLUMBING = 0.15
-"""Part of the LUTs and flip-flops set aside for FIFOs and width converters."""
+PLUMBING = 0.02
+"""Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""
 HARD_FILL = 0.95
-PRICE_ROUNDS = 24
+PRICE_ROUNDS = 60
 """Price adjustments tried before an interval counts as infeasible."""
 
 
@@ -87,14 +87,14 @@ def _cheapest(candidates: list[_Candidates], interval: int, prices: npt.NDArray[
 def _fit(candidates: list[_Candidates], interval: int) -> list[int] | None:
     """Cheapest choices that meet ``interval`` within the budget; None if no prices lead to any."""
     prices = np.ones(4)
-    for _ in range(PRICE_ROUNDS):
+    for attempt in range(PRICE_ROUNDS):
         picks = _cheapest(candidates, interval, prices)
         if picks is None:
             return None
         load = sum((c.shares[p] for c, p in zip(candidates, picks, strict=True)), np.zeros(4))
         if load.max() <= 1.0:
             return picks
-        prices = prices * np.clip(load, 0.5, 2.0) ** 2
+        prices = prices * np.clip(load, 0.3, 3.0) ** (2.0 / (1.0 + attempt / 10))
         prices /= prices.sum() / 4
     return None
 
@@ -165,7 +165,7 @@ def fold(
         reached = board.clock_mhz * 1e6 / best.interval
         raise FoldingError(
             f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; the shortest on {board.title} "
-            f"with --fill {fill:g} is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
+            f"at --fill {fill:g} is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
         )
     return best
 
