@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import (
     Add,

@@ -58,9 +58,7 @@ def test_conv2d_is_torchs(w: dict[str, Any], group_in: int, group_out: int, grou
     weight = rng.integers(-128, 128, (group_out * groups, *w["kernel"], group_in))
     top, left, bottom, right = w["pad"]
     padded = torch.nn.functional.pad(to_torch(x), (left, right, top, bottom))
-    expected = torch.nn.functional.conv2d(
-        padded, to_torch(weight), stride=w["stride"], dilation=w["dilation"], groups=groups
-    )
+    expected = torch.nn.functional.conv2d(padded, to_torch(weight), stride=w["stride"], dilation=w["dilation"], groups=groups)
     computed = golden.conv2d(x, weight, w["stride"], w["pad"], w["dilation"], groups)
     np.testing.assert_array_equal(computed, to_numpy(expected))
 
@@ -179,9 +177,7 @@ def test_max_pool_is_torchs(w: dict[str, Any], signed: bool, channels: int) -> N
     padded = torch.nn.functional.pad(to_torch(x), (left, right, top, bottom), value=-1e9)
     expected = torch.nn.functional.max_pool2d(padded, w["kernel"], w["stride"], dilation=w["dilation"])
     narrow = x.astype(np.int8 if signed else np.uint8)
-    np.testing.assert_array_equal(
-        golden.max_pool(narrow, w["kernel"], w["stride"], pad, w["dilation"]), to_numpy(expected)
-    )
+    np.testing.assert_array_equal(golden.max_pool(narrow, w["kernel"], w["stride"], pad, w["dilation"]), to_numpy(expected))
 
 
 def test_max_pool_refuses_windows_larger_than_the_map() -> None:
@@ -208,7 +204,10 @@ def test_shuffle_refuses_groups_that_do_not_divide() -> None:
         golden.channel_shuffle(np.zeros((1, 1, 1, 5), np.int64), 2)
 
 
-@given(a=st.integers(-(2**40), 2**40), b=st.integers(-(2**40), 2**40), mul=st.tuples(st.integers(-1024, 1024), st.integers(1, 1024)))
+WIDE = st.integers(-(2**40), 2**40)
+
+
+@given(a=WIDE, b=WIDE, mul=st.tuples(st.integers(-1024, 1024), st.integers(1, 1024)))
 def test_add_is_exact(a: int, b: int, mul: tuple[int, int]) -> None:
     total = golden.add(np.array([a]), np.array([b]), *mul)
     assert int(total[0]) == a * mul[0] + b * mul[1]
@@ -228,7 +227,14 @@ def test_requant_is_torchs_round_and_clamp() -> None:
 
 @pytest.mark.parametrize(
     ("lo", "hi", "dtype"),
-    [(0, 255, np.uint8), (-1, 127, np.int8), (0, 256, np.uint16), (-1, 255, np.int16), (-40000, 0, np.int32), (0, 2**40, np.int64)],
+    [
+        (0, 255, np.uint8),
+        (-1, 127, np.int8),
+        (0, 256, np.uint16),
+        (-1, 255, np.int16),
+        (-40000, 0, np.int32),
+        (0, 2**40, np.int64),
+    ],
 )
 def test_storage_is_the_narrowest_that_fits(lo: int, hi: int, dtype: type) -> None:
     assert golden.storage_dtype(lo, hi) is dtype

@@ -14,9 +14,7 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.i
 
 
 @given(shape=SHAPES, lanes=st.integers(1, 16), seed=st.integers(0, 2**31))
-def test_beats_round_trip_and_are_zero_beyond_the_last_channel(
-    shape: tuple[int, int, int, int], lanes: int, seed: int
-) -> None:
+def test_beats_round_trip_and_are_zero_beyond_the_last_channel(shape: tuple[int, int, int, int], lanes: int, seed: int) -> None:
     x = np.random.default_rng(seed).integers(1, 256, shape)
     beats = to_beats(x, lanes)
     per_pixel = beats_per_pixel(shape[3], lanes)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from headrace.ir.graph import to_program
-from headrace.passes.requantize import requantize
-from headrace.passes.simplify import simplify
 from headrace_host import golden
 from headrace_host.accelerator import ProgramRunner
 from headrace_host.errors import HostError
 from headrace_host.program import Program
 from nets import NetBuilder, random_network
+
+from headrace.ir.graph import to_program
+from headrace.passes.requantize import requantize
+from headrace.passes.simplify import simplify
 
 
 def small() -> Program:
@@ -42,9 +43,7 @@ def test_runs_node_by_node() -> None:
     conv, quantizer, _ = program.spec["nodes"]
     acc = golden.conv2d(x, program.arrays["n0_conv.weight"], pad=(1, 1, 1, 1))
     a, name = quantizer["attrs"], quantizer["name"]
-    expected = golden.requant(
-        acc, program.arrays[f"{name}.mul"], program.arrays[f"{name}.add"], a["shift"], a["lo"], a["hi"]
-    )
+    expected = golden.requant(acc, program.arrays[f"{name}.mul"], program.arrays[f"{name}.add"], a["shift"], a["lo"], a["hi"])
     np.testing.assert_array_equal(outputs[quantizer["outputs"][0]], expected)
     assert set(outputs) == set(program.spec["outputs"])
     kept = program.run({"image0": x}, keep=[conv["outputs"][0], "image0"])

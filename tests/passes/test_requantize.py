@@ -7,13 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from headrace.errors import ModelError
-from headrace.ir.ops import Quantize, Requant
-from headrace.passes.requantize import Certificate, realise, requantize
 from headrace_host import golden
 from hypothesis import given
 from hypothesis import strategies as st
 from nets import NetBuilder
+
+from headrace.errors import ModelError
+from headrace.ir.ops import Quantize, Requant
+from headrace.passes.requantize import Certificate, realise, requantize
 
 Channel = tuple[float, float, int, int]
 """slope, offset, lowest and highest accumulator"""
@@ -28,9 +29,7 @@ OFFSETS = st.one_of(
     st.integers(-4000, 4000).map(lambda n: n / 64),
     st.floats(-300, 300, width=32),
 )
-REACH = st.one_of(
-    st.tuples(st.integers(-250, 0), st.integers(0, 250)), st.integers(-500, 500).map(lambda v: (v, v))
-)
+REACH = st.one_of(st.tuples(st.integers(-250, 0), st.integers(0, 250)), st.integers(-500, 500).map(lambda v: (v, v)))
 CHANNELS = st.lists(st.builds(lambda s, o, r: (s, o, *r), SLOPES, OFFSETS, REACH), min_size=1, max_size=3)
 GRIDS = st.sampled_from([(0, 255), (-128, 127), (0, 1), (-1, 0), (-8, 7), (0, 15), (-2048, 2047), (3, 9), (-9, -2), (5, 5)])
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from headrace.frontend.context import Context, Handler, OnnxNode
+from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, Handler, OnnxNode
 from headrace.frontend.moves import MOVES
 from headrace.frontend.values import FloatArray, ModelInput, QuantConst, Real, Value
 from headrace.frontend.windows import spatial_output, window_attributes
@@ -18,7 +18,7 @@ from headrace.ir.ops import Add, Conv, DeformDepthwise
 from headrace.ir.ranges import conv_range
 from headrace.ir.tensor import Tensor
 
-MAX_ADD_MULTIPLIER = 1 << 10
+MAX_ADD_MULTIPLIER = 1 << 12
 """Largest whole factor that brings one operand of an addition to the other's grid."""
 
 
@@ -71,6 +71,10 @@ def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
     zero = scalar(node, inputs[2], "activation zero point")
     if not scale > 0 or zero != round(zero):
         raise node.unsupported(f"scale {scale} and zero point {zero}", "the scale must be positive and the zero point whole")
+    if hi - lo >= 1 << MAX_ACTIVATION_BITS:
+        raise node.unsupported(
+            f"bit width {(hi - lo).bit_length()} of an activation", f"use at most {MAX_ACTIVATION_BITS} bits"
+        )
     lo, hi = lo - int(zero), hi - int(zero)
     if isinstance(x, ModelInput):
         return [_quant_input(context, node, x, scale, lo, hi)]
@@ -211,15 +215,19 @@ def _add_activations(context: Context, node: OnnxNode, a: Real, b: Real) -> Real
     if ta.shape != tb.shape:
         raise node.unsupported(f"adds maps of {ta.shape} and {tb.shape}", "add maps of one shape")
     ratio = Fraction(float(a.scale.flat[0])) / Fraction(float(b.scale.flat[0]))
-    mul_a, mul_b = ratio.numerator, ratio.denominator
-    if max(mul_a, mul_b) > MAX_ADD_MULTIPLIER:
+    near = ratio if ratio < 1 else 1 / ratio
+    near = near.limit_denominator(MAX_ADD_MULTIPLIER)
+    if near == 0:
         raise node.unsupported(
-            f"its operands have scales {a.scale.flat[0]:.6g} and {b.scale.flat[0]:.6g}, not in a small whole ratio",
-            "share one quantizer between the operands, or use power-of-two scales",
+            f"its operands have scales {a.scale.flat[0]:.6g} and {b.scale.flat[0]:.6g}, too far apart to be added",
+            "share one quantizer between the operands",
         )
+    near = near if ratio < 1 else 1 / near
+    mul_a, mul_b = near.numerator, near.denominator
+    skew = float(ratio / near - 1)
     lo, hi = ta.lo * mul_a + tb.lo * mul_b, ta.hi * mul_a + tb.hi * mul_b
-    out = context.apply(node, Add(mul_a=mul_a, mul_b=mul_b), (a.tensor, b.tensor), ta.shape, lo, hi)
-    return Real(tensor=out, scale=a.scale[:1] / mul_a)
+    out = context.apply(node, Add(mul_a=mul_a, mul_b=mul_b, skew=skew), (a.tensor, b.tensor), ta.shape, lo, hi)
+    return Real(tensor=out, scale=b.scale[:1] / mul_b)
 
 
 def sub(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -251,8 +259,15 @@ def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> 
         np.asarray(node.const(v, what), np.float64).reshape(-1)
         for v, what in zip(inputs[1:5], ("scale", "bias", "mean", "variance"), strict=True)
     )
-    factor = gamma / np.sqrt(var + float(node.attrs.get("epsilon", 1e-5)))
-    return [_affine(context, node, _required(node, inputs[0]), factor, beta - mean * factor)]
+    x = _required(node, inputs[0])
+    sizes, channels = {gamma.size, beta.size, mean.size, var.size}, _channels(context, x)
+    if sizes != {channels}:
+        raise node.unsupported(f"parameters of {sorted(sizes)} channels on {channels} channels", "export the model again")
+    spread = var + float(node.attrs.get("epsilon", 1e-5))
+    if not np.all(spread > 0):
+        raise node.unsupported("a variance that is negative or not finite", "train or export the model again")
+    factor = gamma / np.sqrt(spread)
+    return [_affine(context, node, x, factor, beta - mean * factor)]
 
 
 def relu(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:

@@ -27,6 +27,8 @@ from headrace.ir.graph import Graph
 from headrace.ir.tensor import Tensor
 
 KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
+MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+"""What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,20 +70,37 @@ def import_model(path: Path) -> ImportedModel:
         UnsupportedError: a node cannot be mapped; names node, reason and remedy.
     """
     model = load_onnx(path)
-    context = Context(opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0))
     try:
-        for initializer in model.graph.initializer:
-            context.values[initializer.name] = numpy_helper.to_array(initializer)
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{path}: damaged weights ({_first_line(error)})") from error
+        graph = _import_graph(model)
+    except MALFORMED as error:
+        raise ModelError(f"{path}: damaged model ({_first_line(error)}); export it again") from error
+    return ImportedModel(graph=graph, metadata=_metadata(path, model), producer=model.producer_name)
+
+
+def _import_graph(model: onnx.ModelProto) -> Graph:
+    context = Context(opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0))
+    for initializer in model.graph.initializer:
+        context.values[initializer.name] = numpy_helper.to_array(initializer)
     _declare_inputs(context, model)
     for index, proto in enumerate(model.graph.node):
         _import_node(context, OnnxNode.of(proto, index), HANDLERS)
     outputs = [_graph_output(context, value.name) for value in model.graph.output]
+    if not outputs:
+        raise ModelError("the graph has no output; export the model again")
     graph = Graph(
         inputs=tuple(context.inputs), outputs=tuple(outputs), tensors=dict(context.tensors), nodes=tuple(context.nodes)
     )
-    return ImportedModel(graph=graph, metadata=_metadata(path, model), producer=model.producer_name)
+    _refuse_idle_inputs(graph)
+    return graph
+
+
+def _refuse_idle_inputs(graph: Graph) -> None:
+    live = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if live & set(node.outputs):
+            live.update(node.inputs)
+    if idle := [name for name in graph.inputs if name not in live]:
+        raise ModelError(f"input '{idle[0]}' leads to no output; remove it from the model")
 
 
 def _metadata(path: Path, model: onnx.ModelProto) -> dict[str, Any]:
@@ -119,7 +138,10 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
     elif handler is None:
         raise node.unsupported("this operator is not mapped to hardware", REMEDIES.get(node.op_type, "replace it in the model"))
     else:
-        results = handler(context, node, inputs)
+        try:
+            results = handler(context, node, inputs)
+        except MALFORMED as error:
+            raise node.unsupported(f"malformed ({_first_line(error)})", "export the model again") from error
     outputs = [name for name in node.proto.output if name]
     if len(outputs) > len(results):
         raise node.unsupported(f"its output {len(results) + 1} is used", "export for inference")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from headrace.frontend.context import Context, Handler, OnnxNode
 from headrace.frontend.values import FloatArray, Grouped, ModelInput, Real, Value
-from headrace.frontend.windows import ceil_padding, spatial_output, window_attributes
+from headrace.frontend.windows import ceil_padding, padding_only, spatial_output, window_attributes
 from headrace.ir.ops import Concat, MaxPool, Shuffle, Slice, Split, Upsample
 from headrace.ir.tensor import Tensor
 
@@ -31,13 +31,16 @@ def max_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> li
     source = context.tensors[real.tensor]
     if np.any(real.scale <= 0):
         raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before the pool")
-    kernel = tuple(node.attrs["kernel_shape"])
+    kernel = tuple(node.attrs.get("kernel_shape", ()))
     if len(kernel) != 2:
         raise node.unsupported(f"a {len(kernel)}-D window", "only 2-D windows are mapped")
     stride, pad, dilation = window_attributes(node, source.shape[:2], kernel)
     if node.attrs.get("ceil_mode", 0):
         pad = ceil_padding(source.shape[:2], kernel, stride, pad, dilation)
     out_hw = spatial_output(node, source.shape[:2], kernel, stride, pad, dilation)
+    for axis in (0, 1):
+        if padding_only(source.shape[axis], out_hw[axis], kernel[axis], stride[axis], pad[axis], dilation[axis]):
+            raise node.unsupported(f"padding {pad} so wide that a window sees nothing else", "pad less than the kernel")
     op = MaxPool(kernel=kernel, stride=stride, pad=pad, dilation=dilation)
     out = context.apply(node, op, (real.tensor,), (*out_hw, source.channels), source.lo, source.hi, _first(source.scale))
     return [replace(real, tensor=out)]
@@ -213,10 +216,15 @@ def _resize_factors(node: OnnxNode, inputs: list[Value | None], source: Tensor) 
         constants = [None, *constants]
     scales = constants[1] if len(constants) > 1 else None
     sizes = constants[2] if len(constants) > 2 else None
-    if scales is not None and scales.size == 4:
-        return float(scales[2]), float(scales[3])
-    if sizes is not None and sizes.size == 4:
-        return float(sizes[2]) / source.shape[0], float(sizes[3]) / source.shape[1]
+    factors = scales if scales is not None and scales.size == 4 else None
+    if factors is None and sizes is not None and sizes.size == 4:
+        factors = sizes / np.array([sizes[0], source.channels, *source.shape[:2]])
+    if factors is not None:
+        if factors[0] != 1 or factors[1] != 1:
+            raise node.unsupported(
+                f"scales frames or channels by {factors[:2].tolist()}", "only rows and columns can be resized"
+            )
+        return float(factors[2]), float(factors[3])
     raise node.unsupported("no constant scales or sizes for (N, C, H, W)", "export with a fixed scale factor")
 
 

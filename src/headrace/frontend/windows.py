@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from headrace.frontend.context import OnnxNode
 from headrace.ir.ops import Pads, Pair
 
@@ -46,6 +48,18 @@ def spatial_output(node: OnnxNode, in_hw: Pair, kernel: Pair, stride: Pair, pad:
             "use a larger input image",
         )
     return rows, cols
+
+
+def padding_only(size: int, out: int, kernel: int, stride: int, pad: int, dilation: int) -> bool:
+    """Whether some window along one axis meets nothing but padding; a maximum would have no value there."""
+    reach = dilation * (kernel - 1)
+    if pad > reach or (out - 1) * stride - pad >= size:
+        return True
+    # a dilated window can also straddle the map; of all windows, only those that begin before it or end behind it
+    before = range(min(out, -(-pad // stride)))
+    behind = range(max(0, (size + pad - reach) // stride), out)
+    taps = np.arange(kernel) * dilation - pad
+    return any(not np.any((o * stride + taps >= 0) & (o * stride + taps < size)) for o in {*before, *behind})
 
 
 def ceil_padding(in_hw: Pair, kernel: Pair, stride: Pair, pad: Pads, dilation: Pair) -> Pads:

@@ -98,6 +98,11 @@ class Add:
     kind: ClassVar[str] = "add"
     mul_a: int = 1
     mul_b: int = 1
+    skew: float = 0.0
+    """What the whole multipliers miss of the operands' real ratio: a's real factor is ``mul_a * (1 + skew)``.
+
+    Hardware and golden ignore it; the certificate of the quantizer behind counts what it changes.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

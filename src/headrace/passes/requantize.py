@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from headrace_host import golden
 
 from headrace.errors import ModelError
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Quantize, Requant
+from headrace.ir.ops import Add, Quantize, Requant
 from headrace.ir.ranges import Range, channel_range
 
 Int64 = npt.NDArray[np.int64]
@@ -25,6 +26,7 @@ Float64 = npt.NDArray[np.float64]
 MAX_MUL_BITS = 24
 """Widest multiplier tried; with one DSP48 of 25 x 18 bits an accumulator of 18 bits still takes one slice."""
 FLOAT32_EXACT = 1 << 24
+MAX_PAIRS = 1 << 22
 _NEAR = 1e-6
 """Step positions closer than this to a whole number are decided with exact rationals."""
 
@@ -214,6 +216,33 @@ def _float32_exact(op: Quantize, problem: _Problem) -> bool:
     return True
 
 
+def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certificate: Certificate) -> Certificate:
+    """``certificate``, with what an addition of operands in no whole ratio adds to it: counted over all pairs of operands."""
+    producer = graph.producer(source)
+    if producer is None or not isinstance(producer.op, Add) or producer.op.skew == 0:
+        return certificate
+    add = producer.op
+    a, b = (np.arange(t.lo, t.hi + 1, dtype=np.int64) for t in graph.input_tensors(producer))
+    if a.size * b.size > MAX_PAIRS:
+        reason = f"operands in no whole ratio; {a.size} x {b.size} pairs are too many to compare"
+        return replace(certificate, exact=False, float32_exact=False, reason=reason)
+    whole = (a * add.mul_a)[:, None] + b * add.mul_b
+    real = (a * (add.mul_a * (1.0 + add.skew)))[:, None] + b * add.mul_b
+    wrong = 0
+    kinds = np.unique(np.stack([op.slope, op.offset]), axis=1, return_index=True)[1]
+    for c in kinds:
+        wanted = np.clip(np.rint(real * op.slope[c] + op.offset[c]), op.lo, op.hi)
+        wrong += int((wanted != golden.requant(whole, requant.mul[c], requant.add[c], requant.shift, op.lo, op.hi)).sum())
+    return replace(
+        certificate,
+        exact=wrong == 0,
+        float32_exact=False,
+        differing_values=wrong,
+        reachable_values=a.size * b.size * len(kinds),
+        reason=f"operands in no whole ratio; compared over all {a.size} x {b.size} pairs",
+    )
+
+
 def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
     """Realises every `Quantize` of the graph; returns the certificates in node order."""
     nodes: list[Node] = []
@@ -221,6 +250,7 @@ def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
     for node in graph.nodes:
         if isinstance(node.op, Quantize):
             requant, certificate = realise(node.name, node.op, channel_range(graph, node.inputs[0]))
+            certificate = _with_skew(graph, node.inputs[0], node.op, requant, certificate)
             certificates.append(certificate)
             node = replace(node, op=requant)
         nodes.append(node)

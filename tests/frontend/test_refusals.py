@@ -1,0 +1,461 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the frontend refuses: each with the node's name, the reason and a remedy, and never with a traceback of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from qonnx_file import QonnxFile, plain
+
+from headrace.compile import lower
+from headrace.errors import HeadraceError, ModelError, UnsupportedError
+
+Build = Callable[[QonnxFile], str]
+
+
+def unquantized_weights(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.constant(np.ones((4, 3, 1, 1)))))
+
+
+def sigmoid(f: QonnxFile) -> str:
+    return f.node("Sigmoid", plain(f))
+
+
+def gemm(f: QonnxFile) -> str:
+    return f.node("Gemm", plain(f), f.weight((4, 4)))
+
+
+def unknown_domain(f: QonnxFile) -> str:
+    return f.node("Frobnicate", plain(f), domain="com.example")
+
+
+def unknown_op(f: QonnxFile) -> str:
+    return f.node("Einsum", plain(f), equation="nchw->nchw")
+
+
+def raw_input(f: QonnxFile) -> str:
+    return f.quant(f.conv("x", f.weight((4, 3, 1, 1))))
+
+
+def input_quantized_twice(f: QonnxFile) -> str:
+    return f.node("Concat", f.image(), f.quant("x", 0.25, signed=0), axis=1)
+
+
+def accumulator_into_conv(f: QonnxFile) -> str:
+    acc = f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.array([1.0, 2, 3, 5]).reshape(4, 1, 1, 1)))
+    return f.quant(f.conv(acc, f.weight((4, 4, 1, 1))))
+
+
+def wide_activation(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), bits=24.0)
+
+
+def odd_bit_width(f: QonnxFile) -> str:
+    return f.quant(plain(f), bits=3.5)
+
+
+def nan_scale(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), scale=np.nan)
+
+
+def negative_scale(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), scale=-0.5)
+
+
+def nan_weight_scale(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.nan)))
+
+
+def infinite_weights(f: QonnxFile) -> str:
+    weight = f.quant(f.constant(np.full((4, 3, 1, 1), np.inf)), 0.25)
+    return f.quant(f.conv(f.image(), weight))
+
+
+def scale_per_input_channel(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.ones((1, 3, 1, 1)))))
+
+
+def per_channel_activation(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), scale=np.array([1.0, 2, 3, 4]).reshape(1, 4, 1, 1))
+
+
+def rounding_mode(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), rounding_mode="FLOOR")
+
+
+def grouped_conv(f: QonnxFile) -> str:
+    image = f.node("Concat", f.image(), f.image(), axis=1)
+    return f.quant(f.conv(image, f.weight((4, 3, 1, 1)), group=2))
+
+
+def wrong_channels(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 5, 1, 1))))
+
+
+def conv_1d(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1))))
+
+
+def kernel_too_large(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 9, 9))))
+
+
+def negative_pads(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 3, 3)), pads=[-1, 0, 0, 0]))
+
+
+def unequal_add(f: QonnxFile) -> str:
+    x = f.image()
+    a, b = (f.quant(f.conv(x, f.weight((4, 3, 1, 1))), scale) for scale in (1.0, 1e-6))
+    return f.node("Add", a, b)
+
+
+def add_of_two_sizes(f: QonnxFile) -> str:
+    x = f.image()
+    return f.node("Add", x, f.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]))
+
+
+def product_of_activations(f: QonnxFile) -> str:
+    x = f.image()
+    return f.node("Mul", x, x)
+
+
+def divides_by_zero(f: QonnxFile) -> str:
+    return f.quant(f.node("Div", f.image(), f.constant(0.0)))
+
+
+def add_along_rows(f: QonnxFile) -> str:
+    return f.quant(f.node("Add", f.image(), f.constant(np.ones((1, 1, 8, 1)))))
+
+
+def relu_off_the_grid(f: QonnxFile) -> str:
+    acc = f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.array([1.0, 2, 3, 5]).reshape(4, 1, 1, 1)))
+    return f.node("Relu", acc)
+
+
+def concat_along_rows(f: QonnxFile) -> str:
+    x = f.image()
+    return f.node("Concat", x, x, axis=2)
+
+
+def concat_of_sizes(f: QonnxFile) -> str:
+    x = f.image()
+    return f.node("Concat", x, f.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]), axis=1)
+
+
+def split_that_leaves_a_rest(f: QonnxFile) -> str:
+    return f.node("Split", f.image(), f.constant([1, 1], np.int64), outputs=2, axis=1)
+
+
+def slice_of_rows(f: QonnxFile) -> str:
+    starts, ends, axes = (f.constant(v, np.int64) for v in ([0], [4], [2]))
+    return f.node("Slice", f.image(), starts, ends, axes)
+
+
+def slice_of_nothing(f: QonnxFile) -> str:
+    starts, ends, axes = (f.constant(v, np.int64) for v in ([2], [2], [1]))
+    return f.node("Slice", f.image(), starts, ends, axes)
+
+
+def flatten(f: QonnxFile) -> str:
+    return f.node("Reshape", f.image(), f.constant([1, -1], np.int64))
+
+
+def transpose(f: QonnxFile) -> str:
+    return f.node("Transpose", f.image(), perm=[0, 2, 3, 1])
+
+
+def bilinear(f: QonnxFile) -> str:
+    return f.node("Resize", f.image(), "", f.constant([1, 1, 2, 2]), mode="linear")
+
+
+def fractional_resize(f: QonnxFile) -> str:
+    return f.node("Resize", f.image(), "", f.constant([1, 1, 1.5, 1.5]), mode="nearest")
+
+
+def shrinking_resize(f: QonnxFile) -> str:
+    return f.node("Resize", f.image(), "", f.constant([1, 1, 0.5, 0.5]), mode="nearest")
+
+
+def channel_resize(f: QonnxFile) -> str:
+    return f.node("Resize", f.image(), "", f.constant([1, 2, 2, 2]), mode="nearest")
+
+
+def pool_3d(f: QonnxFile) -> str:
+    return f.node("MaxPool", f.image(), kernel_shape=[2, 2, 2])
+
+
+def pool_without_kernel(f: QonnxFile) -> str:
+    return f.node("MaxPool", f.image())
+
+
+def pool_of_nothing_but_padding(f: QonnxFile) -> str:
+    return f.node("MaxPool", f.image(), kernel_shape=[2, 2], pads=[2, 2, 0, 0])
+
+
+def pool_behind_falling_channels(f: QonnxFile) -> str:
+    factor = f.constant(np.array([1.0, -1, 1]).reshape(1, 3, 1, 1))
+    return f.node("MaxPool", f.node("Mul", f.image(), factor), kernel_shape=[2, 2])
+
+
+def pool_indices(f: QonnxFile) -> str:
+    return f.node("MaxPool", f.image(), kernel_shape=[2, 2], outputs=2)
+
+
+def batch_norm_of_other_channels(f: QonnxFile) -> str:
+    constants = [f.constant(np.ones(5)) for _ in range(4)]
+    return f.quant(f.node("BatchNormalization", f.conv(f.image(), f.weight((4, 3, 1, 1))), *constants))
+
+
+def batch_norm_of_negative_variance(f: QonnxFile) -> str:
+    constants = [f.constant(np.full(4, v)) for v in (1.0, 0, 0, -3)]
+    return f.quant(f.node("BatchNormalization", f.conv(f.image(), f.weight((4, 3, 1, 1))), *constants))
+
+
+def nan_bias(f: QonnxFile) -> str:
+    return f.quant(f.node("Add", f.conv(f.image(), f.weight((4, 3, 1, 1))), f.constant(np.nan)))
+
+
+def output_is_the_input(f: QonnxFile) -> str:
+    return f.image()
+
+
+def output_is_a_constant(f: QonnxFile) -> str:
+    f.image()
+    return f.weight((4, 3, 1, 1))
+
+
+def reads_nothing_known(f: QonnxFile) -> str:
+    f.image()
+    return f.node("Relu", "phantom")
+
+
+def deform(f: QonnxFile, **change: Any) -> str:
+    x = f.image()
+    d = f.quant(f.conv(x, f.weight((change.get("maps", 1), 3, 1, 1))), change.get("scale", 1.0), bits=2.0, signed=0)
+    weight = f.weight(change.get("weight", (3, 1, 3, 3)))
+    inputs = [x, d, weight][: change.get("inputs", 3)]
+    return f.quant(
+        f.node("SquareDeformDepthwise", *inputs, domain="headrace.ops", lo=change.get("lo", 0), hi=change.get("hi", 3))
+    )
+
+
+def deform_with(**change: Any) -> Build:
+    """A deformable layer with one thing wrong."""
+    return lambda f: deform(f, **change)
+
+
+REFUSED: list[tuple[str, Build, str]] = [
+    ("unquantized weights", unquantized_weights, r"'Conv_1' \(Conv\): its weights are not quantized; quantize them"),
+    ("sigmoid", sigmoid, r"\(Sigmoid\): .*not mapped to hardware; leave it out"),
+    ("gemm", gemm, r"\(Gemm\): .*; use a 1x1 convolution"),
+    ("unknown domain", unknown_domain, r"\(Frobnicate\): unknown operator domain 'com.example'; use"),
+    ("unknown operator", unknown_op, r"\(Einsum\): this operator is not mapped to hardware; replace"),
+    ("raw input", raw_input, r"reads the input 'x' before it is quantized; quantize"),
+    ("input quantized twice", input_quantized_twice, r"'x' is quantized in two different ways; share"),
+    ("accumulator into conv", accumulator_into_conv, r"accumulator that no quantizer .*; put a Quant"),
+    ("wide activation", wide_activation, r"bit width 24 of an activation; use at most 16"),
+    ("odd bit width", odd_bit_width, r"bit width 3.5; use a whole"),
+    ("NaN scale", nan_scale, r"activation scale must be one finite number"),
+    ("negative scale", negative_scale, r"scale must be positive"),
+    ("NaN weight scale", nan_weight_scale, r"not finite, positive numbers; train"),
+    ("infinite weights", infinite_weights, r"not finite, positive numbers; train"),
+    ("scale per input channel", scale_per_input_channel, r"weight scales of shape .*; scale weights per"),
+    ("per-channel activation", per_channel_activation, r"activation scale must be one finite number; quantize"),
+    ("rounding mode", rounding_mode, r"rounding mode FLOOR; use ROUND"),
+    ("grouped conv", grouped_conv, r"2 groups of 3 channels; use groups=1 or depthwise"),
+    ("wrong channels", wrong_channels, r"3 channels for weights \(4, 5, 1, 1\)"),
+    ("1-D conv", conv_1d, r"weights with 3 axes; only 2-D"),
+    ("kernel too large", kernel_too_large, r"9x9 window leaves no output on a 8x8 map; use"),
+    ("negative pads", negative_pads, r"padding \[-1, 0, 0, 0\]; only"),
+    ("unequal add", unequal_add, r"\(Add\): its operands have scales 1 and 1e-06, .*; share one quantizer"),
+    ("add of two sizes", add_of_two_sizes, r"\(Add\): adds maps of .*; add maps of one shape"),
+    ("product of activations", product_of_activations, r"\(Mul\): .*is not a constant"),
+    ("division by zero", divides_by_zero, r"\(Div\): divides by zero"),
+    ("add along rows", add_along_rows, r"\(Add\): .*not one number per channel"),
+    ("ReLU off the grid", relu_off_the_grid, r"ReLU or clip .*; put a quantizer"),
+    ("concat along rows", concat_along_rows, r"works along axis 2; only the channel axis"),
+    ("concat of sizes", concat_of_sizes, r"joins maps of .*; join maps of one size"),
+    ("split with a rest", split_that_leaves_a_rest, r"cuts 3 channels into \[1, 1\]"),
+    ("slice of rows", slice_of_rows, r"slices axis 2 as 0:4:1; only consecutive channels"),
+    ("empty slice", slice_of_nothing, r"the slice 2:2 is empty"),
+    ("flatten", flatten, r"only channel shuffles may reshape"),
+    ("transpose", transpose, r"transposes by \(0, 2, 3, 1\); .*keep activations"),
+    ("bilinear", bilinear, r"linear resizing .*; use nearest"),
+    ("fractional resize", fractional_resize, r"scales by \(1.5, 1.5\); only whole"),
+    ("shrinking resize", shrinking_resize, r"scales by \(0.5, 0.5\); only whole"),
+    ("channel resize", channel_resize, r"only rows and columns"),
+    ("3-D pool", pool_3d, r"3-D window; only 2-D"),
+    ("pool without kernel", pool_without_kernel, r"\(MaxPool\)"),
+    ("pool of padding", pool_of_nothing_but_padding, r"\(MaxPool\): .*padding"),
+    ("pool of falling channels", pool_behind_falling_channels, r"maximum behind a negative .*; put a quantizer"),
+    ("pool indices", pool_indices, r"its output 2 is used; export for inference"),
+    ("batch norm of other channels", batch_norm_of_other_channels, r"\(BatchNormalization\): .*5.*4"),
+    ("batch norm of negative variance", batch_norm_of_negative_variance, r"not finite|variance"),
+    ("NaN bias", nan_bias, r"finite"),
+    ("output is the input", output_is_the_input, r"is a graph input; there is nothing to compute"),
+    ("output is a constant", output_is_a_constant, r"constant"),
+    ("reads nothing known", reads_nothing_known, r"'Relu_1' \(Relu\) reads 'phantom', which nothing writes"),
+    ("deform: range", deform_with(lo=2, hi=1), r"\(SquareDeformDepthwise\): the range \[2, 1\] is empty; declare lo <= hi"),
+    ("deform: scale", deform_with(scale=0.5), r"dilations on a grid of 0.5; quantize .* scale of 1"),
+    ("deform: two maps", deform_with(maps=2), r"a dilation map \(8, 8, 2\) .*; give one dilation per pixel"),
+    ("deform: even kernel", deform_with(weight=(3, 1, 2, 2)), r"weights \(3, 1, 2, 2\) on 3 channels; use one odd square"),
+    ("deform: oblong kernel", deform_with(weight=(3, 1, 3, 1)), r"use one odd square"),
+    ("deform: channels", deform_with(weight=(4, 1, 3, 3)), r"weights \(4, 1, 3, 3\) on 3 channels"),
+    ("deform: missing weights", deform_with(inputs=2), r"\(SquareDeformDepthwise\)"),
+]
+
+
+@pytest.mark.parametrize(("build", "message"), [pytest.param(b, m, id=name) for name, b, m in REFUSED])
+def test_refuses(build: Build, message: str, tmp_path: Path) -> None:
+    file = QonnxFile()
+    path = file.save(tmp_path / "model.onnx", build(file))
+    with pytest.raises(ModelError, match=message) as caught:
+        lower(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_refusals_carry_node_and_remedy(tmp_path: Path) -> None:
+    file = QonnxFile()
+    path = file.save(tmp_path / "model.onnx", unquantized_weights(file))
+    with pytest.raises(UnsupportedError) as caught:
+        lower(path)
+    assert (caught.value.node, caught.value.op_type) == ("Conv_1", "Conv")
+    assert "quantize" in caught.value.remedy
+
+
+def good(path: Path) -> Path:
+    file = QonnxFile()
+    return file.save(path, plain(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds no ONNX graph"),
+        (b"# not a network\n" * 20, "not a readable ONNX file|holds no ONNX graph"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "not a readable ONNX file|holds no ONNX graph"),
+        (b"\x00" * 1000, "not a readable ONNX file|holds no ONNX graph"),
+    ],
+    ids=["empty", "text", "picture", "zeros"],
+)
+def test_refuses_files_that_are_no_onnx(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=f"{path}: .*({message})"):
+        lower(path)
+
+
+def test_refuses_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.onnx", tmp_path):
+        with pytest.raises(ModelError, match="no such model file"):
+            lower(path)
+
+
+def test_refuses_a_truncated_file(tmp_path: Path) -> None:
+    path = good(tmp_path / "model.onnx")
+    whole = path.read_bytes()
+    for share in (0.1, 0.5, 0.9, 0.99):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(ModelError):
+            lower(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((1, 3, "height", "width"), "unknown channel count or size .*; export with a fixed image size"),
+        ((1, "c", 8, 8), "unknown channel count"),
+        ((1, 3, 0, 8), "unknown channel count"),
+        ((1, 3, 8), "has 3 axes; headrace needs images"),
+        ((), "has 0 axes"),
+    ],
+)
+def test_refuses_inputs_of_unknown_shape(shape: tuple[int | str, ...], message: str, tmp_path: Path) -> None:
+    file = QonnxFile(shape=shape)
+    path = file.save(tmp_path / "model.onnx", plain(file))
+    with pytest.raises(ModelError, match=f"input 'x' .*{message}"):
+        lower(path)
+
+
+def test_a_free_batch_size_is_fine(tmp_path: Path) -> None:
+    file = QonnxFile(shape=("batch", 3, 8, 8))
+    assert lower(file.save(tmp_path / "model.onnx", plain(file))).graph.inputs
+
+
+def test_refuses_one_tensor_as_two_outputs(tmp_path: Path) -> None:
+    file = QonnxFile()
+    y = plain(file)
+    twin = file.node("Identity", y)
+    with pytest.raises(ModelError, match="same tensor as an earlier output; export it once"):
+        lower(file.save(tmp_path / "model.onnx", y, twin))
+
+
+def test_refuses_outputs_that_nothing_writes_and_none_at_all(tmp_path: Path) -> None:
+    file = QonnxFile()
+    plain(file)
+    with pytest.raises(ModelError, match="'nowhere' is written by no node"):
+        lower(file.save(tmp_path / "model.onnx", "nowhere"))
+    with pytest.raises(ModelError, match="no output"):
+        lower(file.save(tmp_path / "model.onnx"))
+
+
+def test_refuses_an_input_that_leads_nowhere(tmp_path: Path) -> None:
+    file = QonnxFile(extra_inputs={"other": (1, 2, 8, 8)})
+    y = plain(file)
+    file.quant("other", 1.0)
+    with pytest.raises(ModelError, match=r"input 'other' .*no output"):
+        lower(file.save(tmp_path / "model.onnx", y))
+
+
+def test_refuses_metadata_that_is_no_json(tmp_path: Path) -> None:
+    file = QonnxFile(metadata={"headrace.detector": "{"})
+    with pytest.raises(ModelError, match="metadata is not JSON"):
+        lower(file.save(tmp_path / "model.onnx", plain(file)))
+
+
+def mutated(whole: bytes, rng: np.random.Generator) -> bytes:
+    """A few flipped bits, changed, dropped or repeated bytes, or a cut."""
+    data = bytearray(whole)
+    for _ in range(int(rng.integers(1, 6))):
+        at = int(rng.integers(len(data)))
+        match int(rng.integers(6)):
+            case 0 | 1 | 2:
+                data[at] ^= 1 << int(rng.integers(8))
+            case 3:
+                data[at] = int(rng.integers(256))
+            case 4:
+                del data[at : at + int(rng.integers(1, 4))]
+            case _:
+                data[at:at] = data[at : at + int(rng.integers(1, 9))]
+    return bytes(data[: int(rng.integers(1, len(data)))]) if rng.random() < 0.1 else bytes(data)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_damaged_files_give_a_refusal_or_a_network(seed: int, tmp_path: Path) -> None:
+    """Bit flips and cuts anywhere in a file, most of them in its structure rather than in its weights."""
+    file = QonnxFile()
+    x = file.image()
+    a = file.quant(file.conv(x, file.weight((4, 3, 3, 3)), pads=[1, 1, 1, 1]), signed=0)
+    kept, worked = (n := file.node("Split", a, file.constant([2, 2], np.int64), outputs=2, axis=1)), f"{n}.1"
+    b = file.quant(file.node("Relu", file.node("Add", file.conv(worked, file.weight((2, 2, 1, 1))), file.constant(0.5))))
+    joined = file.node("MaxPool", file.node("Concat", kept, b, axis=1), kernel_shape=[2, 2], strides=[2, 2])
+    grown = file.node("Resize", joined, "", file.constant([1, 1, 2, 2]), mode="nearest", nearest_mode="floor")
+    whole = file.proto(grown, deform(file)).SerializeToString()
+    assert len(onnx.load_from_string(whole).graph.node) > 15
+    rng = np.random.default_rng(seed)
+    path = tmp_path / "model.onnx"
+    outcomes = []
+    for _ in range(60):
+        path.write_bytes(mutated(whole, rng))
+        try:
+            lower(path)
+            outcomes.append("imported")
+        except HeadraceError:
+            outcomes.append("refused")
+    assert set(outcomes) == {"imported", "refused"}

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes small QONNX files node by node, well-formed or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+QONNX = "qonnx.custom_op.general"
+
+
+@dataclass
+class QonnxFile:
+    """A graph under construction; methods return the name of the value that they add."""
+
+    shape: tuple[int | str, ...] = (1, 3, 8, 8)
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+    extra_inputs: dict[str, tuple[int | str, ...]] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def constant(self, value: Any, dtype: Any = np.float32) -> str:
+        """An initializer."""
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def node(self, op: str, *inputs: str, outputs: int = 1, domain: str = "", **attrs: Any) -> str:
+        """Any node; its first output's name is ``<op>_<n>``, further ones get a suffix."""
+        name = f"{op}_{len(self.nodes)}"
+        names = [name, *(f"{name}.{i}" for i in range(1, outputs))]
+        self.nodes.append(helper.make_node(op, list(inputs), names, name=name, domain=domain, **attrs))
+        return name
+
+    def quant(
+        self, x: str, scale: Any = 0.5, *, zero: float = 0.0, bits: float = 8.0, signed: int = 1, narrow: int = 0, **attrs: Any
+    ) -> str:
+        """A QONNX quantizer."""
+        constants = [self.constant(v) for v in (scale, zero, bits)]
+        return self.node("Quant", x, *constants, domain=QONNX, signed=signed, narrow=narrow, **attrs)
+
+    def image(self) -> str:
+        """The quantized input."""
+        return self.quant("x", 2.0**-8, signed=0)
+
+    def weight(self, shape: tuple[int, ...], scale: Any = 0.25, **options: Any) -> str:
+        """Quantized weights."""
+        values = np.random.default_rng(len(self.nodes)).uniform(-1, 1, shape)
+        return self.quant(self.constant(values), scale, bits=4.0, **options)
+
+    def conv(self, x: str, weight: str, **attrs: Any) -> str:
+        """A convolution."""
+        return self.node("Conv", x, weight, **attrs)
+
+    def proto(self, *outputs: str) -> onnx.ModelProto:
+        """The model."""
+        inputs = {"x": self.shape, **self.extra_inputs}
+        graph = helper.make_graph(
+            self.nodes,
+            "test",
+            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs],
+            self.constants,
+        )
+        opsets = [helper.make_opsetid("", 16), helper.make_opsetid(QONNX, 1), helper.make_opsetid("headrace.ops", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        for key, value in self.metadata.items():
+            model.metadata_props.add(key=key, value=value)
+        return model
+
+    def save(self, path: Path, *outputs: str) -> Path:
+        """Writes the model with these outputs."""
+        path.write_bytes(self.proto(*outputs).SerializeToString())
+        return path
+
+
+def plain(file: QonnxFile) -> str:
+    """image -> 1x1 convolution to 4 channels -> quantizer."""
+    return file.quant(file.conv(file.image(), file.weight((4, 3, 1, 1))))
