@@ -1,11 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the helpers beside this file (``nets``) importable from every test."""
+"""Makes the helpers beside this file importable from every test; a small compiled detector for those that need a build."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
 
 _TESTS = str(Path(__file__).resolve().parent)
 if _TESTS not in sys.path:
     sys.path.insert(0, _TESTS)
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The QONNX file of a detector that compiles in seconds."""
+    from qonnx_file import small_detector
+
+    return small_detector(tmp_path_factory.mktemp("model") / "small.onnx")
+
+
+@pytest.fixture(scope="session")
+def pristine_build(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`small_model` compiled for the PYNQ-Z2, simulator included. Not to be changed."""
+    from headrace_host.manifest import Build
+
+    from headrace.boards import load_board
+    from headrace.compile import Goal, compile_model
+    from headrace.simulation import ensure_simulator
+
+    folder = tmp_path_factory.mktemp("build") / "small"
+    compile_model(small_model, load_board("pynq-z2"), folder, Goal(fps=200_000))
+    ensure_simulator(Build.load(folder))
+    return folder
+
+
+@pytest.fixture
+def small_build(pristine_build: Path, tmp_path: Path) -> Path:
+    """A copy of `pristine_build` to do anything to."""
+    return Path(shutil.copytree(pristine_build, tmp_path / "small"))

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from headrace.boards import Board
+from headrace.engines.base import Resources
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import (
     Add,
@@ -31,6 +33,8 @@ from headrace.ir.ops import (
 )
 from headrace.ir.ranges import channel_range, conv_range
 from headrace.ir.tensor import Tensor
+from headrace.passes.requantize import requantize
+from headrace.passes.simplify import simplify
 
 Shape = tuple[int, int, int]
 MAX_PIXELS = 260
@@ -373,3 +377,14 @@ def _with_used_inputs(graph: Graph) -> Graph:
         tensors={k: t for k, t in graph.tensors.items() if k not in graph.inputs or k in live},
         nodes=tuple(reversed(kept)),
     )
+
+
+def board(*, lut: int = 53_200, ff: int = 106_400, dsp: int = 220, bram36: float = 140) -> Board:
+    """A made-up board of 100 MHz; by default as large as a PYNQ-Z2."""
+    resources = Resources(lut=lut, ff=ff, dsp=dsp, bram36=bram36)
+    return Board(name="bench", title="Bench", part="none", family="xc7", clock_mhz=100.0, resources=resources)
+
+
+def lowered(graph: Graph) -> Graph:
+    """The graph as the compiler folds it: simplified, its quantizers realised."""
+    return requantize(simplify(graph))[0]

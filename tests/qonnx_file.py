@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,30 @@ class QonnxFile:
 def plain(file: QonnxFile) -> str:
     """image -> 1x1 convolution to 4 channels -> quantizer."""
     return file.quant(file.conv(file.image(), file.weight((4, 3, 1, 1))))
+
+
+DETECTOR = {
+    "kind": "centernet-ltrb",
+    "classes": ["round", "square"],
+    "stride": 2,
+    "image_scale": 2.0**-8,
+    "heatmap": "heatmap",
+    "box": "box",
+    "box_scale": 2.0,
+    "score_threshold": 0.4,
+    "nms_iou": 0.5,
+    "max_detections": 10,
+}
+
+
+def small_detector(path: Path, *, shape: tuple[int, int, int, int] = (1, 3, 12, 16)) -> Path:
+    """A detector of a few hundred weights: strided stem, depthwise layer, two heads of half the input's size."""
+    file = QonnxFile(shape=shape, metadata={"headrace.detector": json.dumps(DETECTOR)})
+    stem = file.conv(file.image(), file.weight((4, shape[1], 3, 3)), pads=[1, 1, 1, 1], strides=[2, 2])
+    x = file.quant(stem, 2.0**-5, signed=0)
+    x = file.quant(file.conv(x, file.weight((4, 1, 3, 3)), pads=[1, 1, 1, 1], group=4), 2.0**-5)
+    heatmap = file.quant(file.conv(x, file.weight((2, 4, 1, 1))), 2.0**-4)
+    box = file.quant(file.conv(x, file.weight((4, 4, 1, 1))), 2.0**-3, signed=0)
+    for value, name in ((heatmap, "heatmap"), (box, "box")):
+        file.nodes.append(helper.make_node("Identity", [value], [name], name=name))
+    return file.save(path, "heatmap", "box")

@@ -29,7 +29,8 @@ from headrace.engines.mapping import Fold
 from headrace.errors import BuildError
 from headrace.ir.graph import Graph
 
-FRAMES = 5
+MIN_FRAMES, MAX_FRAMES = 5, 64
+"""Frames simulated; enough to fill the pipeline and see the interval that follows."""
 ROOM_FRAMES = 4
 TOLERANCE = 1.01
 """Interval, relative to the slowest engine's cycles, that counts as no lost throughput."""
@@ -74,7 +75,7 @@ def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: N
         note: told what is going on, for progress displays.
 
     Raises:
-        BuildError: no depths keep the pace of the slowest engine.
+        BuildError: the network deadlocks.
         ToolError: Verilator is absent or failed.
     """
     roomy = _roomy_depths(build_design(graph, folds))
@@ -116,15 +117,14 @@ class _Sizer:
     def __init__(self, graph: Graph, design: Design, simulator: NetworkSimulator, note: Note) -> None:
         self._graph, self._design, self._simulator, self._note = graph, design, simulator, note
         self._target = design.bottleneck.cycles
-        rng = np.random.default_rng(0)
-        self._frames = {
-            name: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape))
-            for name, t in ((name, graph.tensors[name]) for name in graph.inputs)
-        }
+        self._feed(MIN_FRAMES)
 
     def run(self) -> FifoSizing:
         self._note("measuring FIFO levels")
-        peaks, _ = self._measure({}, paced=True)
+        peaks, result = self._measure({}, paced=True)
+        if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:
+            self._feed(min(frames, MAX_FRAMES))  # small frames: many are in the pipeline at once
+            peaks, _ = self._measure({}, paced=True)
         pins = self._pins(peaks)
         if pins:
             self._note(f"moving {len(pins)} long waits to where a frame is smaller")
@@ -134,18 +134,27 @@ class _Sizer:
         # A schedule that keeps the pace exists within these levels, and back-pressure alone finds one at least as fast (a
         # marked graph runs no slower for running early). One word more: a full FIFO takes none in the cycle that it gives one.
         depths = {key: max(MIN_DEPTH, level + 1) for key, level in peaks.items()}
+        best: FifoSizing | None = None
         for attempt in range(ROUNDS):
             self._note(f"checking at full speed (round {attempt + 1})")
             levels, result = self._measure(depths, paced=False)
+            interval = self._interval(result)
+            if interval is not None and (best is None or interval < best.interval):
+                best = FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
             if self._fast_enough(result):
-                interval = result.cycles_per_frame
-                assert interval is not None
-                return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
+                break
             full = {key for key, level in levels.items() if level >= depths[key]}
             depths = {key: int(np.ceil(depth * GROWTH)) + 1 if key in full else depth for key, depth in depths.items()}
-        raise BuildError(
-            f"no FIFO depths were found that keep the pace of {self._target} cycles per frame; report this network as a bug"
-        )
+        if best is None:
+            raise BuildError("the network deadlocks at every FIFO depth tried; please report it as a bug, with the model")
+        return best
+
+    def _feed(self, count: int) -> None:
+        """Prepares ``count`` frames; what is in them does not matter to timing."""
+        self._count = count
+        rng = np.random.default_rng(0)
+        tensors = [self._graph.tensors[name] for name in self._graph.inputs]
+        self._frames = {t.name: rng.integers(t.lo, t.hi + 1, (count, *t.shape)) for t in tensors}
 
     def _measure(self, limits: Mapping[str, int], *, paced: bool) -> tuple[dict[str, int], SimulationResult]:
         for edge in self._design.edges:
@@ -158,11 +167,13 @@ class _Sizer:
         )
         return {edge.key: self._simulator.fifo_peak(edge.fifo.index) for edge in self._design.edges}, result
 
+    def _interval(self, result: SimulationResult) -> int | None:
+        """Cycles between the last two frames, once the pipeline is full; None if the run did not end."""
+        return result.frame_ends[-1] - result.frame_ends[-2] if len(result.frame_ends) == self._count else None
+
     def _fast_enough(self, result: SimulationResult) -> bool:
-        """Steady state: the last interval, once the pipeline is full."""
-        if len(result.frame_ends) < FRAMES:
-            return False
-        return result.frame_ends[-1] - result.frame_ends[-2] <= self._target * TOLERANCE
+        interval = self._interval(result)
+        return interval is not None and interval <= self._target * TOLERANCE
 
     def _bits(self, levels: Mapping[str, int]) -> int:
         return sum(levels[edge.key] * edge.fifo.width for edge in self._design.edges)

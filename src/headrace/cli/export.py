@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ def export(run: Path, recipe: str, out: Path) -> None:
     require_torch()
     from headrace_models.export import export as write
 
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of a torchvision that nobody needs
     with status(quiet=False) as note:
         note("exporting")
         model = load_quantized(chosen, run)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folding: meets its goal, stays within the board, refuses with the numbers, and always chooses the same."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from nets import NetBuilder, board, lowered, random_network
+
+from headrace.engines.base import Resources
+from headrace.engines.design import build_design
+from headrace.engines.mapping import fold_options, map_node
+from headrace.errors import FoldingError
+from headrace.ir.graph import Graph
+from headrace.passes.fold import budget_of, expected_plumbing, fold
+
+NONE = Resources()
+
+
+def chain(*channels: int, hw: tuple[int, int] = (8, 8)) -> Graph:
+    """Pointwise convolutions with quantizers between them."""
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x = net.input((*hw, channels[0]))
+    for m in channels[1:]:
+        x = net.quantize(net.conv(x, m), 0, 255)
+    return lowered(net.graph(x))
+
+
+def cycles(graph: Graph, folds: dict) -> int:  # type: ignore[type-arg]  # folds by node
+    return max(map_node(graph, node, folds[node.name]).cycles for node in graph.nodes)
+
+
+@pytest.mark.parametrize("fps", [1_000, 5_000, 30_000, 200_000])
+def test_meets_the_goal_within_the_budget(fps: float) -> None:
+    graph = chain(3, 13, 29, 5)
+    large = board()
+    result = fold(graph, large, fps=fps)
+    assert result.interval <= 100e6 / fps
+    assert result.interval == cycles(graph, dict(result.folds))
+    budget = budget_of(large, 0.7, expected_plumbing(graph, large, 0.7))
+    for used, whole in zip(result.resources.to_json().values(), budget.to_json().values(), strict=True):
+        assert used <= whole
+
+
+def test_a_slower_goal_never_costs_more_dsps() -> None:
+    graph = chain(3, 12, 24, 12)
+    dsps = [fold(graph, board(), fps=fps).resources.dsp for fps in (2_000, 10_000, 50_000, 200_000)]
+    assert dsps == sorted(dsps)
+    assert dsps[0] < dsps[-1]
+
+
+def test_without_a_goal_more_board_is_never_slower() -> None:
+    graph = chain(4, 16, 16, 8)
+    intervals = [fold(graph, board(lut=53_200 * n, ff=106_400 * n, dsp=40 * n)).interval for n in (1, 2, 4, 8, 64)]
+    assert intervals == sorted(intervals, reverse=True)
+    assert intervals[0] > intervals[-1]
+    assert intervals[-1] == 64  # one cycle for each pixel: nothing is faster
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_small_networks_are_folded_as_well_as_by_trying_everything(seed: int) -> None:
+    """DSPs alone are scarce here, so the least number of them at an interval is the sum of each operator's least."""
+    rng = np.random.default_rng(seed)
+    graph = chain(*(int(c) for c in rng.integers(1, 9, 3)), hw=(3, 3))
+    scarce = board(lut=10**7, ff=10**7, dsp=int(rng.integers(6, 60)), bram36=10**4)
+    budget = budget_of(scarce, 0.7, NONE).dsp
+    options = [[map_node(graph, n, f) for f in fold_options(graph, n)] for n in graph.nodes]
+    intervals = sorted({m.cycles for node in options for m in node})
+
+    def least(interval: int) -> float:
+        return sum(min((m.resources().dsp for m in node if m.cycles <= interval), default=np.inf) for node in options)
+
+    best = next(interval for interval in intervals if least(interval) <= budget)
+    assert fold(graph, scarce, reserve=NONE).interval <= 1.15 * best
+
+
+def test_ragged_folds_are_taken_where_they_pay() -> None:
+    """58 channels in 8 beats need only 8 lanes, which does not divide 58."""
+    graph = chain(58, 8, hw=(16, 16))
+    conv = graph.nodes[0].name
+    lanes = {fold(graph, board(dsp=dsp, lut=10**6, ff=10**6)).folds[conv].lanes for dsp in range(20, 200, 20)}
+    assert any(58 % n for n in lanes)
+
+
+def test_every_option_is_legal_and_distinct() -> None:
+    for seed in range(8):
+        graph = lowered(random_network(seed))
+        for node in graph.nodes:
+            options = fold_options(graph, node)
+            assert len(set(options)) == len(options)
+            channels = max(t.channels for t in graph.input_tensors(node))
+            assert all(1 <= f.lanes <= channels and f.taps >= 1 and f.pe >= 1 for f in options)
+            fastest = min(map_node(graph, node, f).cycles for f in options)
+            tensors = (*graph.input_tensors(node), *graph.output_tensors(node))
+            streams = max(len(node.inputs), len(node.outputs))  # a concat or split handles one after the other
+            assert fastest <= max(t.pixels for t in tensors) * streams
+
+
+def test_an_infeasible_rate_is_refused_with_what_is_possible() -> None:
+    graph = chain(8, 32, 32)
+    small = board(dsp=40)
+    with pytest.raises(FoldingError) as caught:
+        fold(graph, small, fps=1e6)
+    message = str(caught.value)
+    assert message.startswith(
+        "1e+06 frames/s need an interval of 100 cycles at 100 MHz; the shortest on Bench at --fill 0.7 is"
+    )
+    assert "lower --fps, raise --fill or take a larger board" in message
+    reached = float(re.search(r"\((\d+\.\d) frames/s\)", message).group(1))  # type: ignore[union-attr]  # it matched above
+    fold(graph, small, fps=reached * 0.999)
+
+
+def test_a_board_too_small_is_refused_with_the_shortage() -> None:
+    with pytest.raises(FoldingError, match=r"does not fit Bench at any folding: it needs \d+\.\d+ times the DSPs"):
+        fold(chain(8, 32, 32), board(dsp=2))
+    with pytest.raises(FoldingError, match=r"times the LUTs that --fill 10% leaves for it; raise --fill"):
+        fold(chain(8, 32, 32), board(lut=400), fill=0.1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_same_network_is_always_folded_the_same(seed: int) -> None:
+    first, second = (fold(lowered(random_network(seed)), board()) for _ in range(2))
+    assert first == second
+
+
+def test_wider_fills_are_never_slower() -> None:
+    graph = chain(8, 32, 32, hw=(12, 12))
+    tight = board(lut=20_000, ff=40_000)
+    intervals = [fold(graph, tight, fill=fill).interval for fill in (0.2, 0.4, 0.6, 0.9)]
+    assert all(a >= b for a, b in itertools.pairwise(intervals))
+
+
+def test_the_design_keeps_the_folds_pace() -> None:
+    """Converters between operators of unlike lanes are never slower than the operators themselves."""
+    for seed in range(12):
+        graph = lowered(random_network(seed))
+        result = fold(graph, board(lut=400_000, ff=800_000, dsp=2_000, bram36=2_000))
+        assert build_design(graph, result.folds).bottleneck.cycles == result.interval
+
+
+def test_figures_for_the_manifest() -> None:
+    graph = chain(2, 3)
+    result = fold(graph, board())
+    assert set(result.to_json()) == {"interval_cycles", "resources", "folds"}
+    assert set(result.to_json()["folds"]) == {n.name for n in graph.nodes}
