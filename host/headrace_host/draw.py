@@ -47,7 +47,7 @@ def draw(image: NDArray[np.uint8], detections: Sequence[Detection], classes: Seq
         _outline(pen, (left, top, right, bottom), colour_of(detection.label), max(2, size // 6))
     for detection in sorted(detections, key=lambda d: d.score):
         left, top = detection.box[0] * zoom, detection.box[1] * zoom
-        text = f"{detection.name} {100 * detection.score:.0f}"
+        text = f"{detection.name} {detection.score:.0%}"
         _tag(pen, (left, top), text, colour_of(detection.label), font, base.size)
     return canvas
 

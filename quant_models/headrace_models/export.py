@@ -19,7 +19,7 @@ from brevitas.export import export_qonnx
 from torch import nn
 
 from headrace_models.cellnet import CellNet
-from headrace_models.evaluate import detector_config
+from headrace_models.evaluate import SCORE_THRESHOLD, detector_config
 from headrace_models.exact import integer_convs, snap_biases, snap_weights
 from headrace_models.naming import name_after_modules
 
@@ -29,7 +29,7 @@ METADATA_KEY = "headrace.detector"
 PRODUCER = "headrace"
 
 
-def export(model: CellNet, path: Path, *, score_threshold: float = 0.35) -> onnx.ModelProto:
+def export(model: CellNet, path: Path, *, score_threshold: float = SCORE_THRESHOLD) -> onnx.ModelProto:
     """Write ``model`` to ``path`` and return what was written. Snaps the model's weights and biases to their grids.
 
     Raises:

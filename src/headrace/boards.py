@@ -39,9 +39,9 @@ def load_board(name: str) -> Board:
     if not path.is_file():
         raise BuildError(f"unknown board '{name}'; known: {', '.join(board_names())} (or give the path of a board's TOML file)")
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
         amounts = raw["resources"]
-        return Board(
+        board = Board(
             name=path.stem,
             title=str(raw["title"]),
             part=str(raw["part"]),
@@ -53,3 +53,7 @@ def load_board(name: str) -> Board:
         )
     except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as error:
         raise BuildError(f"{path}: not a valid board description ({error!r})") from error
+    figures = {"clock_mhz": board.clock_mhz, **board.resources.to_json()}
+    if wrong := [name for name, value in figures.items() if not 0 < value < float("inf")]:
+        raise BuildError(f"{path}: not a valid board description ({wrong[0]} = {figures[wrong[0]]}; need a positive number)")
+    return board

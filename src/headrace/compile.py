@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -73,6 +74,7 @@ def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = 
         ModelError, FoldingError, BuildError, ToolError: see `headrace.errors`.
     """
     _check_target(out)
+    out = Path(os.path.abspath(out))  # noqa: PTH100  # "." and ".." have no name to put a partial build beside
     note("reading the model")
     lowered = lower(path)
     folding, sizing, design = _fit(lowered.graph, board, goal, note)
@@ -122,7 +124,7 @@ def _replace(scratch: Path, out: Path) -> None:
         out.rename(old)
     try:
         scratch.rename(out)
-    except OSError:
+    except BaseException:  # an interruption included
         if old.exists():
             old.rename(out)
         raise
@@ -148,7 +150,7 @@ def _write(
     design: Design,
 ) -> dict[str, Any]:
     summary = (f"Folded for {board.title}: {folding.interval} cycles per frame.",)
-    sources = write_rtl(design, folder / "rtl", name, summary)
+    sources = write_rtl(design, folder / "rtl", path.stem, summary)
     program, arrays = to_program(lowered.graph)
     save_json(folder / "program.json", program)
     packed = io.BytesIO()

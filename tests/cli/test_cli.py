@@ -217,6 +217,12 @@ def test_targets_that_are_not_ours(run: Run, small_model: Path) -> None:
     assert left_in(Path("folder")) == ["thesis.tex"]
 
 
+def test_compiles_into_the_working_directory(run: Run, small_model: Path, tmp_path: Path) -> None:
+    assert run("compile", small_model, "--fps", 200_000, "-o", ".")[0] == 0
+    assert (tmp_path / "cwd" / MANIFEST).is_file()
+    assert left_in(tmp_path) == ["cwd"]
+
+
 def test_compiles_and_replaces_an_older_build(run: Run, small_model: Path, pristine_build: Path) -> None:
     """Into an empty folder, over a build, and with the same bytes whenever inputs are the same."""
     Path("one").mkdir()
@@ -406,7 +412,8 @@ def test_missing_files_are_named(name: str, run: Run, small_build: Path) -> None
 
 def test_tampered_hardware_is_refused(run: Run, small_build: Path) -> None:
     rom = next((small_build / "rtl" / "rom").glob("*.hex"))
-    rom.write_text(rom.read_text().replace("0", "1", 1))
+    content = rom.read_text()
+    rom.write_text(f"{int(content[0], 16) ^ 1:x}{content[1:]}")
     assert_refused(run("simulate", small_build), rf"{rom.name}: not of build")
 
 

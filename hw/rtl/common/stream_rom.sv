@@ -48,7 +48,12 @@ module stream_rom #(
 `endif
     always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
   end else begin : gen_lut
-    (* rom_style = "distributed" *) logic [Width-1:0] mem [Depth];
+`ifdef YOSYS
+    (* rom_style = "logic" *)  // what yosys calls it; define the macro there
+`else
+    (* rom_style = "distributed" *)
+`endif
+    logic [Width-1:0] mem [Depth];
 `ifdef SYNTHESIS
     initial $readmemh(RomFile, mem);
 `else
