@@ -78,14 +78,14 @@ def trained(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     return lambda: build_quantized(SMOKE, checkpoints.load(path))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def images() -> torch.Tensor:
     """Four blotchy pictures times 2**-8, (4, 3, 64, 64)."""
     coarse = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(3))
     return (torch.nn.functional.interpolate(coarse, scale_factor=8.0) * 255).round() / 256
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def float_network(images: torch.Tensor) -> CellNet:
     """An untrained network with settled statistics whose every part varies with its input, dilations included."""
     torch.manual_seed(3)
@@ -106,10 +106,23 @@ def float_network(images: torch.Tensor) -> CellNet:
     return model.eval()
 
 
-@pytest.fixture
-def lively(float_network: CellNet, images: torch.Tensor) -> CellNet:
-    """The quantized twin of `float_network`."""
+@pytest.fixture(scope="session")
+def make_lively(float_network: CellNet, images: torch.Tensor) -> Callable[[], CellNet]:
+    """A function that returns a fresh copy of the quantized twin of `float_network`."""
     model = CellNet(SMOKE.shape, QuantStyle())
     fold_into(float_network, model)
     calibrate(model, images)
-    return model.eval()
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+
+    def make() -> CellNet:
+        copy = CellNet(SMOKE.shape, QuantStyle())
+        copy.load_state_dict(state)
+        return copy.eval()
+
+    return make
+
+
+@pytest.fixture
+def lively(make_lively: Callable[[], CellNet]) -> CellNet:
+    """A fresh quantized twin of `float_network`."""
+    return make_lively()

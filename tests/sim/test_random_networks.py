@@ -80,7 +80,7 @@ def test_folded_for_a_board(seed: int, size: float, tmp_path: Path) -> None:
     check(graph, folds_for(graph, size), tmp_path, seed)
 
 
-@pytest.mark.parametrize("seed", [105, 3, 21, 40])
+@pytest.mark.parametrize("seed", [105, 552, 606])
 def test_folded_at_random(seed: int, tmp_path: Path) -> None:
     graph = lowered(random_network(seed, steps=4))
     check(graph, random_folds(graph, seed), tmp_path, seed)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FIFO depths: enough for the promised pace, hardly more, remembered, and the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import NetBuilder, lowered
+
+from headrace.backend.rtl import write_rtl
+from headrace.build.fifo_sizing import MIN_DEPTH, TOLERANCE, open_simulator, size_fifos
+from headrace.build.verilate import build_simulator
+from headrace.engines.design import build_design
+from headrace.engines.mapping import Fold
+from headrace.ir.graph import Graph
+
+
+def residual() -> tuple[Graph, Mapping[str, Fold], str]:
+    """A skip connection around a 5x5 depthwise convolution, its folds, and the key of the skip's FIFO."""
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x = net.input((10, 9, 3))
+    y = net.quantize(net.conv(x, 0, (5, 5), pad=(2, 2, 2, 2), depthwise=True), 0, 255)
+    graph = lowered(net.graph(net.quantize(net.add(x, y), 0, 255)))
+    folds = {node.name: Fold(lanes=2, taps=5 if node.op.kind == "conv" else 1) for node in graph.nodes}
+    return graph, folds, f"{x}->{graph.nodes[2].name}.0"
+
+
+def interval(graph: Graph, folds: Mapping[str, Fold], depths: Mapping[str, int], folder: Path) -> float | None:
+    """Cycles per frame with these depths at full speed; None where the network locks up."""
+    design = build_design(graph, folds, depths)
+    sources = [folder / name for name in write_rtl(design, folder, "sized")]
+    library = build_simulator(sources, design.inputs, design.outputs)
+    rng = np.random.default_rng(1)
+    frames = {n: rng.integers(t.lo, t.hi + 1, (5, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
+    with open_simulator(graph, design, library, folder / "rom") as simulator:
+        ends = simulator.run(frames, idle_limit=20_000, partial=True).frame_ends
+    return float(ends[-1] - ends[-2]) if len(ends) == 5 else None
+
+
+def test_depths_keep_the_pace_and_a_skip_cut_short_does_not(tmp_path: Path) -> None:
+    graph, folds, skip = residual()
+    sizing = size_fifos(graph, folds)
+    design = build_design(graph, folds, sizing.depths)
+    target = design.bottleneck.cycles
+    assert sizing.depths.keys() == {edge.key for edge in design.edges}
+    assert min(sizing.depths.values()) >= MIN_DEPTH
+    assert sizing.interval <= TOLERANCE * target
+    assert sizing.latency_cycles > 0
+    assert interval(graph, folds, sizing.depths, tmp_path / "sized") == pytest.approx(target, rel=TOLERANCE - 1)
+    # The window needs two rows and a half of 9 pixels in 2 beats before its first output; the skip must hold them.
+    assert 36 <= sizing.depths[skip] <= 72
+    cut = interval(graph, folds, {**sizing.depths, skip: sizing.depths[skip] // 2}, tmp_path / "cut")
+    assert cut is None or cut > 1.02 * target
+
+
+def test_depths_do_not_depend_on_weights_and_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_CACHE", str(tmp_path))
+    net = NetBuilder(rng=np.random.default_rng(0))
+    y = net.quantize(net.conv(net.input((4, 4, 2)), 3), 0, 15)
+    graph = lowered(net.graph(y))
+    folds = {node.name: Fold(lanes=1) for node in graph.nodes}
+    notes: list[str] = []
+    first = size_fifos(graph, folds, notes.append)
+    assert "compiling the network with roomy FIFOs" in notes
+    notes.clear()
+    assert size_fifos(graph, folds, notes.append) == first
+    assert notes == ["FIFO depths are known from an earlier run"]
+    for stored in (tmp_path / "fifos").iterdir():
+        stored.write_text("{")  # damaged: measured again
+    notes.clear()
+    assert size_fifos(graph, folds, notes.append) == first
+    assert len(notes) > 1

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What engines tell the compiler: memory contents in the order of use, beats, cycles, resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from headrace_host.packing import to_beats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nets import NetBuilder, lowered, random_network
+
+from headrace.engines.base import Resources, ceil_div, fields_of, fold_matrix, memory
+from headrace.engines.design import build_design, edge_key, unread
+from headrace.engines.mac import Depthwise, MatVec
+from headrace.engines.mapping import Fold, fold_options, lane_choices, map_node
+from headrace.engines.window import Window
+from headrace.ir.ops import Conv
+
+
+@given(low=st.integers(-(2**40), 2**40), high=st.integers(-(2**40), 2**40), least=st.integers(1, 8))
+def test_fields_hold_their_values_and_no_narrower_ones_would(low: int, high: int, least: int) -> None:
+    values = np.array([low, high])
+    bits = fields_of(values, least)
+    assert -(1 << (bits - 1)) <= values.min() <= values.max() < 1 << (bits - 1)
+    if bits > least:
+        assert not -(1 << (bits - 2)) <= values.min() <= values.max() < 1 << (bits - 2)
+
+
+@given(m=st.integers(1, 9), k=st.integers(1, 9), rows=st.integers(1, 9), cols=st.integers(1, 9))
+def test_tiles_cover_a_matrix_row_block_by_row_block(m: int, k: int, rows: int, cols: int) -> None:
+    weights = np.arange(1, m * k + 1).reshape(m, k)
+    tiles = fold_matrix(weights, rows, cols)
+    assert tiles.shape == (ceil_div(m, rows) * ceil_div(k, cols), rows * cols)
+    for address, tile in enumerate(tiles):
+        block, step = divmod(address, ceil_div(k, cols))
+        for lane, value in enumerate(tile):
+            row, column = block * rows + lane // cols, step * cols + lane % cols
+            assert value == (weights[row, column] if row < m and column < k else 0)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[Any, Fold]:
+    """A convolution on a map of one window, and one of its foldings."""
+    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    depthwise = draw(st.booleans())
+    c, m = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    net = NetBuilder(rng=np.random.default_rng(draw(st.integers(0, 2**31))))
+    pad = (1, 0, 0, 0)  # a window engine even for 1x1
+    graph = net.graph(net.conv(net.input((*kernel, c)), m, kernel, pad=pad, depthwise=depthwise))
+    return graph, draw(st.sampled_from(fold_options(graph, graph.nodes[0])))
+
+
+@settings(max_examples=80, deadline=None)
+@given(case=convolutions(), seed=st.integers(0, 2**31))
+def test_memory_contents_meet_the_window_beat_by_beat(case: tuple[Any, Fold], seed: int) -> None:
+    """Multiplies each beat of a window, in the order that the window engine documents, by the memory's words in order."""
+    graph, fold = case
+    node = graph.nodes[0]
+    op: Conv = node.op
+    engine = map_node(graph, node, fold).chain[-1]
+    (kh, kw), (source,) = op.kernel, graph.input_tensors(node)
+    x = np.random.default_rng(seed).integers(0, 256, source.shape)
+    taps = [x[n % kh, n // kh] for n in range(kh * kw)]  # numbered down the columns
+    lanes = [to_beats(tap[None, None, None], fold.lanes) for tap in taps]  # (channel beats, lanes) of each tap
+    rom = engine.rom()
+    assert rom is not None
+    words = iter(rom.fields)
+    steps, channel_beats = kh * kw // fold.taps, ceil_div(source.channels, fold.lanes)
+    expected = np.einsum("ijc,mijc->m", x, op.weight) if not op.depthwise else np.einsum("ijc,cij->c", x, op.weight[..., 0])
+    result = []
+    if op.depthwise:
+        assert isinstance(engine, Depthwise)
+        for beat in range(channel_beats):
+            acc = np.zeros(fold.lanes, np.int64)
+            for step in range(steps):
+                word = next(words).reshape(fold.taps, fold.lanes)
+                for t in range(fold.taps):
+                    acc += word[t] * lanes[step * fold.taps + t][beat]
+            result += acc.tolist()
+    else:
+        assert isinstance(engine, MatVec)
+        for _ in range(engine.beats_out):
+            acc = np.zeros(fold.pe, np.int64)
+            for step in range(steps):
+                for beat in range(channel_beats):
+                    word = next(words).reshape(fold.pe, fold.taps, fold.lanes)
+                    for t in range(fold.taps):
+                        acc += word[:, t] @ lanes[step * fold.taps + t][beat]
+            result += acc.tolist()
+    assert next(words, None) is None
+    np.testing.assert_array_equal(result[: len(expected)], expected)
+    assert not any(result[len(expected) :])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 13, 29, 58, 64])
+def test_lane_choices_are_the_least_lanes_for_each_number_of_beats(channels: int) -> None:
+    choices = list(lane_choices(channels))
+    beats = [ceil_div(channels, lanes) for lanes in choices]
+    assert beats == sorted(set(beats), reverse=True)
+    assert set(beats) == {ceil_div(channels, lanes) for lanes in range(1, channels + 1)}
+    assert all(ceil_div(channels, lanes - 1) > b for lanes, b in zip(choices[1:], beats[1:], strict=True))
+
+
+def test_more_lanes_take_fewer_cycles_and_more_multipliers() -> None:
+    net = NetBuilder(rng=np.random.default_rng(0))
+    graph = net.graph(net.conv(net.input((8, 8, 12)), 12, (3, 3), pad=(1, 1, 1, 1)))
+    narrow, wide = (map_node(graph, graph.nodes[0], Fold(lanes=n, taps=3, pe=n)) for n in (2, 6))
+    assert narrow.cycles == 8 * 8 * 3 * 6 * 6
+    assert wide.cycles == 8 * 8 * 3 * 2 * 2
+    assert (narrow.resources().dsp, wide.resources().dsp) == (2 * 3 * 2, 6 * 3 * 6)
+
+
+def test_memories_take_the_least_block_ram() -> None:
+    assert memory(512, 72).bram36 == 1
+    assert memory(512, 36).bram36 == 0.5
+    assert memory(1024, 36).bram36 == 1
+    assert memory(32768, 1).bram36 == 1
+    assert memory(64, 8).bram36 == 0
+    assert memory(64, 8, block=True).bram36 == 0.5
+    assert memory(4096, 8, block=False).bram36 == 0
+
+
+def test_resources_add_up_and_know_their_share() -> None:
+    total = Resources(lut=10, dsp=2) + Resources(lut=5, ff=7, bram36=0.5)
+    assert total == Resources(lut=15, ff=7, dsp=2, bram36=0.5)
+    assert total.share_of(Resources(lut=30, ff=70, dsp=8, bram36=10)) == 0.5
+    assert total.share_of(Resources(lut=30, ff=70, bram36=10)) == float("inf")
+
+
+def test_windows_hold_the_rows_they_need_and_one_stride() -> None:
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x, d = net.input((20, 4, 2)), net.input((20, 4, 1), 0, 3)
+    static, deformed = net.conv(x, 2, (5, 3), (2, 1), (2, 1, 2, 1), (2, 1)), net.deform(x, d, 3, -2, 3)
+    graph = net.graph(static, deformed)
+    windows = [map_node(graph, node, Fold()).chain[0] for node in graph.nodes]
+    assert all(isinstance(w, Window) for w in windows)
+    assert [w.parameters()["Rows"] for w in windows] == [(5 - 1) * 2 + 1 + 2, 2 * 3 + 1 + 1]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_wire_has_one_writer_one_reader_and_one_width(seed: int) -> None:
+    graph = lowered(random_network(seed, steps=8))
+    rng = np.random.default_rng(seed)
+    folds = {}
+    for node in graph.nodes:
+        options = fold_options(graph, node)
+        folds[node.name] = options[int(rng.integers(len(options)))]
+    design = build_design(graph, folds)
+    written = [stream.wire for stream in design.inputs] + [w for i in design.instances for w in i.outputs]
+    read = [w for i in design.instances for w in i.inputs] + [stream.wire for stream in design.outputs]
+    assert len(set(written)) == len(written)
+    assert len(set(read)) == len(read)
+    assert set(written) == set(design.wires)
+    assert set(read) | set(unread(design)) == set(written)
+    for instance in design.instances:
+        for wires, widths in ((instance.inputs, instance.engine.in_widths), (instance.outputs, instance.engine.out_widths)):
+            assert [design.wires[w] for w in wires] == list(widths), instance.engine.name
+    names = [i.engine.name for i in design.instances]
+    assert len(set(names)) == len(names)
+    readers = [(n.name, port, name) for n in graph.nodes for port, name in enumerate(n.inputs)]
+    keys = {edge_key(name, node, port) for node, port, name in readers} | {
+        edge_key(name, "output", port) for port, name in enumerate(graph.outputs)
+    }
+    assert {edge.key for edge in design.edges} <= keys
+    assert [edge.fifo.index for edge in design.edges] == list(range(len(design.edges)))
