@@ -37,7 +37,7 @@ test: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src/headrace host/headrace_host quant_models/headrace_models sim/headrace_sim tests
+	$(BIN)/mypy src/headrace host/headrace_host quant_models/headrace_models sim/headrace_sim tests benchmarks
 	$(BIN)/python sim/lint_rtl.py
 
 format: $(VENV)/.dev

@@ -64,7 +64,8 @@ class Build:
                 raise HostError(f"{path}: missing from build {self.build_id}; run headrace compile again")
             if (found := file_digest(path)) != digest:
                 raise HostError(
-                    f"{path}: not of build {self.build_id} (sha256 {found[:12]}, manifest {digest[:12]}); run headrace compile again"
+                    f"{path}: not of build {self.build_id} (sha256 {found[:12]}, manifest {digest[:12]}); "
+                    "run headrace compile again"
                 )
 
     @property

@@ -16,11 +16,14 @@ import numpy as np
 
 from headrace_models import checkpoint as checkpoints
 from headrace_models.cbc import load_split
-from headrace_models.evaluate import evaluate
+from headrace_models.evaluate import Network, evaluate
 from headrace_models.exact import snap_biases, snap_weights
 from headrace_models.inference import as_network
 from headrace_models.recipes import Recipe
 from headrace_models.train import Progress, build_float, build_quantized, train
+
+Builder = Callable[[Recipe, Path], Network]
+"""Makes a network from a recipe and the folder of a finished run."""
 
 DIGITS = 4
 """Decimal places of recorded figures."""
@@ -33,11 +36,13 @@ def study(
     data_dir: Path,
     out_dir: Path,
     report: Path,
+    more: Mapping[str, Builder] | None = None,
     progress: Callable[[int, Progress], None] | None = None,
 ) -> dict[str, Any]:
     """Train and measure each seed in ``out_dir/seed-N``; write and return the figures. Goes on after an interruption.
 
-    ``progress`` gets the seed and what training tells. The quantized network is measured as it is exported.
+    ``progress`` gets the seed and what training tells. The quantized network is measured as it is exported. ``more``
+    builds further networks to measure from a run's folder (the integer one needs the compiler, unknown to this package).
 
     Raises:
         DataError: the data set is incomplete.
@@ -52,29 +57,32 @@ def study(
 
         folder = out_dir / f"seed-{seed}"
         train(recipe, seed=seed, data_dir=data_dir, out_dir=folder, progress=tell)
-        runs[str(seed)] = measure(recipe, folder, data_dir)
+        runs[str(seed)] = measure(recipe, folder, data_dir, more or {})
     figures = {
         "recipe": asdict(recipe),
         "metric": "AP at IoU 0.5 on the Testing split, VOC all-point interpolation",
         "seeds": runs,
-        "float": _summary([run["float"] for run in runs.values()]),
-        "quantized": _summary([run["quantized"] for run in runs.values()]),
+        **{name: _summary([run[name] for run in runs.values()]) for name in ("float", "quantized", *(more or {}))},
     }
     write_json(figures, report)
     return figures
 
 
-def measure(recipe: Recipe, folder: Path, data_dir: Path) -> dict[str, dict[str, float]]:
-    """Return the average precisions of the float and the quantized network of one finished run, on the Testing split."""
+def measure(
+    recipe: Recipe, folder: Path, data_dir: Path, more: Mapping[str, Builder] | None = None
+) -> dict[str, dict[str, float]]:
+    """Return the average precisions of the networks of one finished run, on the Testing split: float, quantized, ``more``."""
     samples = load_split(data_dir, "Testing", complete=recipe.images is None)
     quantized = build_quantized(recipe, checkpoints.load(folder / "quant.pt"))
     snap_weights(quantized)
     snap_biases(quantized)
-    networks = {"float": build_float(recipe, checkpoints.load(folder / "float.pt")), "quantized": quantized}
-    width, height = recipe.shape.width, recipe.shape.height
-    return {
-        name: _rounded(evaluate(as_network(model), samples, width=width, height=height)) for name, model in networks.items()
+    networks = {
+        "float": as_network(build_float(recipe, checkpoints.load(folder / "float.pt"))),
+        "quantized": as_network(quantized),
+        **{name: build(recipe, folder) for name, build in (more or {}).items()},
     }
+    width, height = recipe.shape.width, recipe.shape.height
+    return {name: _rounded(evaluate(network, samples, width=width, height=height)) for name, network in networks.items()}
 
 
 def write_json(figures: Mapping[str, Any], path: Path) -> None:

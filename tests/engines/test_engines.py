@@ -110,7 +110,8 @@ def test_more_lanes_take_fewer_cycles_and_more_multipliers() -> None:
     narrow, wide = (map_node(graph, graph.nodes[0], Fold(lanes=n, taps=3, pe=n)) for n in (2, 6))
     assert narrow.cycles == 8 * 8 * 3 * 6 * 6
     assert wide.cycles == 8 * 8 * 3 * 2 * 2
-    assert (narrow.resources().dsp, wide.resources().dsp) == (2 * 3 * 2, 6 * 3 * 6)
+    assert wide.resources().dsp == 9 * narrow.resources().dsp
+    assert wide.resources().lut > narrow.resources().lut
 
 
 def test_memories_take_the_least_block_ram() -> None:
@@ -130,14 +131,19 @@ def test_resources_add_up_and_know_their_share() -> None:
     assert total.share_of(Resources(lut=30, ff=70, bram36=10)) == float("inf")
 
 
-def test_windows_hold_the_rows_they_need_and_one_stride() -> None:
+def test_windows_hold_their_span_and_a_stride_and_two_frames_ends_but_never_more_than_two_frames() -> None:
     net = NetBuilder(rng=np.random.default_rng(0))
     x, d = net.input((20, 4, 2)), net.input((20, 4, 1), 0, 3)
-    static, deformed = net.conv(x, 2, (5, 3), (2, 1), (2, 1, 2, 1), (2, 1)), net.deform(x, d, 3, -2, 3)
-    graph = net.graph(static, deformed)
+    small = net.input((2, 4, 2))
+    plain = net.conv(x, 2, (3, 3), pad=(1, 1, 1, 1))
+    static = net.conv(x, 2, (5, 3), (2, 1), (2, 1, 2, 1), (2, 1))
+    deformed = net.deform(x, d, 3, -2, 3)
+    low = net.conv(small, 2, (5, 3), pad=(2, 1, 2, 1))
+    graph = net.graph(plain, static, deformed, low)
     windows = [map_node(graph, node, Fold()).chain[0] for node in graph.nodes]
     assert all(isinstance(w, Window) for w in windows)
-    assert [w.parameters()["Rows"] for w in windows] == [(5 - 1) * 2 + 1 + 2, 2 * 3 + 1 + 1]
+    # 3x3: three rows and one more. 5x3 dilated: a span of 9, but rows 12..19 of a frame beside 0..6 of the next.
+    assert [w.parameters()["Rows"] for w in windows] == [3 + 1, 8 + 7, 2 * 3 + 1 + 1, 2 * 2]
 
 
 @pytest.mark.parametrize("seed", range(25))
