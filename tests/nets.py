@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from headrace.boards import Board
 from headrace.engines.base import Resources
@@ -47,6 +49,14 @@ def conv_shape(shape: Shape, m: int, kernel: Pair, stride: Pair, pad: Pads, dila
     rows = (shape[0] + pad[0] + pad[2] - dilation[0] * (kernel[0] - 1) - 1) // stride[0] + 1
     cols = (shape[1] + pad[1] + pad[3] - dilation[1] * (kernel[1] - 1) - 1) // stride[1] + 1
     return rows, cols, m
+
+
+def fractions(values: npt.ArrayLike) -> npt.NDArray[np.object_]:
+    """Floats as the exact rationals that they are."""
+    numbers = np.asarray(values, np.float64).tolist()
+    out = np.empty(len(numbers), object)
+    out[:] = [Fraction(number) for number in numbers]
+    return out
 
 
 @dataclass
@@ -120,11 +130,11 @@ class NetBuilder:
             exponent = np.floor(np.log2(slope))
             slope = self.rng.integers(8, 16, source.channels) * np.exp2(exponent - 3)
         else:
-            slope = slope.astype(np.float32).astype(np.float64)
+            slope = slope.astype(np.float32)
         slope *= np.where(self.rng.random(source.channels) < 0.1, -1, 1)
         offset = self.rng.uniform(lo - 1, hi + 1, source.channels)
-        offset = np.rint(offset * 8) / 8 if self.exact else offset.astype(np.float32).astype(np.float64)
-        op = Quantize(slope=slope, offset=offset, lo=lo, hi=hi)
+        offset = np.rint(offset * 8) / 8 if self.exact else offset.astype(np.float32)
+        op = Quantize(slope=fractions(slope), offset=fractions(offset), lo=lo, hi=hi)
         return self.emit(op, (x,), source.shape, lo, hi)
 
     def max_pool(self, x: str, kernel: Pair, stride: Pair, pad: Pads = (0, 0, 0, 0)) -> str:

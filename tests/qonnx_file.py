@@ -85,6 +85,17 @@ def plain(file: QonnxFile) -> str:
     return file.quant(file.conv(file.image(), file.weight((4, 3, 1, 1))))
 
 
+def deform(f: QonnxFile, **change: Any) -> str:
+    """A deformable layer, with something changed."""
+    x = f.image()
+    d = f.quant(f.conv(x, f.weight((change.get("maps", 1), 3, 1, 1))), change.get("scale", 1.0), bits=2.0, signed=0)
+    weight = f.weight(change.get("weight", (3, 1, 3, 3)))
+    inputs = [x, d, weight][: change.get("inputs", 3)]
+    return f.quant(
+        f.node("SquareDeformDepthwise", *inputs, domain="headrace.ops", lo=change.get("lo", 0), hi=change.get("hi", 3))
+    )
+
+
 DETECTOR = {
     "kind": "centernet-ltrb",
     "classes": ["round", "square"],

@@ -88,6 +88,7 @@ class Accelerator:
             raise HostError(
                 f"{build.folder}: build {build.build_id} has no simulator yet; run: headrace simulate {build.folder}"
             )
+        build.verify_hardware()
         inputs, outputs = ([StreamSpec.from_json(e) for e in build.manifest[side]] for side in ("inputs", "outputs"))
         return NetworkSimulator(build.simulator, build.rom_dir, inputs, outputs)
 

@@ -8,6 +8,7 @@ its 3x3 neighbourhood ("Objects as Points", arXiv 1904.07850; distances as in TT
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -46,20 +47,41 @@ class DetectorConfig:
         """Check the values; a `HostError` says what is wrong."""
         if self.kind != KIND:
             raise HostError(f"detector kind {self.kind!r} is unknown; this version decodes {KIND!r}")
+        self._check_types()
         if not self.classes or self.stride < 1 or self.box_scale <= 0 or self.max_detections < 1:
             raise HostError(f"detector configuration out of range: {self}")
+
+    def _check_types(self) -> None:
+        """Refuse what JSON may hold in place of a text, a whole or a finite number."""
+        numbers = ("image_scale", "box_scale", "score_threshold", "nms_iou")
+        for kind, description, names in (
+            (str, "a text", ("heatmap", "box")),
+            (int, "a whole number", ("stride", "max_detections")),
+            ((int, float), "a finite number", numbers),
+        ):
+            for name in names:
+                value: Any = getattr(self, name)
+                right = isinstance(value, kind) and not isinstance(value, bool)
+                if not right or (name in numbers and not -math.inf < value < math.inf):
+                    raise HostError(f"detector configuration: {name} is {value!r}, not {description}")
+        if not all(isinstance(name, str) for name in self.classes):
+            raise HostError(f"detector configuration: classes are {self.classes!r}, not texts")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DetectorConfig:
         """Build from parsed JSON; unknown keys are ignored so that older readers take newer files.
 
         Raises:
-            HostError: a key is missing or a value is out of range.
+            HostError: no dictionary, a key is missing, or a value is out of range or of the wrong type.
         """
+        if not isinstance(data, Mapping):
+            raise HostError(f"detector configuration is {data!r:.60}, not a dictionary")
         known = {field.name for field in fields(cls)}
         missing = known - {"kind"} - set(data)
         if missing:
             raise HostError(f"detector configuration lacks {', '.join(sorted(missing))}")
+        if not isinstance(data["classes"], (list, tuple)):
+            raise HostError(f"detector configuration: classes are {data['classes']!r:.60}, not a list")
         values = {key: value for key, value in data.items() if key in known}
         return cls(**{**values, "classes": tuple(data["classes"])})
 
@@ -98,8 +120,13 @@ class OutputInfo(Protocol):
     """What is known of one output of an accelerator."""
 
     @property
-    def scale(self) -> float:
-        """Real value of one integer step."""
+    def scale(self) -> float | NDArray[np.float64]:
+        """Real value of one integer step; one for all channels, or (C,)."""
+        ...
+
+    @property
+    def offset(self) -> float | NDArray[np.float64]:
+        """Real value of the integer 0; one for all channels, or (C,)."""
         ...
 
 
@@ -148,7 +175,17 @@ def decode(
 
     ``heatmap`` is (H, W, classes), logits; ``box`` is (H, W, 4), distances to the left, top, right and bottom edge.
     Ties are settled by place: of equal scores, the cell that comes first in raster order, then the lower class.
+    Equal neighbours are all peaks, since quantized logits of two touching objects are often equal; what is one object is
+    left to suppression.
+
+    Raises:
+        HostError: the maps have other numbers of channels than the configuration.
     """
+    if heatmap.shape[-1] != len(config.classes) or box.shape[-1] != 4:
+        raise HostError(
+            f"the network gives {heatmap.shape[-1]} classes and {box.shape[-1]} distances; "
+            f"its detector description names {len(config.classes)} classes, and boxes have 4 distances"
+        )
     logits = np.asarray(heatmap, np.float64)
     peaks = (logits >= _neighbourhood_max(logits)) & (_sigmoid(logits) >= config.score_threshold)
     rows, columns, labels = np.nonzero(peaks)
@@ -196,7 +233,12 @@ class Detector:
         return [decode(heatmap[i], box[i], self.config, placed) for i, (_, placed) in enumerate(fitted)]
 
     def _real(self, outputs: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
-        return outputs[name].astype(np.float64) * self.accelerator.outputs[name].scale
+        return real_values(outputs[name], self.accelerator.outputs[name])
+
+
+def real_values(integers: NDArray[Any], info: OutputInfo) -> NDArray[np.float64]:
+    """Return what the integers (..., C) of an output stand for: ``integer * scale + offset``."""
+    return np.asarray(integers.astype(np.float64) * info.scale + info.offset)
 
 
 def _neighbourhood_max(maps: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -207,4 +249,5 @@ def _neighbourhood_max(maps: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
+    # Beyond 700 the exponential overflows; there the result is 0 or 1 in any case.
+    return np.asarray(1.0 / (1.0 + np.exp(-logits.clip(-700, 700))))

@@ -11,15 +11,62 @@ from pathlib import Path
 from typing import Any
 
 from headrace_host.errors import HostError
+from headrace_host.simulator import HARNESS_ABI
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 PROGRAM_FILES = ("program.json", "weights.npz")
+UNSEALED = ("digest", "steps")
+"""Keys that the manifest's own digest leaves out; commands add steps to a finished build."""
+
+Types = Mapping[str, Any]
+
+_BODY: Types = {
+    "build_id": str,
+    "digest": str,
+    "files": dict,
+    "inputs": list,
+    "outputs": list,
+    "fifos": list,
+    "layers": list,
+    "certificates": list,
+    "performance": dict,
+    "rtl": dict,
+    "steps": dict,
+    "detector": object,  # whatever the model carried; its reader judges it
+}
+_STREAM: Types = {
+    "tensor": str,
+    "shape": list,
+    "lanes": int,
+    "bits": int,
+    "signed": bool,
+    "range": list,
+    "scale": list,
+    "offset": list,
+    "wire": str,
+}
+_FIFO: Types = {**_STREAM, "index": int, "depth": int, "reader": str}
+_PERFORMANCE: Types = {"interval_cycles": int, "measured_interval_cycles": (int, float), "latency_cycles": int}
 
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest as JSON stores it, with the ``digest`` that `Build.load` asks for.
+
+    The digest is the SHA-256 of the manifest as JSON with sorted keys and no spaces, without the keys `UNSEALED`.
+    """
+    stored: dict[str, Any] = json.loads(json.dumps(manifest))
+    return {**stored, "digest": _body_digest(stored)}
+
+
+def _body_digest(manifest: Mapping[str, Any]) -> str:
+    body = {key: value for key, value in manifest.items() if key not in UNSEALED}
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -31,10 +78,10 @@ class Build:
 
     @classmethod
     def load(cls, folder: Path) -> Build:
-        """Reads ``folder/manifest.json`` and checks that the program beside it belongs to it.
+        """Reads ``folder/manifest.json`` and checks that it is whole and that the program beside it belongs to it.
 
         Raises:
-            HostError: no build there, another schema, or files of another build.
+            HostError: no build there, another schema, a changed manifest, or files of another build.
         """
         path = folder / MANIFEST
         if not folder.is_dir():
@@ -43,13 +90,14 @@ class Build:
             raise HostError(f"{folder}: holds no {MANIFEST}, so it is no finished build; run headrace compile again")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            schema, files = manifest["schema"], manifest["files"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            schema = manifest["schema"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise HostError(f"{path}: damaged manifest ({error!r}); run headrace compile again") from error
         if schema != SCHEMA:
             raise HostError(f"{path}: manifest schema {schema}, this version reads {SCHEMA}; compile the model again")
+        _check_manifest(path, manifest)
         build = cls(folder, manifest)
-        build.verify({name: files.get(name, "") for name in PROGRAM_FILES})
+        build.verify({name: manifest["files"].get(name, "") for name in PROGRAM_FILES})
         return build
 
     def verify(self, files: Mapping[str, str]) -> None:
@@ -68,6 +116,14 @@ class Build:
                     "run headrace compile again"
                 )
 
+    def verify_hardware(self) -> None:
+        """Checks the SystemVerilog and the memory contents against their digests.
+
+        Raises:
+            HostError: a file is missing or changed since it was compiled.
+        """
+        self.verify({name: digest for name, digest in self.manifest["files"].items() if name.startswith("rtl/")})
+
     @property
     def build_id(self) -> str:
         """Hash of everything that decides the hardware."""
@@ -81,4 +137,38 @@ class Build:
     @property
     def simulator(self) -> Path:
         """Where the Verilated network is kept once it has been built."""
-        return self.folder / "sim" / f"{self.build_id}.so"
+        return self.folder / "sim" / f"{self.build_id}-{HARNESS_ABI}.so"
+
+
+def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Raise `HostError` unless the manifest has what its readers use, and is as compiled."""
+    _check_types(path, "it", manifest, _BODY)
+    if (found := _body_digest(manifest)) != manifest["digest"]:
+        raise HostError(
+            f"{path}: changed since it was compiled (sha256 {found[:12]}, recorded {manifest['digest'][:12]}); "
+            "run headrace compile again"
+        )
+    for side in ("inputs", "outputs"):
+        for entry in manifest[side]:
+            _check_types(path, f"one of its {side}", entry, _STREAM)
+    for entry in manifest["fifos"]:
+        _check_types(path, "one of its fifos", entry, _FIFO)
+    for entry in manifest["layers"]:
+        _check_types(path, "one of its layers", entry, {"name": str, "op": str, "inputs": list, "outputs": list})
+    _check_types(path, "its performance", manifest["performance"], _PERFORMANCE)
+    _check_types(path, "its rtl", manifest["rtl"], {"top": str, "sources": list})
+    for name in manifest["files"]:
+        _check_types(path, "its files", manifest["files"], {name: str})
+
+
+def _check_types(path: Path, what: str, entry: object, types: Types) -> None:
+    """Raise `HostError` unless ``entry`` is a dictionary with all keys of ``types``, of those types."""
+    if not isinstance(entry, dict):
+        raise HostError(f"{path}: damaged manifest ({what} is no dictionary); run headrace compile again")
+    for key, kind in types.items():
+        if key not in entry:
+            raise HostError(f"{path}: damaged manifest ({what} lacks '{key}'); run headrace compile again")
+        if not isinstance(entry[key], kind):
+            raise HostError(
+                f"{path}: damaged manifest ({what} has a wrong '{key}', {entry[key]!r:.40}); run headrace compile again"
+            )

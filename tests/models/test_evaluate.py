@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 @dataclass
 class _Info:
     scale: float
+    offset: float = 0.0
 
 
 class _Oracle:

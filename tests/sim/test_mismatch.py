@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from headrace_host.errors import HostError
-from headrace_host.manifest import MANIFEST, Build, file_digest
+from headrace_host.manifest import MANIFEST, Build, file_digest, seal
 from headrace_host.program import Program
 from headrace_host.simulator import NetworkSimulator, SimulationError, StreamSpec
 from nets import NetBuilder, lowered
@@ -48,7 +48,7 @@ def accept(build: Path, *names: str) -> None:
     manifest = json.loads((build / MANIFEST).read_text())
     for name in names:
         manifest["files"][name] = file_digest(build / name)
-    (build / MANIFEST).write_text(json.dumps(manifest))
+    (build / MANIFEST).write_text(json.dumps(seal(manifest)))
 
 
 def flip_lowest_bit(rom: Path, line: int) -> None:

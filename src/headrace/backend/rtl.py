@@ -43,7 +43,6 @@ class NetworkView:
 
     module: str
     title: str
-    summary: tuple[str, ...]
     inputs: tuple[Stream, ...]
     outputs: tuple[Stream, ...]
     wires: tuple[WireView, ...]
@@ -101,12 +100,11 @@ def _shared_outputs(design: Design) -> dict[str, str]:
     return shared
 
 
-def render_network(design: Design, title: str, summary: tuple[str, ...] = ()) -> str:
+def render_network(design: Design, title: str) -> str:
     """The network's top module as SystemVerilog text."""
     view = NetworkView(
         module=NETWORK,
         title=title,
-        summary=summary,
         inputs=design.inputs,
         outputs=design.outputs,
         wires=tuple(WireView(name=name, width=width) for name, width in design.wires.items()),
@@ -146,14 +144,14 @@ def rtl_sources(tops: Iterable[str]) -> list[Path]:
     return sorted((known[name] for name in found), key=lambda path: ("_pkg" not in path.stem, path.stem))
 
 
-def write_rtl(design: Design, folder: Path, title: str, summary: tuple[str, ...] = ()) -> list[str]:
+def write_rtl(design: Design, folder: Path, title: str) -> list[str]:
     """Writes top, engine sources and memory files into ``folder``; returns the source file names in compile order."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for source in rtl_sources(i.engine.module for i in design.instances):
         (folder / source.name).write_text(source.read_text())
         names.append(source.name)
-    (folder / f"{NETWORK}.sv").write_text(render_network(design, title, summary))
+    (folder / f"{NETWORK}.sv").write_text(render_network(design, title))
     write_roms(design, folder / "rom")
     return [*names, f"{NETWORK}.sv"]
 

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from headrace_host.simulator import NetworkSimulator, SimulationResult, StreamSpec
 
-from headrace.backend.rtl import write_rtl
+from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir
 from headrace.build.verilate import build_simulator, model_key
 from headrace.engines.base import ceil_div
@@ -80,18 +80,26 @@ def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: N
     """
     roomy = _roomy_depths(build_design(graph, folds))
     design = build_design(graph, folds, roomy)
+    return _remembered(graph, design, "compiling the network with roomy FIFOs", note, lambda sizer: sizer.run())
+
+
+def measure_design(graph: Graph, design: Design, note: Note = lambda _: None) -> FifoSizing:
+    """Interval and latency of ``design`` as it is, at full speed; same errors as :func:`size_fifos`."""
+    return _remembered(graph, design, "compiling the network", note, lambda sizer: sizer.confirm())
+
+
+def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Callable[[_Sizer], FifoSizing]) -> FifoSizing:
+    """Does ``work`` on the Verilated design, or recalls what it gave before: timing does not depend on weights."""
     with TemporaryDirectory(prefix="headrace-fifo-") as name:
         folder = Path(name)
-        sources = [folder / n for n in write_rtl(design, folder, "FIFO sizing")]
-        # Timing does not depend on weights, so neither do the depths.
+        sources = [folder / n for n in write_rtl(design, folder, NETWORK)]
         known = cache_dir() / "fifos" / f"{model_key(sources, design.inputs, design.outputs)}-{_METHOD}.json"
         if (sizing := _recall(known, design)) is not None:
-            note("FIFO depths are known from an earlier run")
             return sizing
-        note("compiling the network with roomy FIFOs")
+        note(what)
         library = build_simulator(sources, design.inputs, design.outputs)
         with open_simulator(graph, design, library, folder / "rom") as simulator:
-            sizing = _Sizer(graph, design, simulator, note).run()
+            sizing = work(_Sizer(graph, design, simulator, note))
         known.parent.mkdir(parents=True, exist_ok=True)
         partial = known.with_suffix(f".{os.getpid()}.tmp")
         partial.write_text(json.dumps(asdict(sizing)), encoding="utf-8")
@@ -148,6 +156,19 @@ class _Sizer:
         if best is None:
             raise BuildError("the network deadlocks at every FIFO depth tried; please report it as a bug, with the model")
         return best
+
+    def confirm(self) -> FifoSizing:
+        """Interval and latency with the depths that the design has."""
+        self._note("measuring the network at full speed")
+        _, result = self._measure({}, paced=False)
+        if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:
+            self._feed(min(frames, MAX_FRAMES))
+            _, result = self._measure({}, paced=False)
+        interval = self._interval(result)
+        if interval is None:
+            raise BuildError("the network deadlocks with the FIFO depths found; please report it as a bug, with the model")
+        depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
+        return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
     def _feed(self, count: int) -> None:
         """Prepares ``count`` frames; what is in them does not matter to timing."""

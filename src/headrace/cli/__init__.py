@@ -42,7 +42,7 @@ for command in (train, export, eval_command, compile_command, simulate, detect, 
 def main() -> None:
     """Runs the command line; anything that the user can mend is one line on standard error and exit code 2."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="headrace", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)

@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 
 from headrace.boards import load_board
-from headrace.cli.common import PATH, console, emit_json, json_option, status
+from headrace.cli.common import PATH, FiniteRange, console, emit_json, json_option, status
 from headrace.compile import Goal, compile_model
 from headrace.models import resolve_model
 
@@ -18,12 +18,10 @@ from headrace.models import resolve_model
 @click.command("compile")
 @click.argument("model")
 @click.option("--board", default="pynq-z2", show_default=True, help="Name (see `headrace boards`) or TOML file of the board.")
-@click.option(
-    "--fps", type=click.FloatRange(min=0, min_open=True), help="Frames per second to reach with the fewest resources."
-)
+@click.option("--fps", type=FiniteRange(min=0, min_open=True), help="Frames per second to reach with the fewest resources.")
 @click.option(
     "--fill",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     default=0.7,
     show_default=True,
     help="Fraction of the board's LUTs and flip-flops that may be used.",

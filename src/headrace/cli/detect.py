@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +17,21 @@ from headrace_host.draw import draw
 from headrace_host.manifest import Build
 from rich.table import Table
 
-from headrace.cli.common import PATH, console, counter, emit_json, json_option, status
-from headrace.compile import save_json
-from headrace.errors import BuildError, MismatchError
+from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
+from headrace.errors import BuildError, DataError, MismatchError
+from headrace.files import replacing, save_json
 from headrace.images import find_images, read_image
 from headrace.simulation import ensure_simulator
+
+CHUNK = 16
+"""Pictures in memory at once; on ``sim`` they follow each other without a gap."""
 
 
 @click.command()
 @click.argument("paths", metavar="IMAGES... BUILD", nargs=-1, required=True, type=PATH)
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where the network runs.")
 @click.option("-o", "--out", type=PATH, default=Path("detections"), show_default=True, help="Folder for pictures and JSON.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Lowest score shown.  [default: the model's]")
+@click.option("--threshold", type=FiniteRange(0, 1), help="Lowest score shown.  [default: the model's]")
 @click.option("--check", is_flag=True, help="Also run on the CPU and fail unless every detection is the same.")
 @json_option
 def detect(paths: tuple[Path, ...], device: str, out: Path, threshold: float | None, check: bool, as_json: bool) -> None:
@@ -37,39 +43,85 @@ def detect(paths: tuple[Path, ...], device: str, out: Path, threshold: float | N
         raise click.UsageError("give at least one image and, last, a build directory")
     build = Build.load(paths[-1])
     images = find_images(paths[:-1])
-    pictures = [read_image(path) for path in images]
+    targets = picture_paths(images, out)
+    for path in images:
+        read_image(path)  # a damaged one is told before anything is written
     config = detector_config(build, threshold)
     if device == "sim":
         with status(quiet=as_json) as note:
             ensure_simulator(build, note)
-    with (
-        counter(f"detecting on {device}", len(images), quiet=as_json) as advance,
-        Accelerator(build.folder, device, lambda done, cycles: advance(done, f"{cycles:,} cycles")) as accelerator,
-    ):
-        found = Detector(accelerator, config).detect(pictures)
-        timing = accelerator.last_simulation
-    if check:
-        _check(build, config, pictures, found, device)
+    out.mkdir(parents=True, exist_ok=True)
+    with counter(f"detecting on {device}", len(images), quiet=as_json) as advance:
+        found, cycles = _detect(build, config, images, targets, device, check, advance)
     report = {
         "build_id": build.build_id,
         "device": device,
-        "cycles_per_frame": timing.cycles_per_frame if timing else None,
+        "cycles_per_frame": cycles,
         "images": [
-            {"file": str(path), "detections": [_entry(d) for d in detections]}
-            for path, detections in zip(images, found, strict=True)
+            {"file": str(path), "picture": target.name, "detections": [_entry(d) for d in detections]}
+            for path, target, detections in zip(images, targets, found, strict=True)
         ],
     }
-    out.mkdir(parents=True, exist_ok=True)
     save_json(out / "detections.json", report)
-    for path, picture, detections in zip(images, pictures, found, strict=True):
-        target = out / f"{path.stem}.png"
-        partial = target.with_name(f".{target.name}.partial")
-        draw(picture, detections, config.classes).save(partial, format="PNG")
-        partial.replace(target)
     if as_json:
         emit_json(report)
     else:
         _show(images, found, config.classes, device, out, check)
+
+
+def picture_paths(images: Sequence[Path], out: Path) -> list[Path]:
+    """Where the annotated picture of each image goes: ``out/STEM.png``, with a number behind STEM if that is taken.
+
+    Raises:
+        DataError: it would replace one of the images.
+    """
+    taken: set[str] = set()
+    targets = []
+    for path in images:
+        names = (f"{path.stem}_{i}.png" if i > 1 else f"{path.stem}.png" for i in itertools.count(1))
+        name = next(name for name in names if name.casefold() not in taken)  # some file systems ignore case
+        taken.add(name.casefold())
+        targets.append(out / name)
+    originals = {(status.st_dev, status.st_ino) for status in (path.stat() for path in images)}
+    for target in targets:
+        if target.exists() and (target.stat().st_dev, target.stat().st_ino) in originals:
+            raise DataError(f"{target}: is one of the images and would be overwritten; choose another -o")
+    return targets
+
+
+def _detect(
+    build: Build,
+    config: DetectorConfig,
+    images: Sequence[Path],
+    targets: Sequence[Path],
+    device: str,
+    check: bool,
+    advance: Callable[[int, str], None],
+) -> tuple[list[list[Detection]], float | None]:
+    """Runs all images, chunk by chunk, and writes the annotated pictures; returns detections and cycles per frame."""
+    found: list[list[Detection]] = []
+    cycles: float | None = None
+
+    def tell(done: int, simulated: int) -> None:
+        advance(len(found) + done, f"{simulated:,} cycles")
+
+    with ExitStack() as stack:
+        accelerator = stack.enter_context(Accelerator(build.folder, device, tell))
+        detector = Detector(accelerator, config)
+        reference = Detector(stack.enter_context(Accelerator(build.folder, "cpu")), config) if check else None
+        for start in range(0, len(images), CHUNK):
+            pictures = [read_image(path) for path in images[start : start + CHUNK]]
+            detections = detector.detect(pictures)
+            if accelerator.last_simulation and cycles is None:
+                cycles = accelerator.last_simulation.cycles_per_frame
+            if reference is not None:
+                _compare(images[start:], reference.detect(pictures), detections, device, build)
+            for target, picture, objects in zip(targets[start:], pictures, detections, strict=False):
+                with replacing(target) as partial:
+                    draw(picture, objects, config.classes).save(partial, format="PNG")
+            found += detections
+            advance(len(found), "")
+    return found, cycles
 
 
 def detector_config(build: Build, threshold: float | None) -> DetectorConfig:
@@ -84,15 +136,20 @@ def detector_config(build: Build, threshold: float | None) -> DetectorConfig:
             f"{build.folder}: the model carries no detector description (metadata headrace.detector); "
             "detection needs a network exported by headrace_models"
         )
-    return DetectorConfig.from_json(stored if threshold is None else {**stored, "score_threshold": threshold})
+    config = DetectorConfig.from_json(stored)
+    return config if threshold is None else replace(config, score_threshold=threshold)
 
 
-def _check(build: Build, config: DetectorConfig, pictures: Sequence[Any], found: list[list[Detection]], device: str) -> None:
-    with Accelerator(build.folder, "cpu") as accelerator:
-        expected = Detector(accelerator, config).detect(pictures)
-    if expected != found:
-        first = next(i for i, (a, b) in enumerate(zip(expected, found, strict=True)) if a != b)
-        raise MismatchError(f"image {first}: cpu and {device} find different boxes; run headrace simulate {build.folder}")
+def _compare(
+    images: Sequence[Path],
+    expected: Sequence[Sequence[Detection]],
+    found: Sequence[Sequence[Detection]],
+    device: str,
+    build: Build,
+) -> None:
+    for path, a, b in zip(images, expected, found, strict=False):
+        if a != b:
+            raise MismatchError(f"{path}: cpu and {device} find different boxes; run headrace simulate {build.folder}")
 
 
 def _entry(d: Detection) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from headrace_host.detector import letterbox
 from headrace_host.manifest import Build
 
-from headrace.cli.common import PATH, console, counter, emit_json, json_option, status
+from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
 from headrace.errors import BuildError
 from headrace.images import find_images, read_image
 from headrace.ir.ops import IntArray
@@ -24,7 +24,7 @@ from headrace.simulation import Simulation, ensure_simulator, random_frames, rec
 @click.option("--frames", type=click.IntRange(1), default=2, show_default=True, help="Frames to simulate, one after the other.")
 @click.option(
     "--stall",
-    type=click.FloatRange(0, 0.95),
+    type=FiniteRange(0, 0.95),
     default=0.0,
     show_default=True,
     help="Probability that an input beat is withheld, or an output not ready, in any cycle.",

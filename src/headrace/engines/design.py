@@ -74,8 +74,8 @@ class Design:
 
     @property
     def bottleneck(self) -> Engine:
-        """The engine with the most cycles per frame."""
-        return max((i.engine for i in self.instances), key=lambda engine: engine.cycles)
+        """The engine with the most cycles per frame; of equals, one that computes rather than moves."""
+        return max((i.engine for i in self.instances), key=lambda e: (e.cycles, not e.module.startswith("stream_")))
 
 
 def edge_key(tensor: str, reader: str, port: int) -> str:
@@ -123,7 +123,7 @@ class _Builder:
         if not readers:  # an unused part of a split: always taken, never looked at
             return {}
         if len(readers) > 1:
-            wires = [f"{stream.wire}_f{i}" for i in range(len(readers))]
+            wires = [f"{stream.wire}__f{i}" for i in range(len(readers))]
             fork = Fork(name=f"{stream.wire}_fork", width=stream.width, outputs=len(readers), frame_beats=beats)
             self.place(fork, (stream.wire,), tuple(wires))
         out = {}
@@ -151,7 +151,7 @@ class _Builder:
         beats = kind.pixels * ceil_div(kind.channels, stream.lanes)
         key = edge_key(stream.tensor, reader, port)
         depth = self.depths.get(key, self.default_depth)
-        name = f"{stream.wire}_q"
+        name = f"{stream.wire}__q"
         fifo = Fifo(name=f"{name}_fifo", index=len(self.edges), width=stream.width, depth=depth, frame_beats=beats)
         self.place(fifo, (stream.wire,), (name,))
         out = Stream(wire=name, tensor=stream.tensor, lanes=stream.lanes, bits=stream.bits, signed=stream.signed)
@@ -164,7 +164,7 @@ class _Builder:
         if bits < stream.bits:
             wire = self.cast(stream, wire, stream.lanes, bits)
         if lanes != stream.lanes:
-            repacked = f"{wire}_r{lanes}"
+            repacked = f"{wire}__r{lanes}"
             channels = (kind.channels,)
             engine = Repack(
                 name=f"{repacked}_repack",
@@ -182,7 +182,7 @@ class _Builder:
         return wire
 
     def cast(self, stream: Stream, wire: str, lanes: int, bits: int) -> str:
-        out = f"{wire}_b{bits}"
+        out = f"{wire}__b{bits}"
         engine = Cast(name=f"{out}_cast", lanes=lanes, in_bits=stream.bits, out_bits=bits, signed=stream.signed)
         self.place(engine, (wire,), (out,))
         return out

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import onnx
 
 from headrace.errors import UnsupportedError
-from headrace.frontend.values import Grouped, ModelInput, QuantConst, Real, Value
+from headrace.frontend.values import Grouped, ModelInput, QuantConst, Real, Value, exact
 from headrace.ir.graph import Node
 from headrace.ir.ops import Op, Quantize
 from headrace.ir.tensor import Tensor
@@ -35,7 +36,7 @@ class Context:
 
     def unique(self, wanted: str) -> str:
         """An identifier close to ``wanted`` that no tensor or node bears yet."""
-        base = re.sub(r"\W+", "_", wanted).strip("_").lower() or "t"
+        base = re.sub(r"[\W_]+", "_", wanted).strip("_").lower() or "t"
         base = base if base[0].isalpha() else f"t_{base}"
         taken = self.tensors.keys() | {node.name for node in self.nodes}
         name, n = base, 1
@@ -43,6 +44,11 @@ class Context:
             n += 1
             name = f"{base}_{n}"
         return name
+
+    def output_name(self, wanted: str) -> str:
+        """``wanted`` itself for a graph output, so that hosts find it, if the hardware can bear that name."""
+        plain = re.fullmatch(r"[A-Za-z]\w*", wanted) and "__" not in wanted and wanted not in self.tensors
+        return wanted if plain else self.unique(wanted)
 
     def emit(self, name: str, op: Op, inputs: tuple[str, ...], outputs: tuple[Tensor, ...]) -> None:
         """Appends a node and its output tensors."""
@@ -65,21 +71,41 @@ class Context:
         self.emit(name, op, sources, (tensor,))
         return tensor.name
 
-    def quantize(self, node: OnnxNode, real: Real, scale: float, lo: int, hi: int) -> Real:
-        """Puts ``real`` on the grid ``scale`` within [lo, hi], with its pending clamp; no node if it is there already."""
+    def quantize(self, node: OnnxNode, real: Real, scale: Fraction, lo: int, hi: int, *, odd: bool = False) -> Real:
+        """Puts ``real`` on the grid ``scale`` within [lo, hi], with its pending clamp; no node if it is there already.
+
+        Args:
+            odd: ties go to odd integers (an odd zero point was subtracted).
+        """
         source = self.tensors[real.tensor]
-        if np.isfinite(real.lo):
-            lo = max(lo, _round_half_even(real.lo / scale))
-        if np.isfinite(real.hi):
-            hi = min(hi, _round_half_even(real.hi / scale))
-        lo, hi = min(lo, hi), hi
-        if real.uniform and float(real.scale.flat[0]) == scale and lo <= source.lo and source.hi <= hi:
-            return Real(tensor=real.tensor, scale=np.array([scale]))
-        slope = np.broadcast_to(real.scale / scale, source.channels).copy()
-        offset = np.broadcast_to(real.offset / scale, source.channels).copy()
-        op = Quantize(slope=slope, offset=offset, lo=lo, hi=hi)
-        name = self.apply(node, op, (real.tensor,), source.shape, lo, hi, scale)
-        return Real(tensor=name, scale=np.array([scale]))
+        least = lo if real.lo is None else min(max(lo, round(real.lo / scale)), hi)  # round: half to even
+        most = hi if real.hi is None else max(min(hi, round(real.hi / scale)), lo)
+        lo, hi = least, max(least, most)
+        if not real.skewed and real.uniform and real.step == scale and lo <= source.lo and source.hi <= hi:
+            return Real(tensor=real.tensor, scale=real.scale[:1])
+        op = Quantize(
+            slope=np.broadcast_to(real.scale / scale, source.channels).copy(),
+            offset=np.broadcast_to(real.offset / scale, source.channels).copy(),
+            lo=lo,
+            hi=hi,
+            odd=odd,
+            scale=scale,
+            pure=real.pure,
+        )
+        name = self.apply(node, op, (real.tensor,), source.shape, lo, hi, float(scale))
+        out = exact([0.0])
+        out[0] = scale
+        return Real(tensor=name, scale=out)
+
+    def upright(self, node: OnnxNode, real: Real) -> Real:
+        """A uniform ``real`` with a positive scale: behind a negative factor the integers are negated."""
+        if not real.uniform or real.step > 0:
+            return real
+        if real.step == 0:
+            raise node.unsupported("its input is multiplied by zero", "drop the branch from the model")
+        source = self.tensors[real.tensor]
+        turned = self.quantize(node, replace(real, lo=None, hi=None), -real.step, -source.hi, -source.lo)
+        return replace(turned, lo=real.lo, hi=real.hi)
 
     def settled(self, node: OnnxNode, value: Value) -> Real:
         """``value`` without a pending clamp; a ReLU with no quantizer behind it becomes a node of its own.
@@ -90,23 +116,24 @@ class Context:
         real = self.activation(node, value)
         if not real.clamped:
             return real
+        real = self.upright(node, real)
         source = self.tensors[real.tensor]
-        scale = float(real.scale.flat[0])
-        bounds = [b / scale for b in (real.lo, real.hi) if np.isfinite(b)]
-        if not real.uniform or any(b != round(b) for b in bounds):
+        bounds = [bound / real.step for bound in (real.lo, real.hi) if bound is not None] if real.uniform else []
+        if not real.uniform or any(bound.denominator != 1 for bound in bounds):
             raise node.unsupported(
                 "a ReLU or clip on values that are not on one quantized grid",
                 "put a quantizer (QuantReLU) behind the activation",
             )
-        return self.quantize(node, real, scale, source.lo, source.hi)
+        lo, hi = min(source.lo, *map(int, bounds)), max(source.hi, *map(int, bounds))
+        return self.quantize(node, real, real.step, lo, hi)
 
     def integers(self, node: OnnxNode, value: Value) -> Real:
-        """``value`` as integers that can feed an operator: one scale, no offset, at most 16 bits.
+        """``value`` as integers that can feed an operator: one positive scale, no offset, at most 16 bits.
 
         Raises:
             UnsupportedError: it is an accumulator or an affine image of one.
         """
-        real = self.settled(node, value)
+        real = self.upright(node, self.settled(node, value))
         source = self.tensors[real.tensor]
         if not real.uniform or source.bits > MAX_ACTIVATION_BITS:
             raise node.unsupported(
@@ -115,13 +142,21 @@ class Context:
             )
         return real
 
-    def activation(self, node: OnnxNode, value: Value) -> Real:
+    def activation(self, node: OnnxNode, value: Value, *, skewed: bool = False) -> Real:
         """``value`` if it is an activation.
 
+        Args:
+            skewed: whether a sum of operands in no whole ratio will do.
+
         Raises:
-            UnsupportedError: it is a constant, the raw input, or half a channel shuffle.
+            UnsupportedError: it is a constant, the raw input, half a channel shuffle, or such a sum.
         """
         if isinstance(value, Real):
+            if value.skewed and not skewed:
+                raise node.unsupported(
+                    "reads the sum of operands in no whole ratio before it is quantized",
+                    "put a quantizer directly behind the addition, or share one quantizer between its operands",
+                )
             return value
         if isinstance(value, ModelInput):
             raise node.unsupported(
@@ -131,10 +166,6 @@ class Context:
         if isinstance(value, Grouped):
             raise node.unsupported("a reshape that is not part of a channel shuffle", "keep activations as (N, C, H, W)")
         raise node.unsupported("operates on a constant where an activation is expected", "fold constants before export")
-
-
-def _round_half_even(value: float) -> int:
-    return int(np.rint(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, Handler, OnnxNode
 from headrace.frontend.moves import MOVES
-from headrace.frontend.values import FloatArray, ModelInput, QuantConst, Real, Value
+from headrace.frontend.values import ExactArray, ModelInput, QuantConst, Real, Value, exact
 from headrace.frontend.windows import spatial_output, window_attributes
 from headrace.ir.ops import Add, Conv, DeformDepthwise
 from headrace.ir.ranges import conv_range
@@ -34,16 +34,18 @@ def scalar(node: OnnxNode, value: Value | None, what: str) -> float:
     return float(array[0])
 
 
-def per_channel(node: OnnxNode, value: Value | None, channels: int, what: str) -> FloatArray:
+def per_channel(node: OnnxNode, value: Value | None, channels: int, what: str) -> ExactArray:
     """A constant that broadcasts over (1, C, H, W) along channels only, as (1,) or (C,)."""
     array = np.asarray(node.const(value, what), np.float64)
+    if not np.all(np.isfinite(array)):
+        raise node.unsupported(f"{what} holds numbers that are not finite", "train or export the model again")
     if array.size == 1:
-        return array.reshape(1)
+        return exact(array)
     if array.size != channels or array.ndim < 3 or array.shape[-3] != channels:
         raise node.unsupported(
             f"{what} of shape {array.shape} is not one number per channel ({channels})", "use a scalar or (1, C, 1, 1)"
         )
-    return array.reshape(channels)
+    return exact(array)
 
 
 def quant_grid(node: OnnxNode, inputs: list[Value | None]) -> tuple[int, int]:
@@ -53,6 +55,8 @@ def quant_grid(node: OnnxNode, inputs: list[Value | None]) -> tuple[int, int]:
     bits = scalar(node, inputs[3], "bit width")
     if bits != round(bits) or not 1 <= bits <= 32:
         raise node.unsupported(f"bit width {bits}", "use a whole bit width from 1 to 32")
+    if bits == 1 and node.attrs.get("signed", 1):
+        raise node.unsupported("1 signed bit means -1 and 1, without zero", "use unsigned 1-bit or ternary 2-bit quantizers")
     signed, narrow = bool(node.attrs.get("signed", 1)), bool(node.attrs.get("narrow", 0))
     if signed:
         return -(1 << (int(bits) - 1)) + narrow, (1 << (int(bits) - 1)) - 1
@@ -80,7 +84,7 @@ def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
         return [_quant_input(context, node, x, scale, lo, hi)]
     if x is None:
         raise node.unsupported("no input", "export the model again")
-    return [context.quantize(node, context.activation(node, x), scale, lo, hi)]
+    return [context.quantize(node, context.activation(node, x, skewed=True), Fraction(scale), lo, hi, odd=bool(int(zero) % 2))]
 
 
 def _quant_const(node: OnnxNode, x: npt.NDArray[Any], inputs: list[Value | None], lo: int, hi: int) -> QuantConst:
@@ -104,15 +108,15 @@ def _quant_input(context: Context, node: OnnxNode, x: ModelInput, scale: float, 
             known = context.tensors[name]
             if (known.lo, known.hi, known.scale) != (lo, hi, (scale,)):
                 raise node.unsupported(f"input '{x.name}' is quantized in two different ways", "share one quantizer")
-            return Real(tensor=name, scale=np.array([scale]))
+            return Real(tensor=name, scale=exact([scale]))
     tensor = Tensor(name=context.unique(x.name), shape=(h, w, c), lo=lo, hi=hi, scale=(scale,))
     context.tensors[tensor.name] = tensor
     context.inputs.append(tensor.name)
     context.input_names[x.name] = tensor.name
-    return Real(tensor=tensor.name, scale=np.array([scale]))
+    return Real(tensor=tensor.name, scale=exact([scale]))
 
 
-def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], FloatArray]:
+def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], ExactArray]:
     """Integer weights (M, C / groups, KH, KW) and their scales (M,) or (1,)."""
     if not isinstance(value, QuantConst):
         raise node.unsupported("its weights are not quantized", "quantize them (Brevitas QuantConv2d with a weight quantizer)")
@@ -121,7 +125,7 @@ def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int
     m = value.integers.shape[0]
     if value.scale.size not in (1, m) or (value.scale.size == m and value.scale.shape[0] != m):
         raise node.unsupported(f"weight scales of shape {value.scale.shape}", "scale weights per tensor or per output channel")
-    return value.integers, value.scale.astype(np.float64).reshape(-1)
+    return value.integers, exact(value.scale)
 
 
 def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -142,10 +146,15 @@ def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
     op = Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups)
     lo, hi = conv_range(op, source.lo, source.hi)
     out = context.apply(node, op, (x.tensor,), (*out_hw, m), int(lo.min()), int(hi.max()))
-    offset = np.zeros(1)
-    if len(inputs) > 2 and inputs[2] is not None:
-        offset = np.asarray(node.const(inputs[2], "bias"), np.float64).reshape(-1)
-    return [Real(tensor=out, scale=float(x.scale.flat[0]) * weight_scale, offset=offset)]
+    offset = exact([0.0]) if len(inputs) < 3 or inputs[2] is None else _bias(node, inputs[2], m)
+    return [Real(tensor=out, scale=weight_scale * x.step, offset=offset)]
+
+
+def _bias(node: OnnxNode, value: Value, m: int) -> ExactArray:
+    bias = np.asarray(node.const(value, "bias"), np.float64)
+    if bias.size != m or not np.all(np.isfinite(bias)):
+        raise node.unsupported(f"a bias of {bias.size} numbers (finite ones needed) for {m} filters", "export the model again")
+    return exact(bias)
 
 
 def deform(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -159,15 +168,15 @@ def deform(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
         raise node.unsupported(f"weights {weight.shape} on {source.channels} channels", "use one odd square filter per channel")
     if dilation.shape != (*source.shape[:2], 1):
         raise node.unsupported(f"a dilation map {dilation.shape} on a map {source.shape}", "give one dilation per pixel")
-    if float(d.scale.flat[0]) != 1.0:
-        raise node.unsupported(f"dilations on a grid of {d.scale.flat[0]}", "quantize the dilation with a constant scale of 1")
+    if d.step != 1:
+        raise node.unsupported(f"dilations on a grid of {float(d.step):g}", "quantize the dilation with a constant scale of 1")
     lo, hi = int(node.attrs.get("lo", dilation.lo)), int(node.attrs.get("hi", dilation.hi))
     if lo > hi:
         raise node.unsupported(f"the range [{lo}, {hi}] is empty", "declare lo <= hi")
     op = DeformDepthwise(weight=weight[:, 0].transpose(1, 2, 0).copy(), lo=lo, hi=hi)
     acc_lo, acc_hi = conv_range(op, source.lo, source.hi)
     out = context.apply(node, op, (x.tensor, d.tensor), source.shape, int(acc_lo.min()), int(acc_hi.max()))
-    return [Real(tensor=out, scale=float(x.scale.flat[0]) * weight_scale)]
+    return [Real(tensor=out, scale=weight_scale * x.step)]
 
 
 def _required(node: OnnxNode, value: Value | None) -> Value:
@@ -176,27 +185,28 @@ def _required(node: OnnxNode, value: Value | None) -> Value:
     return value
 
 
-def _affine(context: Context, node: OnnxNode, x: Value, factor: FloatArray, term: FloatArray) -> Real:
+def _affine(context: Context, node: OnnxNode, x: Value, factor: ExactArray, term: ExactArray) -> Real:
     """``x * factor + term`` per channel, folded into the meaning of the integers."""
-    real = context.activation(node, x)
+    real = context.activation(node, x, skewed=True)
     if real.clamped:
         if np.any(term != 0) or factor.size != 1 or factor[0] <= 0:
             real = context.settled(node, real)
         else:
-            real = replace(real, lo=real.lo * factor[0], hi=real.hi * factor[0])
-    return replace(real, scale=real.scale * factor, offset=real.offset * factor + term)
+            lo, hi = (None if bound is None else bound * factor[0] for bound in (real.lo, real.hi))
+            real = replace(real, lo=lo, hi=hi)
+    return replace(real, scale=real.scale * factor, offset=real.offset * factor + term, pure=False)
 
 
 def _channels(context: Context, x: Value) -> int:
     return context.tensors[x.tensor].channels if isinstance(x, Real) else 0
 
 
-def _operands(context: Context, node: OnnxNode, inputs: list[Value | None]) -> tuple[Value, FloatArray]:
+def _operands(context: Context, node: OnnxNode, inputs: list[Value | None]) -> tuple[Value, ExactArray]:
     """The activation and the constant of a two-operand node."""
     a, b = _required(node, inputs[0]), _required(node, inputs[1])
     if isinstance(a, np.ndarray | QuantConst):
         a, b = b, a
-    context.activation(node, a)
+    context.activation(node, a, skewed=True)
     return a, per_channel(node, b, _channels(context, a), "constant operand")
 
 
@@ -206,7 +216,7 @@ def add(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Va
     if isinstance(a, Real) and isinstance(b, Real):
         return [_add_activations(context, node, a, b)]
     x, constant = _operands(context, node, inputs)
-    return [_affine(context, node, x, np.ones(1), constant)]
+    return [_affine(context, node, x, exact([1.0]), constant)]
 
 
 def _add_activations(context: Context, node: OnnxNode, a: Real, b: Real) -> Real:
@@ -214,33 +224,32 @@ def _add_activations(context: Context, node: OnnxNode, a: Real, b: Real) -> Real
     ta, tb = context.tensors[a.tensor], context.tensors[b.tensor]
     if ta.shape != tb.shape:
         raise node.unsupported(f"adds maps of {ta.shape} and {tb.shape}", "add maps of one shape")
-    ratio = Fraction(float(a.scale.flat[0])) / Fraction(float(b.scale.flat[0]))
-    near = ratio if ratio < 1 else 1 / ratio
-    near = near.limit_denominator(MAX_ADD_MULTIPLIER)
+    ratio = a.step / b.step
+    near = min(ratio, 1 / ratio).limit_denominator(MAX_ADD_MULTIPLIER)
     if near == 0:
         raise node.unsupported(
-            f"its operands have scales {a.scale.flat[0]:.6g} and {b.scale.flat[0]:.6g}, too far apart to be added",
+            f"its operands have scales {float(a.step):.6g} and {float(b.step):.6g}, too far apart to be added",
             "share one quantizer between the operands",
         )
     near = near if ratio < 1 else 1 / near
     mul_a, mul_b = near.numerator, near.denominator
-    skew = float(ratio / near - 1)
+    op = Add(mul_a=mul_a, mul_b=mul_b, skew=float(ratio / near - 1))
     lo, hi = ta.lo * mul_a + tb.lo * mul_b, ta.hi * mul_a + tb.hi * mul_b
-    out = context.apply(node, Add(mul_a=mul_a, mul_b=mul_b, skew=skew), (a.tensor, b.tensor), ta.shape, lo, hi)
-    return Real(tensor=out, scale=b.scale[:1] / mul_b)
+    out = context.apply(node, op, (a.tensor, b.tensor), ta.shape, lo, hi)
+    return Real(tensor=out, scale=b.scale[:1] / mul_b, pure=a.pure and b.pure, skewed=ratio != near)
 
 
 def sub(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Sub of a constant from an activation."""
     if not isinstance(inputs[0], Real):
         raise node.unsupported("subtracts an activation from a constant", "use Add with negated weights")
-    return [_affine(context, node, inputs[0], np.ones(1), -_operands(context, node, inputs)[1])]
+    return [_affine(context, node, inputs[0], exact([1.0]), -_operands(context, node, inputs)[1])]
 
 
 def mul(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Mul by a constant."""
     x, constant = _operands(context, node, inputs)
-    return [_affine(context, node, x, constant, np.zeros(1))]
+    return [_affine(context, node, x, constant, exact([0.0]))]
 
 
 def div(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -250,7 +259,7 @@ def div(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Va
     constant = _operands(context, node, inputs)[1]
     if np.any(constant == 0):
         raise node.unsupported("divides by zero", "repair the constant")
-    return [_affine(context, node, inputs[0], 1.0 / constant, np.zeros(1))]
+    return [_affine(context, node, inputs[0], Fraction(1) / constant, exact([0.0]))]
 
 
 def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -267,25 +276,34 @@ def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> 
     if not np.all(spread > 0):
         raise node.unsupported("a variance that is negative or not finite", "train or export the model again")
     factor = gamma / np.sqrt(spread)
-    return [_affine(context, node, x, factor, beta - mean * factor)]
+    return [_affine(context, node, x, exact(factor), exact(beta - mean * factor))]
 
 
 def relu(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Relu waits as a clamp for the next quantizer."""
-    return [_clamp(context.activation(node, _required(node, inputs[0])), 0.0, np.inf)]
+    return [_clamp(context.activation(node, _required(node, inputs[0]), skewed=True), Fraction(0), None)]
 
 
 def clip(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Clip (ReLU6 among them) to constants."""
     bounds = [*inputs[1:], None, None]
-    lo = -np.inf if bounds[0] is None else scalar(node, bounds[0], "lower bound")
-    hi = np.inf if bounds[1] is None else scalar(node, bounds[1], "upper bound")
-    return [_clamp(context.activation(node, _required(node, inputs[0])), lo, hi)]
+    lo = None if bounds[0] is None else Fraction(scalar(node, bounds[0], "lower bound"))
+    hi = None if bounds[1] is None else Fraction(scalar(node, bounds[1], "upper bound"))
+    if lo is not None and hi is not None and lo > hi:
+        raise node.unsupported(f"an empty range [{float(lo):g}, {float(hi):g}]", "repair the bounds")
+    return [_clamp(context.activation(node, _required(node, inputs[0]), skewed=True), lo, hi)]
 
 
-def _clamp(real: Real, lo: float, hi: float) -> Real:
-    low, high = max(real.lo, lo), min(real.hi, hi)
-    return replace(real, lo=min(low, hi), hi=max(high, low))
+def _clamp(real: Real, lo: Fraction | None, hi: Fraction | None) -> Real:
+    """Clamps behind the clamp that waits already."""
+
+    def within(bound: Fraction | None) -> Fraction | None:
+        if bound is None:
+            return None
+        bound = bound if lo is None else max(bound, lo)
+        return bound if hi is None else min(bound, hi)
+
+    return replace(real, lo=lo if real.lo is None else within(real.lo), hi=hi if real.hi is None else within(real.hi))
 
 
 HANDLERS: dict[str, Handler] = {

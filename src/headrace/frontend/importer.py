@@ -206,9 +206,9 @@ def _graph_output(context: Context, name: str) -> str:
         raise ModelError(f"graph output '{name}' is the same tensor as an earlier output; export it once")
     typed = replace(
         context.tensors[real.tensor],
-        name=context.unique(name),
-        scale=tuple(real.scale.tolist()),
-        offset=tuple(real.offset.tolist()),
+        name=context.output_name(name),
+        scale=tuple(map(float, real.scale)),
+        offset=tuple(map(float, real.offset)),
     )
     _rename(context, real.tensor, typed)
     return typed.name

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from headrace.frontend.context import Context, Handler, OnnxNode
-from headrace.frontend.values import FloatArray, Grouped, ModelInput, Real, Value
+from headrace.frontend.values import ExactArray, Grouped, ModelInput, Real, Value
 from headrace.frontend.windows import ceil_padding, padding_only, spatial_output, window_attributes
 from headrace.ir.ops import Concat, MaxPool, Shuffle, Slice, Split, Upsample
 from headrace.ir.tensor import Tensor
@@ -55,7 +56,7 @@ def _channel_axis(node: OnnxNode, axis: int) -> None:
         raise node.unsupported(f"works along axis {axis}", "only the channel axis (1) can be cut or joined")
 
 
-def _spread(parameter: FloatArray, channels: int) -> FloatArray:
+def _spread(parameter: ExactArray, channels: int) -> ExactArray:
     return np.broadcast_to(parameter, channels)
 
 
@@ -76,10 +77,11 @@ def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
     out = context.apply(node, Concat(), tuple(real.tensor for real in reals), shape, lo, hi, _first(kinds[0].scale))
     scale = np.concatenate([_spread(real.scale, c) for real, c in zip(reals, channels, strict=True)])
     offset = np.concatenate([_spread(real.offset, c) for real, c in zip(reals, channels, strict=True)])
-    return [Real(tensor=out, scale=_collapse(scale), offset=_collapse(offset), lo=reals[0].lo, hi=reals[0].hi)]
+    pure = all(real.pure for real in reals)
+    return [Real(tensor=out, scale=_collapse(scale), offset=_collapse(offset), lo=reals[0].lo, hi=reals[0].hi, pure=pure)]
 
 
-def _collapse(parameter: FloatArray) -> FloatArray:
+def _collapse(parameter: ExactArray) -> ExactArray:
     return parameter[:1] if np.all(parameter == parameter[0]) else parameter
 
 
@@ -170,7 +172,7 @@ def _same_shape(wanted: list[int], shape: tuple[int, ...]) -> bool:
     return all(want in (have, 0, -1) for want, have in zip(wanted[1:], shape[1:], strict=True))
 
 
-def _permute(parameter: FloatArray, order: npt.NDArray[np.int64]) -> FloatArray:
+def _permute(parameter: ExactArray, order: npt.NDArray[np.int64]) -> ExactArray:
     return parameter if parameter.size == 1 else parameter[order]
 
 
@@ -197,8 +199,9 @@ def resize(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
             f"{mode} resizing on an {grid} grid", "use nearest upsampling (F.interpolate with mode='nearest')"
         )
     rounding = str(node.attrs.get("nearest_mode", "round_prefer_floor"))
-    if grid == "asymmetric" and rounding != "floor" and node.op_type == "Resize":
-        raise node.unsupported(f"nearest mode {rounding} on an asymmetric grid", "use nearest upsampling (F.interpolate)")
+    fits = ("floor",) if grid == "asymmetric" else ("round_prefer_floor", "round_prefer_ceil")
+    if rounding not in fits and node.op_type == "Resize":
+        raise node.unsupported(f"nearest mode {rounding} on an {grid} grid", "use nearest upsampling (F.interpolate)")
     factors = _resize_factors(node, inputs, source)
     if any(f != round(f) or f < 1 for f in factors):
         raise node.unsupported(f"scales by {factors}", "only whole upsampling factors are mapped")
@@ -235,6 +238,13 @@ def identity(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Val
     return [inputs[0]]
 
 
+def cast(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Cast to a floating-point type changes nothing; to integers it would truncate."""
+    if inputs[0] is None or node.attrs.get("to") not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
+        raise node.unsupported("casts an activation to another type than float", "remove the cast from the model")
+    return [inputs[0]]
+
+
 def shape_of(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Shape of a map, as (1, C, H, W)."""
     if isinstance(inputs[0], ModelInput):
@@ -254,6 +264,6 @@ MOVES: dict[str, Handler] = {
     "Upsample": resize,
     "Identity": identity,
     "Dropout": identity,
-    "Cast": identity,
+    "Cast": cast,
     "Shape": shape_of,
 }

@@ -4,20 +4,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+ExactArray = npt.NDArray[np.object_]
+"""Fractions: scales and offsets are kept as the exact rationals that the model's floating-point numbers are."""
 
 
-def _one() -> FloatArray:
-    return np.ones(1)
+def exact(values: npt.ArrayLike) -> ExactArray:
+    """``values`` (finite floats) as a one-dimensional array of exact fractions."""
+    flat = np.asarray(values, np.float64).ravel()
+    out = np.empty(flat.size, object)
+    out[:] = [Fraction(v) for v in flat.tolist()]
+    return out
 
 
-def _zero() -> FloatArray:
-    return np.zeros(1)
+def _one() -> ExactArray:
+    return exact([1.0])
+
+
+def _zero() -> ExactArray:
+    return exact([0.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +38,30 @@ class Real:
     """
 
     tensor: str
-    scale: FloatArray = field(default_factory=_one)
-    offset: FloatArray = field(default_factory=_zero)
-    lo: float = -np.inf
-    hi: float = np.inf
+    scale: ExactArray = field(default_factory=_one)
+    offset: ExactArray = field(default_factory=_zero)
+    lo: Fraction | None = None
+    hi: Fraction | None = None
+    pure: bool = True
+    """The model computes it by products and sums alone, with no factor or batch norm that float32 would round."""
+    skewed: bool = False
+    """The sum of operands in no whole ratio: only a quantizer may read it, whose certificate counts what that changes."""
 
     @property
     def clamped(self) -> bool:
         """Whether a ReLU or clip waits for the next quantizer."""
-        return bool(np.isfinite(self.lo) or np.isfinite(self.hi))
+        return self.lo is not None or self.hi is not None
+
+    @property
+    def step(self) -> Fraction:
+        """The scale of a uniform value."""
+        step: Fraction = self.scale[0]
+        return step
 
     @property
     def uniform(self) -> bool:
         """One scale for all channels and no offset: the integers themselves can feed an operator."""
-        return bool(np.all(self.scale == self.scale.flat[0]) and np.all(self.offset == 0.0))
+        return bool(np.all(self.scale == self.scale[0]) and np.all(self.offset == 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

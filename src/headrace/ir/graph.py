@@ -75,7 +75,7 @@ class Graph:
         return replace(self, nodes=nodes, tensors=kept)
 
     def to_text(self) -> str:
-        """A readable listing, one node a line; used by tests and ``compile --verbose``."""
+        """A readable listing, one node a line."""
         lines = [f"input {self.tensors[name]}" for name in self.inputs]
         for node in self.nodes:
             outs = ", ".join(str(self.tensors[name]) for name in node.outputs)

@@ -8,6 +8,7 @@ integer numpy arrays. Semantics live in `headrace_host.golden`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,14 +59,20 @@ class DeformDepthwise:
 class Quantize:
     """The quantizer as the model states it: ``clip(round_half_even(acc * slope + offset), lo, hi)`` over the reals.
 
-    ``slope`` and ``offset`` are float64 (C,), taken as exact rationals. The requantize pass turns it into a `Requant`.
+    ``slope`` and ``offset`` are arrays (C,) of fractions, exact. The requantize pass turns it into a `Requant`.
     """
 
     kind: ClassVar[str] = "quantize"
-    slope: npt.NDArray[np.float64]
-    offset: npt.NDArray[np.float64]
+    slope: npt.NDArray[np.object_]
+    offset: npt.NDArray[np.object_]
     lo: int
     hi: int
+    odd: bool = False
+    """The model's zero point is odd: ties go to what is even before it is subtracted, so to odd levels here."""
+    scale: Fraction = Fraction(1)
+    """Real value of one step of the result."""
+    pure: bool = False
+    """The model's float arithmetic up to here is sums of products alone (see the requantize pass, float32)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -161,7 +161,7 @@ def fold(
             best, high = _folding(candidates, picks), middle - 1
     if best is None:
         raise FoldingError(_too_large(candidates, board, fill))
-    if fps is not None:
+    if fps is not None and best.interval > goal:
         reached = board.clock_mhz * 1e6 / best.interval
         raise FoldingError(
             f"{fps:g} frames/s need an interval of {goal} cycles at {board.clock_mhz:g} MHz; the shortest on {board.title} "

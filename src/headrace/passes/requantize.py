@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,13 @@ from headrace.ir.ops import Add, Quantize, Requant
 from headrace.ir.ranges import Range, channel_range
 
 Int64 = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
+Exact = npt.NDArray[np.object_]
+"""Fractions."""
 
 MAX_MUL_BITS = 24
 """Widest multiplier tried; with one DSP48 of 25 x 18 bits an accumulator of 18 bits still takes one slice."""
 FLOAT32_EXACT = 1 << 24
 MAX_PAIRS = 1 << 22
-_NEAR = 1e-6
-"""Step positions closer than this to a whole number are decided with exact rationals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,51 +64,39 @@ def integer_steps(mul: Int64, add: Int64, shift: int, levels: Int64) -> Int64:
     return steps
 
 
-def real_steps(slope: Float64, offset: Float64, levels: Int64) -> Int64:
+def model_steps(slope: Exact, offset: Exact, levels: Int64, odd: bool = False) -> Int64:
     """Smallest accumulator at which ``round_half_even(acc * slope + offset)`` reaches each level; ``slope`` > 0.
 
-    ``slope`` and ``offset`` are taken as the exact rationals that their float64 values are.
+    Exact for any rational slope and offset. With ``odd``, ties go to odd levels. Steps beyond +-2**60 are given as that.
+
+    Returns:
+        (C, levels).
     """
-    position = (levels[None, :] - 0.5 - offset[:, None]) / slope[:, None]
-    steps = np.ceil(np.clip(position, -(2.0**60), 2.0**60)).astype(np.int64)
-    near = np.abs(position - np.rint(position)) < _NEAR * np.maximum(1.0, np.abs(position))
-    for c, i in zip(*np.nonzero(near & (np.abs(position) < 2.0**52)), strict=True):
-        steps[c, i] = _exact_step(Fraction(slope[c]), Fraction(offset[c]), int(levels[i]), int(np.rint(position[c, i])))
-    return steps
+    return np.stack([_channel_steps(s, o, levels, (levels & 1) ^ int(odd)) for s, o in zip(slope, offset, strict=True)])
 
 
-def _exact_step(slope: Fraction, offset: Fraction, level: int, near: int) -> int:
-    edge = Fraction(2 * level - 1, 2)
-    for acc in (near - 1, near, near + 1):
-        value = acc * slope + offset
-        if value > edge or (value == edge and level % 2 == 0):
-            return acc
-    return near + 2
+def _channel_steps(slope: Fraction, offset: Fraction, levels: Int64, strict: Int64) -> Int64:
+    """Over the common denominator q: ``2 * (acc * p + r) >= (2 * level - 1) * q``, strictly where ``strict`` is 1."""
+    q = lcm(slope.denominator, offset.denominator)
+    p, r = slope.numerator * (q // slope.denominator), offset.numerator * (q // offset.denominator)
+    largest = (2 * int(np.abs(levels).max(initial=0)) + 1) * q + 2 * abs(r) + 1
+    if max(largest, 2 * p) < 1 << 62:
+        needed = (2 * levels - 1) * q + strict - 2 * r
+        steps: Int64 = -(-needed // (2 * p))
+        return steps
+    wide = [
+        -(-((2 * level - 1) * q + more - 2 * r) // (2 * p))
+        for level, more in zip(levels.tolist(), strict.tolist(), strict=True)
+    ]
+    return np.array([min(max(step, -(1 << 60)), 1 << 60) for step in wide], np.int64)
 
 
-def _dyadic(slope: Float64, offset: Float64, peak: int) -> tuple[Int64, Int64, int] | None:
-    """``slope`` and ``offset`` as integers over one power of two, if that fits int64 for accumulators up to ``peak``."""
-    shift = max(Fraction(v).denominator.bit_length() - 1 for v in (*slope, *offset))
-    largest = (float(np.abs(slope).max()) * peak + float(np.abs(offset).max())) * 2.0**shift
-    if shift > 60 or largest >= 2.0**61:
-        return None
-    return np.ldexp(slope, shift).astype(np.int64), np.ldexp(offset, shift).astype(np.int64), shift
-
-
-def model_steps(slope: Float64, offset: Float64, levels: Int64, peak: int) -> Int64:
-    """:func:`real_steps`, in vectorised integer arithmetic where the numbers are dyadic (power-of-two scales are)."""
-    integers = _dyadic(slope, offset, max(peak, 1 << 20))
-    if integers is not None and float(np.abs(levels).max(initial=1)) * 2.0 ** integers[2] < 2.0**60:
-        return integer_steps(*integers, levels)
-    return real_steps(slope, offset, levels)
-
-
-def _sticky(value: Float64, shift: int) -> Int64:
+def _sticky(value: Exact, shift: int) -> Int64:
     """``value * 2**shift`` rounded down, with the last bit set if anything was lost.
 
     A lost fraction then still breaks ties the right way, provided that the multipliers are even.
     """
-    scaled = [Fraction(v) * 2**shift for v in value]
+    scaled = [v * 2**shift for v in value]
     return np.array([(f.numerator // f.denominator) | (f.denominator != 1) for f in scaled], np.int64)
 
 
@@ -117,8 +105,8 @@ class _Problem:
     """One quantizer with falling channels mirrored (slope and accumulator range negated), so that every step rises."""
 
     sign: Int64
-    slope: Float64
-    offset: Float64
+    slope: Exact
+    offset: Exact
     lo: Int64
     hi: Int64
     levels: Int64
@@ -146,11 +134,13 @@ def _problem(op: Quantize, reachable: Range) -> _Problem:
     low, high = np.where(sign < 0, -hi, lo), np.where(sign < 0, -lo, hi)
     slope = np.abs(op.slope)
     levels = np.arange(op.lo + 1, op.hi + 1, dtype=np.int64)
-    rising = np.where(slope > 0, slope, 1.0)
-    target = _clamped(model_steps(rising, op.offset, levels, int(np.abs([low, high]).max())), low, high)
-    flat = slope == 0
+    flat = (slope == 0).astype(bool)
+    rising = slope.copy()
+    rising[flat] = Fraction(1)
+    target = _clamped(model_steps(rising, op.offset, levels, op.odd), low, high)
     if np.any(flat):
-        reached = np.rint(op.offset[flat])[:, None] >= levels[None, :]
+        constant = np.array([round(v) for v in op.offset[flat]], object)
+        reached = (constant[:, None] >= levels[None, :]).astype(bool)
         target[flat] = np.where(reached, low[flat, None], high[flat, None] + 1)
     return _Problem(sign=sign, slope=slope, offset=op.offset, lo=low, hi=high, levels=levels, target=target)
 
@@ -159,22 +149,18 @@ def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certifi
     """The narrowest integer requantizer that equals ``op`` on ``reachable``; else the closest of ``MAX_MUL_BITS``.
 
     Raises:
-        ModelError: slopes or offsets are not finite or not representable.
+        ModelError: slopes or offsets are beyond what 64-bit integers can express.
     """
-    if not (np.all(np.isfinite(op.slope)) and np.all(np.isfinite(op.offset))):
-        raise ModelError(f"quantizer '{node}': scales or biases are not finite numbers; train or export the model again")
     problem = _problem(op, reachable)
-    peak = float(problem.slope.max())
+    peak, far = float(problem.slope.max()), float(np.abs(op.offset).max())
     exponent = int(np.frexp(peak)[1]) if peak > 0 else 0
-    reach = float(np.abs([problem.lo, problem.hi]).max())
-    level = float(max(abs(op.lo), abs(op.hi), op.hi - op.lo, 2))
-    largest = max(peak * reach, 1.0) + (float(np.abs(op.offset).max()) + 1.0) * level
     best: tuple[int, Int64, Int64, int] | None = None
     for bits in range(2, MAX_MUL_BITS + 1):
         shift = max(0, bits - 1 - exponent)
-        if largest * 2.0**shift >= 2.0**62:  # products and step positions must fit int64
+        reach = max(far, peak * float(max(1, abs(problem.lo).max(), abs(problem.hi).max())), float(max(abs(op.lo), abs(op.hi))))
+        if (reach + 1.0) * 2.0**shift >= 2.0**61:
             break
-        mul = np.rint(np.ldexp(problem.slope, shift)).astype(np.int64)
+        mul = np.array([round(v * 2**shift) for v in problem.slope], np.int64)
         add = _sticky(op.offset, shift)
         wrong = problem.differing(mul, add, shift)
         if best is None or wrong < best[0]:
@@ -182,7 +168,10 @@ def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certifi
         if wrong == 0:
             break
     if best is None:
-        raise ModelError(f"quantizer '{node}': slope {peak:g} and offset {np.abs(op.offset).max():g} exceed the integer range")
+        raise ModelError(
+            f"quantizer '{node}': a slope of {peak:g} and an offset of {far:g} steps exceed 64-bit integers; "
+            "check the model's scales and biases"
+        )
     wrong, mul, add, shift = best
     requant = Requant(mul=mul, add=add, shift=shift, lo=op.lo, hi=op.hi)
     return requant, _certificate(node, op, problem, requant, wrong)
@@ -193,6 +182,8 @@ def _certificate(node: str, op: Quantize, problem: _Problem, requant: Requant, w
     reason = (
         "every step stands where the real quantizer has it"
         if wrong == 0
+        else "ties go to odd integers in the model (odd zero point), to even ones here; results there differ by 1"
+        if op.odd
         else f"the model's scales need more than {MAX_MUL_BITS} multiplier bits; results there differ by 1"
     )
     return Certificate(
@@ -207,11 +198,22 @@ def _certificate(node: str, op: Quantize, problem: _Problem, requant: Requant, w
     )
 
 
+def _power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
 def _float32_exact(op: Quantize, problem: _Problem) -> bool:
+    """Whether PyTorch's float32 gives the same integers, whatever the order of its sums.
+
+    True if every partial sum, the bias included, is a whole number below 2**24 of one power-of-two step, so that float32
+    holds it exactly, and the division by the power-of-two scale is exact too. The accumulator's bounds bound its partial sums.
+    """
+    if op.odd or not op.pure or not (_power_of_two(op.scale.numerator) and _power_of_two(op.scale.denominator)):
+        return False
     for slope, offset, lo, hi in zip(op.slope, op.offset, problem.lo, problem.hi, strict=True):
-        grid = max(Fraction(slope).denominator, Fraction(offset).denominator)
-        largest = abs(Fraction(slope)) * max(abs(int(lo)), abs(int(hi))) + abs(Fraction(offset))
-        if largest * grid >= FLOAT32_EXACT:
+        real_slope, bias = abs(slope * op.scale), abs(offset * op.scale)
+        steps = max(real_slope.denominator, bias.denominator)
+        if not _power_of_two(steps) or (real_slope * max(abs(int(lo)), abs(int(hi))) + bias) * steps >= FLOAT32_EXACT:
             return False
     return True
 
@@ -229,9 +231,10 @@ def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certif
     whole = (a * add.mul_a)[:, None] + b * add.mul_b
     real = (a * (add.mul_a * (1.0 + add.skew)))[:, None] + b * add.mul_b
     wrong = 0
-    kinds = np.unique(np.stack([op.slope, op.offset]), axis=1, return_index=True)[1]
+    pairs = list(zip(op.slope, op.offset, strict=True))
+    kinds = sorted({pair: c for c, pair in enumerate(pairs)}.values())
     for c in kinds:
-        wanted = np.clip(np.rint(real * op.slope[c] + op.offset[c]), op.lo, op.hi)
+        wanted = np.clip(np.rint(real * float(op.slope[c]) + float(op.offset[c])), op.lo, op.hi)
         wrong += int((wanted != golden.requant(whole, requant.mul[c], requant.add[c], requant.shift, op.lo, op.hi)).sum())
     return replace(
         certificate,

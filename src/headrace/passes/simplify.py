@@ -22,7 +22,10 @@ def simplify(graph: Graph) -> Graph:
 
 def _key(node: Node) -> tuple[object, ...]:
     def frozen(value: object) -> object:
-        return (value.shape, value.dtype.str, value.tobytes()) if isinstance(value, np.ndarray) else value
+        if not isinstance(value, np.ndarray):
+            return value
+        content = tuple(value.tolist()) if value.dtype == object else value.tobytes()
+        return (value.shape, value.dtype.str, content)
 
     return (node.op.kind, node.inputs, tuple((name, frozen(value)) for name, value in attributes(node.op)))
 
