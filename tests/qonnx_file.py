@@ -96,6 +96,63 @@ def deform(f: QonnxFile, **change: Any) -> str:
     )
 
 
+def specimen() -> onnx.ModelProto:
+    """A network with most kinds of node."""
+    file = QonnxFile()
+    x = file.image()
+    a = file.quant(file.conv(x, file.weight((4, 3, 3, 3)), pads=[1, 1, 1, 1]), signed=0)
+    kept, worked = (n := file.node("Split", a, file.constant([2, 2], np.int64), outputs=2, axis=1)), f"{n}.1"
+    norm = [file.constant(v) for v in ([1.0, 2], [0.5, 0], [1.0, 3], [1.0, 1])]
+    b = file.node("BatchNormalization", file.conv(worked, file.weight((2, 2, 1, 1))), *norm)
+    b = file.quant(file.node("Relu", file.node("Add", b, file.constant(0.5))))
+    joined = file.node("MaxPool", file.node("Concat", kept, b, axis=1), kernel_shape=[2, 2], strides=[2, 2])
+    floor: dict[str, Any] = {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
+    grown = file.node("Resize", joined, "", file.constant([1, 1, 2, 2]), mode="nearest", **floor)
+    return file.proto(grown, deform(file))
+
+
+OPERATORS = ("Add", "Clip", "Concat", "Conv", "Identity", "MaxPool", "Mul", "Quant", "Relu", "Reshape", "Slice", "Split", "Sub")
+ODD_INTS = (-(1 << 40), -1, 0, 1, 2, 3, 5, 17, 1 << 31, (1 << 62) + 1)
+ODD_FLOATS = (float("nan"), float("inf"), -1.0, 0.0, 1e-40, 0.3, 1e30)
+
+
+def distorted(model: onnx.ModelProto, rng: np.random.Generator) -> onnx.ModelProto:
+    """A well-formed file that says something else: other attributes, inputs, operators, constants or shapes."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    node = graph.node[int(rng.integers(len(graph.node)))]
+    constant = graph.initializer[int(rng.integers(len(graph.initializer)))]
+    names = ["", "x", "phantom", *(i.name for i in graph.initializer), *(o for n in graph.node for o in n.output)]
+    match int(rng.integers(8)):
+        case 0 if node.attribute:
+            attribute = node.attribute[int(rng.integers(len(node.attribute)))]
+            value: Any = int(rng.choice(ODD_INTS))
+            value = [value, [value] * int(rng.integers(1, 5)), "nonsense", 0.5][int(rng.integers(4))]
+            attribute.CopyFrom(helper.make_attribute(attribute.name, value))
+        case 1 if node.attribute:
+            del node.attribute[int(rng.integers(len(node.attribute)))]
+        case 2 if node.input:
+            node.input[int(rng.integers(len(node.input)))] = str(rng.choice(names))
+        case 3:
+            del node.input[int(rng.integers(len(node.input) + 1)) :]
+        case 4:
+            node.op_type = str(rng.choice([*OPERATORS]))
+        case 5:
+            del graph.node[int(rng.integers(len(graph.node)))]
+        case 6:
+            dim = graph.input[0].type.tensor_type.shape.dim[int(rng.integers(4))]
+            dim.dim_value = int(rng.choice(ODD_INTS))
+        case _:
+            values = numpy_helper.to_array(constant).copy()
+            if rng.random() < 0.3:
+                values = values.reshape(-1)[: int(rng.integers(0, values.size + 1))]
+            elif values.dtype == np.float32 and values.size:
+                values.flat[int(rng.integers(values.size))] = rng.choice(ODD_FLOATS)
+            constant.CopyFrom(numpy_helper.from_array(values, constant.name))
+    return changed
+
+
 DETECTOR = {
     "kind": "centernet-ltrb",
     "classes": ["round", "square"],

@@ -8,7 +8,6 @@ its 3x3 neighbourhood ("Objects as Points", arXiv 1904.07850; distances as in TT
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -22,6 +21,8 @@ from headrace_host.errors import HostError
 
 KIND = "centernet-ltrb"
 """The only kind of head that this module decodes."""
+LIMIT = 1e300
+"""Beyond it a number of a description counts as infinite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,8 @@ class DetectorConfig:
             for name in names:
                 value: Any = getattr(self, name)
                 right = isinstance(value, kind) and not isinstance(value, bool)
-                if not right or (name in numbers and not -math.inf < value < math.inf):
-                    raise HostError(f"detector configuration: {name} is {value!r}, not {description}")
+                if not right or (name in numbers and not -LIMIT < value < LIMIT):
+                    raise HostError(f"detector configuration: {name} is {value!r:.40}, not {description}")
         if not all(isinstance(name, str) for name in self.classes):
             raise HostError(f"detector configuration: classes are {self.classes!r}, not texts")
 
@@ -175,7 +176,7 @@ def decode(
 
     ``heatmap`` is (H, W, classes), logits; ``box`` is (H, W, 4), distances to the left, top, right and bottom edge.
     Ties are settled by place: of equal scores, the cell that comes first in raster order, then the lower class.
-    Equal neighbours are all peaks, since quantized logits of two touching objects are often equal; what is one object is
+    Equal neighbours are all peaks, since quantized logits of two touching objects can be equal; what is one object is
     left to suppression.
 
     Raises:

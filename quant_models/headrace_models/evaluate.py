@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from headrace_host.detector import Accelerator, DetectorConfig, Letterbox, decode, letterbox
+from headrace_host.detector import Accelerator, DetectorConfig, Letterbox, decode, letterbox, real_values
 from numpy.typing import NDArray
 
 from headrace_models.cbc import CLASSES, Sample
@@ -36,9 +36,7 @@ def accelerator_network(accelerator: Accelerator, config: DetectorConfig) -> Net
 
     def run(batch: NDArray[np.uint8]) -> tuple[Maps, Maps]:
         outputs = accelerator.run(batch)
-        heatmap, box = (
-            outputs[name].astype(np.float64) * accelerator.outputs[name].scale for name in (config.heatmap, config.box)
-        )
+        heatmap, box = (real_values(outputs[name], accelerator.outputs[name]) for name in (config.heatmap, config.box))
         return heatmap, box
 
     return run

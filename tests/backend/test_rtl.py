@@ -36,54 +36,53 @@ def test_golden_render() -> None:
     graph = tiny()
     folds = {node.name: Fold(lanes=2, pe=2) for node in graph.nodes}
     requantizer = build_design(graph, folds).instances[2].engine.parameters()
-    text = render_network(build_design(graph, folds, {"image0->n0_conv.0": 5}), "tiny", ("One line of summary.",))
+    text = render_network(build_design(graph, folds, {"image0->n0_conv.0": 5}), "tiny")
     assert text == dedent(f"""\
         // SPDX-License-Identifier: Apache-2.0
         // Written by headrace; changes here are lost at the next compile.
 
         /// The network tiny: every tensor is a stream of NHWC pixels, a few channels a beat.
-        /// One line of summary.
         module headrace_network (
           input  logic clk_i,
           input  logic rst_ni,   // synchronous
           input  logic [15:0] in_image0_data_i,
           input  logic in_image0_valid_i,
           output logic in_image0_ready_o,
-          output logic [7:0] t_n1_quantize_out_q_data_o,
-          output logic t_n1_quantize_out_q_valid_o,
-          input  logic t_n1_quantize_out_q_ready_i
+          output logic [7:0] t_n1_quantize_out__q_data_o,
+          output logic t_n1_quantize_out__q_valid_o,
+          input  logic t_n1_quantize_out__q_ready_i
         );
           logic [15:0] in_image0_data;
           logic in_image0_valid, in_image0_ready;
-          logic [15:0] in_image0_q_data;
-          logic in_image0_q_valid, in_image0_q_ready;
+          logic [15:0] in_image0__q_data;
+          logic in_image0__q_valid, in_image0__q_ready;
           logic [{2 * int(requantizer["AccW"]) - 1}:0] t_n0_conv_out_data;
           logic t_n0_conv_out_valid, t_n0_conv_out_ready;
           logic [7:0] t_n1_quantize_out_data;
           logic t_n1_quantize_out_valid, t_n1_quantize_out_ready;
-          logic [7:0] t_n1_quantize_out_q_data;
-          logic t_n1_quantize_out_q_valid, t_n1_quantize_out_q_ready;
+          logic [7:0] t_n1_quantize_out__q_data;
+          logic t_n1_quantize_out__q_valid, t_n1_quantize_out__q_ready;
 
           assign in_image0_data = in_image0_data_i;
           assign in_image0_valid = in_image0_valid_i;
           assign in_image0_ready_o = in_image0_ready;
-          assign t_n1_quantize_out_q_data_o = t_n1_quantize_out_q_data;
-          assign t_n1_quantize_out_q_valid_o = t_n1_quantize_out_q_valid;
-          assign t_n1_quantize_out_q_ready = t_n1_quantize_out_q_ready_i;
+          assign t_n1_quantize_out__q_data_o = t_n1_quantize_out__q_data;
+          assign t_n1_quantize_out__q_valid_o = t_n1_quantize_out__q_valid;
+          assign t_n1_quantize_out__q_ready = t_n1_quantize_out__q_ready_i;
 
           stream_fifo #(
             .Width(16),
             .Depth(5),
             .Id(0)
-          ) u_in_image0_q_fifo (
+          ) u_in_image0__q_fifo (
             .clk_i,
             .rst_ni,
             .valid_i(in_image0_valid),
             .ready_o(in_image0_ready),
             .data_i(in_image0_data),
-            .valid_o(in_image0_q_valid),
-            .ready_i(in_image0_q_ready),
-            .data_o(in_image0_q_data)
+            .valid_o(in_image0__q_valid),
+            .ready_i(in_image0__q_ready),
+            .data_o(in_image0__q_data)
           );
 
           engine_matvec #(
@@ -100,9 +99,9 @@ def test_golden_render() -> None:
           ) u_n0_conv (
             .clk_i,
             .rst_ni,
-            .valid_i(in_image0_q_valid),
-            .ready_o(in_image0_q_ready),
-            .data_i(in_image0_q_data),
+            .valid_i(in_image0__q_valid),
+            .ready_o(in_image0__q_ready),
+            .data_i(in_image0__q_data),
             .valid_o(t_n0_conv_out_valid),
             .ready_i(t_n0_conv_out_ready),
             .data_o(t_n0_conv_out_data)
@@ -135,15 +134,15 @@ def test_golden_render() -> None:
             .Width(8),
             .Depth(2),
             .Id(1)
-          ) u_t_n1_quantize_out_q_fifo (
+          ) u_t_n1_quantize_out__q_fifo (
             .clk_i,
             .rst_ni,
             .valid_i(t_n1_quantize_out_valid),
             .ready_o(t_n1_quantize_out_ready),
             .data_i(t_n1_quantize_out_data),
-            .valid_o(t_n1_quantize_out_q_valid),
-            .ready_i(t_n1_quantize_out_q_ready),
-            .data_o(t_n1_quantize_out_q_data)
+            .valid_o(t_n1_quantize_out__q_valid),
+            .ready_i(t_n1_quantize_out__q_ready),
+            .data_o(t_n1_quantize_out__q_data)
           );
         endmodule
         """)

@@ -13,6 +13,7 @@ from qonnx_file import QonnxFile, deform, plain
 
 from headrace.compile import lower
 from headrace.errors import ModelError, UnsupportedError
+from headrace.ir.ops import DeformDepthwise
 
 Build = Callable[[QonnxFile], str]
 
@@ -62,12 +63,24 @@ def nan_scale(f: QonnxFile) -> str:
     return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), scale=np.nan)
 
 
+def far_zero_point(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), zero=1e30)
+
+
 def negative_scale(f: QonnxFile) -> str:
     return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), scale=-0.5)
 
 
 def nan_weight_scale(f: QonnxFile) -> str:
     return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.nan)))
+
+
+def fractional_weight_zero_point(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1), zero=0.3)))
+
+
+def infinite_weight_scale(f: QonnxFile) -> str:
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.inf)))
 
 
 def infinite_weights(f: QonnxFile) -> str:
@@ -251,8 +264,11 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("wide activation", wide_activation, r"bit width 24 of an activation; use at most 16"),
     ("odd bit width", odd_bit_width, r"bit width 3.5; use a whole"),
     ("NaN scale", nan_scale, r"activation scale must be one finite number"),
+    ("far zero point", far_zero_point, r"zero point 1\S+e\+30; .*a whole number of the grid"),
     ("negative scale", negative_scale, r"scale must be positive"),
     ("NaN weight scale", nan_weight_scale, r"not finite, positive numbers; train"),
+    ("fractional weight zero point", fractional_weight_zero_point, r"zero points that are not whole numbers"),
+    ("infinite weight scale", infinite_weight_scale, r"not finite, positive numbers; train"),
     ("infinite weights", infinite_weights, r"not finite, positive numbers; train"),
     ("scale per input channel", scale_per_input_channel, r"weight scales of shape .*; scale weights per"),
     ("per-channel activation", per_channel_activation, r"activation scale must be one finite number; quantize"),
@@ -316,3 +332,17 @@ def test_refusals_carry_node_and_remedy(tmp_path: Path) -> None:
         lower(path)
     assert (caught.value.node, caught.value.op_type) == ("Conv_1", "Conv")
     assert "quantize" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "kept"),
+    [(0, 3, (0, 3)), (1, 2, (1, 2)), (-5, 1 << 31, (0, 3)), (5, 9, (5, 5)), (-9, -1, (-1, -1)), (40, 50, (8, 8))],
+)
+def test_a_range_wider_than_the_dilations_or_the_map_costs_nothing(
+    lo: int, hi: int, kept: tuple[int, int], tmp_path: Path
+) -> None:
+    """The dilations are 0 to 3 here and the map 8 pixels wide: beyond them, a range changes no result."""
+    file = QonnxFile()
+    graph = lower(file.save(tmp_path / "model.onnx", deform(file, lo=lo, hi=hi))).graph
+    (op,) = (node.op for node in graph.nodes if isinstance(node.op, DeformDepthwise))
+    assert (op.lo, op.hi) == kept

@@ -95,6 +95,7 @@ def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Calla
         sources = [folder / n for n in write_rtl(design, folder, NETWORK)]
         known = cache_dir() / "fifos" / f"{model_key(sources, design.inputs, design.outputs)}-{_METHOD}.json"
         if (sizing := _recall(known, design)) is not None:
+            note("FIFO depths and timing are known from an earlier run")
             return sizing
         note(what)
         library = build_simulator(sources, design.inputs, design.outputs)

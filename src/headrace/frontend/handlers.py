@@ -73,8 +73,10 @@ def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
         return [_quant_const(node, node.const(x, "weight"), inputs, lo, hi)]
     scale = scalar(node, inputs[1], "activation scale")
     zero = scalar(node, inputs[2], "activation zero point")
-    if not scale > 0 or zero != round(zero):
-        raise node.unsupported(f"scale {scale} and zero point {zero}", "the scale must be positive and the zero point whole")
+    if not scale > 0 or zero != round(zero) or abs(zero) >= 1 << MAX_ACTIVATION_BITS:
+        raise node.unsupported(
+            f"scale {scale} and zero point {zero}", "the scale must be positive, the zero point a whole number of the grid"
+        )
     if hi - lo >= 1 << MAX_ACTIVATION_BITS:
         raise node.unsupported(
             f"bit width {(hi - lo).bit_length()} of an activation", f"use at most {MAX_ACTIVATION_BITS} bits"
@@ -90,8 +92,10 @@ def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
 def _quant_const(node: OnnxNode, x: npt.NDArray[Any], inputs: list[Value | None], lo: int, hi: int) -> QuantConst:
     scale = np.asarray(node.const(inputs[1], "weight scale"), np.float32)
     zero = np.asarray(node.const(inputs[2], "weight zero point"), np.float32)
-    if not (np.all(scale > 0) and np.all(np.isfinite(x))):
+    if not (np.all(scale > 0) and np.all(np.isfinite(scale)) and np.all(np.isfinite(x))):
         raise node.unsupported("weights or scales that are not finite, positive numbers", "train or export the model again")
+    if not np.all((zero == np.rint(zero)) & (np.abs(zero) < 1 << MAX_ACTIVATION_BITS)):
+        raise node.unsupported("weight zero points that are not whole numbers of the grid", "export the model again")
     try:
         scale = np.broadcast_to(scale, np.broadcast_shapes(scale.shape, (1,) * x.ndim))
         # float32 throughout: this is the arithmetic in which Brevitas rounds the weights
@@ -173,6 +177,9 @@ def deform(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
     lo, hi = int(node.attrs.get("lo", dilation.lo)), int(node.attrs.get("hi", dilation.hi))
     if lo > hi:
         raise node.unsupported(f"the range [{lo}, {hi}] is empty", "declare lo <= hi")
+    # dilations that cannot occur, or that lead out of the map anyway, need no rows of the line buffer
+    far = max(source.shape[:2])
+    lo, hi = (min(max(min(max(end, lo), hi), -far), far) for end in (dilation.lo, dilation.hi))
     op = DeformDepthwise(weight=weight[:, 0].transpose(1, 2, 0).copy(), lo=lo, hi=hi)
     acc_lo, acc_hi = conv_range(op, source.lo, source.hi)
     out = context.apply(node, op, (x.tensor, d.tensor), source.shape, int(acc_lo.min()), int(acc_hi.max()))
