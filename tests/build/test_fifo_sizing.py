@@ -67,7 +67,7 @@ def test_depths_do_not_depend_on_weights_and_are_remembered(tmp_path: Path, monk
     assert "compiling the network with roomy FIFOs" in notes
     notes.clear()
     assert size_fifos(graph, folds, notes.append) == first
-    assert notes == ["FIFO depths are known from an earlier run"]
+    assert notes == ["FIFO depths and timing are known from an earlier run"]
     for stored in (tmp_path / "fifos").iterdir():
         stored.write_text("{")  # damaged: measured again
     notes.clear()

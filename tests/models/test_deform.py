@@ -2,7 +2,7 @@
 """The deformable operator: torch and qonnx versions against onnxruntime's DeformConv, an independent implementation."""
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # ships no types
+import onnxruntime
 import pytest
 import torch
 from headrace_models.deform import square_deform_depthwise
