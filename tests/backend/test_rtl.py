@@ -22,7 +22,6 @@ from headrace.ir.graph import Graph
 
 WAIVED = (
     "-Wno-PINCONNECTEMPTY",  # static windows leave their dilation stream open on purpose
-    "-Wno-UNOPTFLAT",  # about speed: sees loops where one block computes both directions of a handshake
 )
 
 

@@ -95,9 +95,12 @@ module stream_repack_select #(
     assign data_o = parts[part_q];
   end
 
+  // Apart, so that simulators see no loop from ready to valid.
   always_comb begin
     valid_o         = '0;
     valid_o[target] = valid_i[source];
+  end
+  always_comb begin
     ready_o         = '0;
     ready_o[source] = ready_i[target] && last_of_beat;
   end

@@ -168,14 +168,20 @@ module stream_repack_shift #(
     end
   end
 
+  // Apart, so that simulators see no loop from ready to valid.
+  logic offer, room;
+  assign offer = level_q >= leaving;
+  assign pop   = offer && ready_i[target];
+  assign kept  = pop ? level_q - leaving : level_q;
+  assign room  = kept <= level_t'(UNITS) - coming;
+  assign push  = valid_i[source] && room;
   always_comb begin
     valid_o         = '0;
-    valid_o[target] = level_q >= leaving;
-    pop             = valid_o[target] && ready_i[target];
-    kept            = pop ? level_q - leaving : level_q;
+    valid_o[target] = offer;
+  end
+  always_comb begin
     ready_o         = '0;
-    ready_o[source] = kept <= level_t'(UNITS) - coming;
-    push            = valid_i[source] && ready_o[source];
+    ready_o[source] = room;
   end
 
   always_ff @(posedge clk_i) begin

@@ -113,9 +113,12 @@ module stream_repack_widen #(
     end
   end
 
+  // Apart, so that simulators see no loop from ready to valid.
   always_comb begin
     valid_o           = '0;
     valid_o[target_q] = full_q;
+  end
+  always_comb begin
     ready_o           = '0;
     ready_o[source]   = !full_q || ready_i[target_q];
   end
