@@ -8,7 +8,7 @@ JOBS ?= 2
 DEMO := build/demo
 IMAGES := quant_models/headrace_models/zoo/images
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint docs format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src/headrace host/headrace_host quant_models/headrace_models sim/headrace_sim tests benchmarks
 	$(BIN)/python sim/lint_rtl.py
+
+docs: $(BIN)/python
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	$(BIN)/mkdocs build
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -99,7 +99,8 @@ def _quant_const(node: OnnxNode, x: npt.NDArray[Any], inputs: list[Value | None]
     try:
         scale = np.broadcast_to(scale, np.broadcast_shapes(scale.shape, (1,) * x.ndim))
         # float32 throughout: this is the arithmetic in which Brevitas rounds the weights
-        steps = np.clip(np.rint(x.astype(np.float32) / scale + zero), lo, hi) - zero
+        with np.errstate(over="ignore"):  # infinity clips like any large number
+            steps = np.clip(np.rint(x.astype(np.float32) / scale + zero), lo, hi) - zero
     except ValueError as error:
         raise node.unsupported(f"scale {scale.shape} does not fit weights {x.shape}", "export the model again") from error
     return QuantConst(integers=steps.astype(np.int64), scale=scale)
@@ -144,7 +145,7 @@ def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
             f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
         )
     if groups != 1 and not (c_group == 1 and m == groups):
-        raise node.unsupported(f"{groups} groups of {c_group} channels", "use groups=1 or depthwise (groups = channels)")
+        raise node.unsupported(f"{groups} groups of {c_group} channels", "use groups=1, or depthwise with one filter per channel")
     stride, pad, dilation = window_attributes(node, source.shape[:2], (kh, kw))
     out_hw = spatial_output(node, source.shape[:2], (kh, kw), stride, pad, dilation)
     op = Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups)
