@@ -273,7 +273,7 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("scale per input channel", scale_per_input_channel, r"weight scales of shape .*; scale weights per"),
     ("per-channel activation", per_channel_activation, r"activation scale must be one finite number; quantize"),
     ("rounding mode", rounding_mode, r"rounding mode FLOOR; use ROUND"),
-    ("grouped conv", grouped_conv, r"2 groups of 3 channels; use groups=1 or depthwise"),
+    ("grouped conv", grouped_conv, r"2 groups of 3 channels; use groups=1, or depthwise"),
     ("wrong channels", wrong_channels, r"3 channels for weights \(4, 5, 1, 1\)"),
     ("1-D conv", conv_1d, r"weights with 3 axes; only 2-D"),
     ("kernel too large", kernel_too_large, r"9x9 window leaves no output on a 8x8 map; use"),

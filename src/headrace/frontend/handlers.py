@@ -145,7 +145,9 @@ def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
             f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
         )
     if groups != 1 and not (c_group == 1 and m == groups):
-        raise node.unsupported(f"{groups} groups of {c_group} channels", "use groups=1, or depthwise with one filter per channel")
+        raise node.unsupported(
+            f"{groups} groups of {c_group} channels", "use groups=1, or depthwise with one filter per channel"
+        )
     stride, pad, dilation = window_attributes(node, source.shape[:2], (kh, kw))
     out_hw = spatial_output(node, source.shape[:2], (kh, kw), stride, pad, dilation)
     op = Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups)
