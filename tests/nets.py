@@ -18,23 +18,15 @@ import numpy.typing as npt
 from headrace.boards import Board
 from headrace.engines.base import Resources
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import (
-    Add,
-    Concat,
-    Conv,
-    DeformDepthwise,
-    MaxPool,
-    Op,
-    Pads,
-    Pair,
-    Quantize,
-    Shuffle,
-    Slice,
-    Split,
-    Upsample,
-)
-from headrace.ir.ranges import channel_range, conv_range
+from headrace.ir.ops import Op, Pads, Pair, Quantize
 from headrace.ir.tensor import Tensor
+from headrace.operators import channel_range
+from headrace.operators.add import Add
+from headrace.operators.channels import Concat, Shuffle, Slice, Split
+from headrace.operators.conv import Conv, conv_bounds
+from headrace.operators.deform import DeformDepthwise, deform_bounds
+from headrace.operators.pool import MaxPool
+from headrace.operators.upsample import Upsample
 from headrace.passes.requantize import requantize
 from headrace.passes.simplify import simplify
 
@@ -110,14 +102,14 @@ class NetBuilder:
         m = source.channels if depthwise else m
         weight = self.weights((m, *kernel, 1 if depthwise else source.channels), bits)
         op = Conv(weight=weight, stride=stride, pad=pad, dilation=dilation, groups=m if depthwise else 1)
-        lo, hi = conv_range(op, source.lo, source.hi)
+        lo, hi = conv_bounds(op, (source,))
         return self.emit(op, (x,), conv_shape(source.shape, m, kernel, stride, pad, dilation), int(lo.min()), int(hi.max()))
 
     def deform(self, x: str, d: str, k: int, lo: int, hi: int, *, bits: int = 4) -> str:
         """A square deformable depthwise convolution to accumulators."""
         source = self.tensors[x]
         op = DeformDepthwise(weight=self.weights((k, k, source.channels), bits), lo=lo, hi=hi)
-        low, high = conv_range(op, source.lo, source.hi)
+        low, high = deform_bounds(op, (source,))
         return self.emit(op, (x, d), source.shape, int(low.min()), int(high.max()))
 
     def quantize(self, x: str, lo: int, hi: int) -> str:

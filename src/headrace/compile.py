@@ -18,16 +18,16 @@ import numpy as np
 from headrace_host.manifest import MANIFEST, SCHEMA, file_digest, seal
 
 from headrace import __version__
+from headrace.backend.design import Design, Stream, build_design
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.boards import Board
 from headrace.build.fifo_sizing import FifoSizing, measure_design, size_fifos
 from headrace.engines.base import Engine
-from headrace.engines.design import Design, Stream, build_design
-from headrace.engines.mapping import map_node
 from headrace.errors import BuildError, FoldingError
 from headrace.files import check_target, save_json
-from headrace.frontend import ImportedModel, import_model
+from headrace.frontend.importer import ImportedModel, import_model
 from headrace.ir.graph import Graph, to_program
+from headrace.operators import map_node
 from headrace.passes.fold import Folding, fold
 from headrace.passes.requantize import Certificate, requantize
 from headrace.passes.simplify import simplify

@@ -15,8 +15,8 @@ from headrace_host.manifest import MANIFEST, Build
 from headrace_host.program import Program
 from headrace_host.simulator import NetworkSimulator, SimulationError, SimulationResult, StreamSpec
 
+from headrace.backend.design import Stream
 from headrace.build.verilate import build_simulator
-from headrace.engines.design import Stream
 from headrace.errors import BuildError, MismatchError
 from headrace.files import replacing, save_json
 from headrace.ir.ops import IntArray

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from nets import NetBuilder, lowered, random_network
 
+from headrace.backend.design import build_design
 from headrace.backend.rtl import NETWORK, render_network, rtl_sources, write_rtl
 from headrace.build.toolenv import verilator_command, verilator_env
 from headrace.engines.base import Rom
-from headrace.engines.design import build_design
-from headrace.engines.mapping import Fold, fold_options
 from headrace.errors import BuildError
 from headrace.ir.graph import Graph
+from headrace.operators import fold_options
+from headrace.operators.base import Fold
 
 WAIVED = (
     "-Wno-PINCONNECTEMPTY",  # static windows leave their dilation stream open on purpose

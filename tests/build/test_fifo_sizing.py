@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from nets import NetBuilder, lowered
 
+from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
 from headrace.build.fifo_sizing import MIN_DEPTH, TOLERANCE, open_simulator, size_fifos
 from headrace.build.verilate import build_simulator
-from headrace.engines.design import build_design
-from headrace.engines.mapping import Fold
 from headrace.ir.graph import Graph
+from headrace.operators.base import Fold
 
 
 def residual() -> tuple[Graph, Mapping[str, Fold], str]:

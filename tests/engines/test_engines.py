@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nets import NetBuilder, lowered, random_network
 
+from headrace.backend.design import build_design, edge_key, unread
 from headrace.engines.base import Resources, ceil_div, fields_of, fold_matrix, memory
-from headrace.engines.design import build_design, edge_key, unread
 from headrace.engines.mac import Depthwise, MatVec
-from headrace.engines.mapping import Fold, fold_options, lane_choices, map_node
 from headrace.engines.window import Window
-from headrace.ir.ops import Conv
+from headrace.operators import fold_options, map_node
+from headrace.operators.base import Fold, lane_choices
+from headrace.operators.conv import Conv
 
 
 @given(low=st.integers(-(2**40), 2**40), high=st.integers(-(2**40), 2**40), least=st.integers(1, 8))

@@ -13,7 +13,7 @@ from qonnx_file import QonnxFile, deform, plain
 
 from headrace.compile import lower
 from headrace.errors import ModelError, UnsupportedError
-from headrace.ir.ops import DeformDepthwise
+from headrace.operators.deform import DeformDepthwise
 
 Build = Callable[[QonnxFile], str]
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from nets import NetBuilder, board, lowered, random_network
 
+from headrace.backend.design import build_design
 from headrace.engines.base import Resources
-from headrace.engines.design import build_design
-from headrace.engines.mapping import fold_options, map_node
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
+from headrace.operators import fold_options, map_node
 from headrace.passes.fold import budget_of, expected_plumbing, fold
 
 NONE = Resources()

@@ -12,7 +12,7 @@ from headrace_host.program import Program
 from nets import NetBuilder, lowered, random_network
 
 from headrace.ir.graph import Graph, to_program
-from headrace.ir.ops import Shuffle, Slice
+from headrace.operators.channels import Shuffle, Slice
 from headrace.passes.requantize import requantize
 from headrace.passes.simplify import drop_dead, merge_duplicates, shuffles_to_interleaves, simplify, slices_to_splits
 

@@ -19,12 +19,12 @@ from headrace_host.program import Program
 from headrace_host.simulator import NetworkSimulator, SimulationError, StreamSpec
 from nets import NetBuilder, lowered
 
+from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
 from headrace.build.fifo_sizing import open_simulator
 from headrace.build.verilate import build_simulator
 from headrace.cli import main
-from headrace.engines.design import build_design
-from headrace.engines.mapping import Fold
+from headrace.operators.base import Fold
 from headrace.simulation import first_difference, random_frames
 
 Simulate = Callable[..., tuple[int, str]]

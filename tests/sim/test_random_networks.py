@@ -13,14 +13,15 @@ from headrace_host.program import Program
 from nets import board, lowered, random_network
 from torch_nets import exact_net, export_plain, float_net
 
+from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
 from headrace.build.fifo_sizing import open_simulator, size_fifos
 from headrace.build.verilate import build_simulator
 from headrace.compile import lower
-from headrace.engines.design import build_design
-from headrace.engines.mapping import Fold, fold_options, map_node
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph, to_program
+from headrace.operators import fold_options, map_node
+from headrace.operators.base import Fold
 from headrace.passes.fold import fold
 
 FRAMES = 7

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from headrace.backend.design import Design, Instance, Stream, unread
 from headrace.engines.base import Engine, Parameter
-from headrace.engines.design import Design, Instance, Stream, unread
 from headrace.errors import BuildError
 from headrace.resources import data_dir
 

@@ -20,14 +20,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from headrace_host.simulator import NetworkSimulator, SimulationResult, StreamSpec
 
+from headrace.backend.design import Design, Edge, Stream, build_design
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir
 from headrace.build.verilate import build_simulator, model_key
 from headrace.engines.base import ceil_div
-from headrace.engines.design import Design, Edge, Stream, build_design
-from headrace.engines.mapping import Fold
 from headrace.errors import BuildError
 from headrace.ir.graph import Graph
+from headrace.operators.base import Fold
 
 MIN_FRAMES, MAX_FRAMES = 5, 64
 """Frames simulated; enough to fill the pipeline and see the interval that follows."""

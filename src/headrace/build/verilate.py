@@ -19,9 +19,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from headrace.backend.design import Stream
 from headrace.backend.rtl import NETWORK
 from headrace.build.toolenv import cache_dir, verilator_command, verilator_env, verilator_root
-from headrace.engines.design import Stream
 from headrace.errors import ToolError
 from headrace.resources import data_dir
 

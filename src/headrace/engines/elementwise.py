@@ -11,8 +11,7 @@ import numpy as np
 
 from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fields_of, memory
 from headrace.engines.mac import acc_bits
-from headrace.ir.ops import Add as AddOp
-from headrace.ir.ops import Requant as RequantOp
+from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
 
 DSP_A_BITS, DSP_B_BITS = 25, 18
@@ -24,7 +23,7 @@ class Requantizer(Engine):
     """Multiply, add, shift, round half to even and clip, ``lanes`` values in each clock cycle."""
 
     module: ClassVar[str] = "engine_requant"
-    op: RequantOp
+    op: Requant
     source: Tensor
     result: Tensor
     lanes: int
@@ -110,7 +109,8 @@ class Adder(Engine):
         ("valid_a_i", "ready_a_o", "data_a_i"),
         ("valid_b_i", "ready_b_o", "data_b_i"),
     )
-    op: AddOp
+    mul_a: int
+    mul_b: int
     a: Tensor
     b: Tensor
     result: Tensor
@@ -142,14 +142,14 @@ class Adder(Engine):
             "Lanes": self.lanes,
             "InW": self.in_bits,
             "InSigned": f"2'b{int(self.b.signed)}{int(self.a.signed)}",
-            "MulA": self.op.mul_a,
-            "MulB": self.op.mul_b,
+            "MulA": self.mul_a,
+            "MulB": self.mul_b,
             "OutW": acc_bits(self.result),
         }
 
     def resources(self) -> Resources:
         """An adder per lane; multipliers are constants."""
-        factors = sum(1 for m in (self.op.mul_a, self.op.mul_b) if m & (m - 1))
+        factors = sum(1 for m in (self.mul_a, self.mul_b) if m & (m - 1))
         width = acc_bits(self.result)
         return Resources(lut=self.lanes * width * (1 + 2 * factors) + 10, ff=self.lanes * width + 4)
 

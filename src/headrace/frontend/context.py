@@ -142,6 +142,14 @@ class Context:
             )
         return real
 
+    def real(self, node: OnnxNode, value: Value | None) -> Real:
+        """``value`` as an activation of any scale, offset and pending clamp.
+
+        Raises:
+            UnsupportedError: it is missing, or no activation.
+        """
+        return self.activation(node, required(node, value))
+
     def activation(self, node: OnnxNode, value: Value, *, skewed: bool = False) -> Real:
         """``value`` if it is an activation.
 
@@ -203,6 +211,25 @@ class OnnxNode:
         if isinstance(value, np.ndarray):
             return value
         raise self.unsupported(f"{what} is not a constant", "export with constant parameters")
+
+    def whole_numbers(self, value: Value | None, what: str) -> list[int]:
+        """``value`` as a list of integers.
+
+        Raises:
+            UnsupportedError: it is computed from activations.
+        """
+        return [int(v) for v in np.asarray(self.const(value, what)).ravel()]
+
+
+def required(node: OnnxNode, value: Value | None) -> Value:
+    """``value``, if there is one.
+
+    Raises:
+        UnsupportedError: the input is missing.
+    """
+    if value is None:
+        raise node.unsupported("an input is missing", "export the model again")
+    return value
 
 
 Handler = Callable[[Context, OnnxNode, list[Value | None]], list[Value]]

@@ -20,13 +20,18 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from headrace.errors import ModelError
+from headrace.frontend.affine import AFFINE
 from headrace.frontend.context import Context, Handler, OnnxNode
-from headrace.frontend.handlers import HANDLERS
+from headrace.frontend.neutral import NEUTRAL
+from headrace.frontend.quantizers import QUANTIZERS
 from headrace.frontend.values import ModelInput, QuantConst, Value
 from headrace.ir.graph import Graph
 from headrace.ir.tensor import Tensor
+from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 
 KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
+HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **NEUTRAL, **OPERATOR_HANDLERS}
+"""ONNX operator type -> its import."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 """What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""
 

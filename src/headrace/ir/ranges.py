@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from headrace.ir.graph import Graph
-from headrace.ir.ops import Conv, DeformDepthwise, IntArray
+from headrace.ir.ops import IntArray
 
 Range = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Lowest and highest value per channel, (C,) each."""
 
 
 def mac_range(weights: IntArray, lo: int, hi: int) -> Range:
@@ -25,21 +25,3 @@ def mac_range(weights: IntArray, lo: int, hi: int) -> Range:
     w = weights.astype(np.int64)
     positive, negative = np.maximum(w, 0).sum(axis=1), np.minimum(w, 0).sum(axis=1)
     return positive * lo + negative * hi, positive * hi + negative * lo
-
-
-def conv_range(op: Conv | DeformDepthwise, lo: int, hi: int) -> Range:
-    """:func:`mac_range` of a convolution's accumulators for inputs in [lo, hi]."""
-    if isinstance(op, DeformDepthwise):
-        return mac_range(op.weight.reshape(-1, op.weight.shape[-1]).T, lo, hi)
-    return mac_range(op.weight.reshape(op.weight.shape[0], -1), lo, hi)
-
-
-def channel_range(graph: Graph, tensor: str) -> Range:
-    """Bounds of each channel of ``tensor``, as tight as its producer tells; (C,) each."""
-    kind = graph.tensors[tensor]
-    node = graph.producer(tensor)
-    if node is not None and isinstance(node.op, Conv | DeformDepthwise):
-        source = graph.tensors[node.inputs[0]]
-        return conv_range(node.op, source.lo, source.hi)
-    full = np.ones(kind.channels, np.int64)
-    return full * kind.lo, full * kind.hi

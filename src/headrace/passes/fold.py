@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from headrace.boards import Board
 from headrace.engines.base import Resources
-from headrace.engines.mapping import Fold, fold_options, map_node
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
+from headrace.operators import fold_options, map_node
+from headrace.operators.base import Fold
 from headrace.passes.waits import wait_bram36
 
 PLUMBING = 0.02

@@ -18,8 +18,10 @@ from headrace_host import golden
 
 from headrace.errors import ModelError
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Add, Quantize, Requant
-from headrace.ir.ranges import Range, channel_range
+from headrace.ir.ops import Quantize, Requant
+from headrace.ir.ranges import Range
+from headrace.operators import channel_range
+from headrace.operators.add import Add
 
 Int64 = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.object_]

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from headrace.ir.graph import Graph, Node, attributes
-from headrace.ir.ops import Concat, Interleave, Op, Shuffle, Slice, Split
+from headrace.ir.ops import Op
 from headrace.ir.tensor import Tensor
+from headrace.operators.channels import Concat, Interleave, Shuffle, Slice, Split
 
 
 def simplify(graph: Graph) -> Graph:

@@ -9,30 +9,14 @@ sets block RAM aside for those FIFOs; their real depths come from simulation.
 from __future__ import annotations
 
 from headrace.engines.base import BRAM36_SHAPES, ceil_div
-from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Conv, DeformDepthwise, MaxPool, Upsample
+from headrace.ir.graph import Graph
+from headrace.operators import delay
 
 BRAM36_BITS = BRAM36_SHAPES[0][0] * BRAM36_SHAPES[0][1]
-PART_ROW = 0.25
-"""Rows that an engine takes to work off what has come; fitted to simulations of cellnet."""
 SHAPE_WASTE = 1.25
 """Block RAM comes in few shapes, and short FIFOs come on top; fitted likewise."""
 SMALL_WAIT_BITS = 16 * 1024
 """Shorter waits live in LUTs."""
-
-
-def _delay(graph: Graph, node: Node) -> float:
-    """Frames by which a node's output lags behind its input."""
-    rows = graph.input_tensors(node)[0].shape[0]
-    op = node.op
-    if isinstance(op, Conv | MaxPool):
-        if op.kernel == (1, 1):
-            return 0.0
-        return max(0.0, (op.kernel[0] - 1) * op.dilation[0] - op.pad[0] + PART_ROW) / rows
-    if isinstance(op, DeformDepthwise):
-        radius = int(op.weight.shape[0] - 1) // 2
-        return (max(abs(op.lo), abs(op.hi)) * radius + PART_ROW) / rows
-    return PART_ROW / rows if isinstance(op, Upsample) else 0.0
 
 
 def wait_bits(graph: Graph) -> int:
@@ -47,7 +31,7 @@ def wait_bits(graph: Graph) -> int:
             total += bits if bits > SMALL_WAIT_BITS else 0
         held = min(frame_bits[name] for name in node.inputs) if len(node.inputs) == 1 else None
         for name in node.outputs:
-            arrival[name] = start + _delay(graph, node)
+            arrival[name] = start + delay(graph, node)
             own = _bits(graph, name)
             # a wait behind a chain of single-reader nodes is spent where the frame is smallest
             single = held is not None and len(graph.consumers(node.inputs[0])) >= 1 and len(node.outputs) == 1

@@ -7,11 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headrace.engines.base import Engine, Resources, ceil_div
-from headrace.engines.mapping import Fold, Mapped, map_node
 from headrace.engines.plumbing import Cast, Fifo, Fork, Repack
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Add, Concat, Conv, DeformDepthwise, Requant
+from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
+from headrace.operators import map_node
+from headrace.operators.add import Add
+from headrace.operators.base import Fold, Mapped
+from headrace.operators.channels import Concat
+from headrace.operators.conv import Conv
+from headrace.operators.deform import DeformDepthwise
 
 UNSIZED_DEPTH = 2
 """Depth of a FIFO before sizing: the least that lets a beat pass in every cycle."""

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Constant factors, terms and clamps: they change what an activation's integers mean, not the integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from headrace.frontend.context import Context, Handler, OnnxNode, required
+from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
+
+
+def scalar(node: OnnxNode, value: Value | None, what: str) -> float:
+    """A one-element constant.
+
+    Raises:
+        UnsupportedError: it holds several different values, or none.
+    """
+    array = np.asarray(node.const(value, what), np.float64).ravel()
+    if array.size == 0 or np.any(array != array[0]) or not np.isfinite(array[0]):
+        raise node.unsupported(f"{what} must be one finite number", "quantize activations per tensor")
+    return float(array[0])
+
+
+def per_channel(node: OnnxNode, value: Value | None, channels: int, what: str) -> ExactArray:
+    """A constant that broadcasts over (1, C, H, W) along channels only, as (1,) or (C,)."""
+    array = np.asarray(node.const(value, what), np.float64)
+    if not np.all(np.isfinite(array)):
+        raise node.unsupported(f"{what} holds numbers that are not finite", "train or export the model again")
+    if array.size == 1:
+        return exact(array)
+    if array.size != channels or array.ndim < 3 or array.shape[-3] != channels:
+        raise node.unsupported(
+            f"{what} of shape {array.shape} is not one number per channel ({channels})", "use a scalar or (1, C, 1, 1)"
+        )
+    return exact(array)
+
+
+def affine(context: Context, node: OnnxNode, x: Value, factor: ExactArray, term: ExactArray) -> Real:
+    """``x * factor + term`` per channel, folded into the meaning of the integers."""
+    real = context.activation(node, x, skewed=True)
+    if real.clamped:
+        if np.any(term != 0) or factor.size != 1 or factor[0] <= 0:
+            real = context.settled(node, real)
+        else:
+            lo, hi = (None if bound is None else bound * factor[0] for bound in (real.lo, real.hi))
+            real = replace(real, lo=lo, hi=hi)
+    return replace(real, scale=real.scale * factor, offset=real.offset * factor + term, pure=False)
+
+
+def _channels(context: Context, x: Value) -> int:
+    return context.tensors[x.tensor].channels if isinstance(x, Real) else 0
+
+
+def operands(context: Context, node: OnnxNode, inputs: list[Value | None]) -> tuple[Value, ExactArray]:
+    """The activation and the constant of a two-operand node."""
+    a, b = required(node, inputs[0]), required(node, inputs[1])
+    if isinstance(a, np.ndarray | QuantConst):
+        a, b = b, a
+    context.activation(node, a, skewed=True)
+    return a, per_channel(node, b, _channels(context, a), "constant operand")
+
+
+def sub(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Sub of a constant from an activation."""
+    if not isinstance(inputs[0], Real):
+        raise node.unsupported("subtracts an activation from a constant", "use Add with negated weights")
+    return [affine(context, node, inputs[0], exact([1.0]), -operands(context, node, inputs)[1])]
+
+
+def mul(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Mul by a constant."""
+    x, constant = operands(context, node, inputs)
+    return [affine(context, node, x, constant, exact([0.0]))]
+
+
+def div(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Div by a constant."""
+    if not isinstance(inputs[0], Real):
+        raise node.unsupported("divides by an activation", "divide by constants only")
+    constant = operands(context, node, inputs)[1]
+    if np.any(constant == 0):
+        raise node.unsupported("divides by zero", "repair the constant")
+    return [affine(context, node, inputs[0], Fraction(1) / constant, exact([0.0]))]
+
+
+def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """BatchNormalization in inference form."""
+    gamma, beta, mean, var = (
+        np.asarray(node.const(v, what), np.float64).reshape(-1)
+        for v, what in zip(inputs[1:5], ("scale", "bias", "mean", "variance"), strict=True)
+    )
+    x = required(node, inputs[0])
+    sizes, channels = {gamma.size, beta.size, mean.size, var.size}, _channels(context, x)
+    if sizes != {channels}:
+        raise node.unsupported(f"parameters of {sorted(sizes)} channels on {channels} channels", "export the model again")
+    spread = var + float(node.attrs.get("epsilon", 1e-5))
+    if not np.all(spread > 0):
+        raise node.unsupported("a variance that is negative or not finite", "train or export the model again")
+    factor = gamma / np.sqrt(spread)
+    return [affine(context, node, x, exact(factor), exact(beta - mean * factor))]
+
+
+def relu(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Relu waits as a clamp for the next quantizer."""
+    return [_clamp(context.activation(node, required(node, inputs[0]), skewed=True), Fraction(0), None)]
+
+
+def clip(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Clip (ReLU6 among them) to constants."""
+    bounds = [*inputs[1:], None, None]
+    lo = None if bounds[0] is None else Fraction(scalar(node, bounds[0], "lower bound"))
+    hi = None if bounds[1] is None else Fraction(scalar(node, bounds[1], "upper bound"))
+    if lo is not None and hi is not None and lo > hi:
+        raise node.unsupported(f"an empty range [{float(lo):g}, {float(hi):g}]", "repair the bounds")
+    return [_clamp(context.activation(node, required(node, inputs[0]), skewed=True), lo, hi)]
+
+
+def _clamp(real: Real, lo: Fraction | None, hi: Fraction | None) -> Real:
+    """Clamps behind the clamp that waits already."""
+
+    def within(bound: Fraction | None) -> Fraction | None:
+        if bound is None:
+            return None
+        bound = bound if lo is None else max(bound, lo)
+        return bound if hi is None else min(bound, hi)
+
+    return replace(real, lo=lo if real.lo is None else within(real.lo), hi=hi if real.hi is None else within(real.hi))
+
+
+AFFINE: dict[str, Handler] = {
+    "Sub": sub,
+    "Mul": mul,
+    "Div": div,
+    "BatchNormalization": batch_norm,
+    "Relu": relu,
+    "Clip": clip,
+}

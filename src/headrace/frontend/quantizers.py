@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QONNX quantizers of activations, weights and the model's input."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.frontend.affine import scalar
+from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, Handler, OnnxNode
+from headrace.frontend.values import ModelInput, QuantConst, Real, Value, exact
+from headrace.ir.tensor import Tensor
+
+
+def quant_grid(node: OnnxNode, inputs: list[Value | None]) -> tuple[int, int]:
+    """Lowest and highest integer of a QONNX ``Quant`` node, before its zero point is subtracted."""
+    if (mode := str(node.attrs.get("rounding_mode", "ROUND")).upper()) not in ("ROUND", "HALF_EVEN"):
+        raise node.unsupported(f"rounding mode {mode}", "use ROUND (half to even)")
+    bits = scalar(node, inputs[3], "bit width")
+    if bits != round(bits) or not 1 <= bits <= 32:
+        raise node.unsupported(f"bit width {bits}", "use a whole bit width from 1 to 32")
+    if bits == 1 and node.attrs.get("signed", 1):
+        raise node.unsupported("1 signed bit means -1 and 1, without zero", "use unsigned 1-bit or ternary 2-bit quantizers")
+    signed, narrow = bool(node.attrs.get("signed", 1)), bool(node.attrs.get("narrow", 0))
+    if signed:
+        return -(1 << (int(bits) - 1)) + narrow, (1 << (int(bits) - 1)) - 1
+    return 0, (1 << int(bits)) - 1 - narrow
+
+
+def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """QONNX Quant(x, scale, zero point, bit width)."""
+    if len(inputs) != 4:
+        raise node.unsupported(f"{len(inputs)} inputs", "Quant needs x, scale, zero point and bit width")
+    lo, hi = quant_grid(node, inputs)
+    x = inputs[0]
+    if isinstance(x, np.ndarray | QuantConst):
+        return [_quant_const(node, node.const(x, "weight"), inputs, lo, hi)]
+    scale = scalar(node, inputs[1], "activation scale")
+    zero = scalar(node, inputs[2], "activation zero point")
+    if not scale > 0 or zero != round(zero) or abs(zero) >= 1 << MAX_ACTIVATION_BITS:
+        raise node.unsupported(
+            f"scale {scale} and zero point {zero}", "the scale must be positive, the zero point a whole number of the grid"
+        )
+    if hi - lo >= 1 << MAX_ACTIVATION_BITS:
+        raise node.unsupported(
+            f"bit width {(hi - lo).bit_length()} of an activation", f"use at most {MAX_ACTIVATION_BITS} bits"
+        )
+    lo, hi = lo - int(zero), hi - int(zero)
+    if isinstance(x, ModelInput):
+        return [_quant_input(context, node, x, scale, lo, hi)]
+    if x is None:
+        raise node.unsupported("no input", "export the model again")
+    return [context.quantize(node, context.activation(node, x, skewed=True), Fraction(scale), lo, hi, odd=bool(int(zero) % 2))]
+
+
+def _quant_const(node: OnnxNode, x: npt.NDArray[Any], inputs: list[Value | None], lo: int, hi: int) -> QuantConst:
+    scale = np.asarray(node.const(inputs[1], "weight scale"), np.float32)
+    zero = np.asarray(node.const(inputs[2], "weight zero point"), np.float32)
+    if not (np.all(scale > 0) and np.all(np.isfinite(scale)) and np.all(np.isfinite(x))):
+        raise node.unsupported("weights or scales that are not finite, positive numbers", "train or export the model again")
+    if not np.all((zero == np.rint(zero)) & (np.abs(zero) < 1 << MAX_ACTIVATION_BITS)):
+        raise node.unsupported("weight zero points that are not whole numbers of the grid", "export the model again")
+    try:
+        scale = np.broadcast_to(scale, np.broadcast_shapes(scale.shape, (1,) * x.ndim))
+        # float32 throughout: this is the arithmetic in which Brevitas rounds the weights
+        with np.errstate(over="ignore"):  # infinity clips like any large number
+            steps = np.clip(np.rint(x.astype(np.float32) / scale + zero), lo, hi) - zero
+    except ValueError as error:
+        raise node.unsupported(f"scale {scale.shape} does not fit weights {x.shape}", "export the model again") from error
+    return QuantConst(integers=steps.astype(np.int64), scale=scale)
+
+
+def _quant_input(context: Context, node: OnnxNode, x: ModelInput, scale: float, lo: int, hi: int) -> Real:
+    c, h, w = x.shape
+    for name in context.inputs:
+        if name == context.input_names.get(x.name):
+            known = context.tensors[name]
+            if (known.lo, known.hi, known.scale) != (lo, hi, (scale,)):
+                raise node.unsupported(f"input '{x.name}' is quantized in two different ways", "share one quantizer")
+            return Real(tensor=name, scale=exact([scale]))
+    tensor = Tensor(name=context.unique(x.name), shape=(h, w, c), lo=lo, hi=hi, scale=(scale,))
+    context.tensors[tensor.name] = tensor
+    context.inputs.append(tensor.name)
+    context.input_names[x.name] = tensor.name
+    return Real(tensor=tensor.name, scale=exact([scale]))
+
+
+QUANTIZERS: dict[str, Handler] = {"Quant": quant, "IntQuant": quant}

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Joining, cutting and permuting channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.engines.base import ceil_div
+from headrace.engines.plumbing import Interleaver, Repack
+from headrace.frontend.context import Context, OnnxNode
+from headrace.frontend.values import ExactArray, Grouped, Real, Value
+from headrace.ir.graph import Graph, Node
+from headrace.ir.ops import Op
+from headrace.ir.tensor import Tensor
+from headrace.operators.base import Fold, Mapped, Operator, lane_folds, same_lanes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Concat(Op):
+    """Channels of all inputs, in order."""
+
+    kind: ClassVar[str] = "concat"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split(Op):
+    """Consecutive channel ranges of ``sizes``, one output each."""
+
+    kind: ClassVar[str] = "split"
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slice(Op):
+    """Channels [start, stop); the merge_slices pass gathers slices of one tensor into a `Split`."""
+
+    kind: ClassVar[str] = "slice"
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shuffle(Op):
+    """ShuffleNet's permutation: channel g * (C / groups) + n becomes n * groups + g; lowered to `Split` and `Interleave`."""
+
+    kind: ClassVar[str] = "shuffle"
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interleave(Op):
+    """Channel n of input k becomes channel n * inputs + k: a concat of equals followed by a shuffle."""
+
+    kind: ClassVar[str] = "interleave"
+
+
+def _channel_axis(node: OnnxNode, axis: int) -> None:
+    if axis not in (1, -3):
+        raise node.unsupported(f"works along axis {axis}", "only the channel axis (1) can be cut or joined")
+
+
+def _spread(parameter: ExactArray, channels: int) -> ExactArray:
+    return np.broadcast_to(parameter, channels)
+
+
+def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Concat along channels; unequal scales stay with their channels until the next quantizer."""
+    _channel_axis(node, int(node.attrs.get("axis", 1)))
+    reals = [context.real(node, value) for value in inputs]
+    if len({(real.lo, real.hi) for real in reals}) > 1:
+        reals = [context.settled(node, real) for real in reals]
+    kinds = [context.tensors[real.tensor] for real in reals]
+    if len({kind.shape[:2] for kind in kinds}) > 1:
+        raise node.unsupported(f"joins maps of {[kind.shape for kind in kinds]}", "join maps of one size")
+    if len(reals) == 1:
+        return [reals[0]]
+    channels = [kind.channels for kind in kinds]
+    shape = (*kinds[0].shape[:2], sum(channels))
+    lo, hi = min(kind.lo for kind in kinds), max(kind.hi for kind in kinds)
+    out = context.apply(node, Concat(), tuple(real.tensor for real in reals), shape, lo, hi, kinds[0].scale[0])
+    scale = np.concatenate([_spread(real.scale, c) for real, c in zip(reals, channels, strict=True)])
+    offset = np.concatenate([_spread(real.offset, c) for real, c in zip(reals, channels, strict=True)])
+    pure = all(real.pure for real in reals)
+    return [Real(tensor=out, scale=_collapse(scale), offset=_collapse(offset), lo=reals[0].lo, hi=reals[0].hi, pure=pure)]
+
+
+def _collapse(parameter: ExactArray) -> ExactArray:
+    return parameter[:1] if np.all(parameter == parameter[0]) else parameter
+
+
+def _part(real: Real, tensor: str, channels: int, start: int, stop: int) -> Real:
+    scale, offset = (_spread(p, channels)[start:stop] for p in (real.scale, real.offset))
+    return replace(real, tensor=tensor, scale=_collapse(scale), offset=_collapse(offset))
+
+
+def split(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Split along channels."""
+    _channel_axis(node, int(node.attrs.get("axis", 0)))
+    real = context.real(node, inputs[0])
+    source = context.tensors[real.tensor]
+    count = len(node.proto.output)
+    if len(inputs) > 1 and inputs[1] is not None:
+        sizes = node.whole_numbers(inputs[1], "split sizes")
+    elif "split" in node.attrs:
+        sizes = [int(v) for v in node.attrs["split"]]
+    else:
+        each = -(-source.channels // count)
+        sizes = [min(each, source.channels - i * each) for i in range(count)]
+    if sum(sizes) != source.channels or len(sizes) != count or min(sizes) < 1:
+        raise node.unsupported(
+            f"cuts {source.channels} channels into {sizes}", "the parts must be positive and cover all channels"
+        )
+    name = context.unique(node.name)
+    outputs = tuple(
+        Tensor(name=f"{name}_out{i}", shape=(*source.shape[:2], size), lo=source.lo, hi=source.hi, scale=source.scale)
+        for i, size in enumerate(sizes)
+    )
+    context.emit(name, Split(sizes=tuple(sizes)), (real.tensor,), outputs)
+    ends = np.cumsum(sizes).tolist()
+    return [
+        _part(real, tensor.name, source.channels, end - size, end)
+        for tensor, size, end in zip(outputs, sizes, ends, strict=True)
+    ]
+
+
+def slice_channels(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Slice of consecutive channels (how some exporters write chunk)."""
+    real = context.real(node, inputs[0])
+    source = context.tensors[real.tensor]
+    starts, ends = (node.whole_numbers(inputs[i], "slice bounds") for i in (1, 2))
+    axes = node.whole_numbers(inputs[3], "axes") if len(inputs) > 3 and inputs[3] is not None else list(range(len(starts)))
+    steps = node.whole_numbers(inputs[4], "steps") if len(inputs) > 4 and inputs[4] is not None else [1] * len(starts)
+    limits = (1, source.channels, *source.shape[:2])
+    start, stop = 0, source.channels
+    for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
+        begin, end, _ = slice(first, last, step).indices(limits[axis])
+        if step != 1 or (axis % 4 != 1 and (begin, end) != (0, limits[axis])):
+            raise node.unsupported(f"slices axis {axis} as {first}:{last}:{step}", "only consecutive channels can be cut out")
+        if axis % 4 == 1:
+            start, stop = begin, end
+    if (start, stop) == (0, source.channels):
+        return [real]
+    if start >= stop:
+        raise node.unsupported(f"the slice {start}:{stop} is empty", "repair the slice")
+    shape = (*source.shape[:2], stop - start)
+    out = context.apply(node, Slice(start=start, stop=stop), (real.tensor,), shape, source.lo, source.hi, source.scale[0])
+    return [_part(real, out, source.channels, start, stop)]
+
+
+def reshape(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Reshape, as the first and last step of a channel shuffle."""
+    value = inputs[0]
+    wanted = node.whole_numbers(inputs[1], "target shape")
+    real = value.real if isinstance(value, Grouped) else context.real(node, value)
+    source = context.tensors[real.tensor]
+    h, w, c = source.shape
+    if isinstance(value, Grouped) and value.swapped:
+        if not _same_shape(wanted, (1, c, h, w)):
+            raise node.unsupported(f"reshapes to {wanted}", "a shuffled map must return to (N, C, H, W)")
+        shape = Shuffle(groups=value.groups)
+        out = context.apply(node, shape, (real.tensor,), source.shape, source.lo, source.hi, source.scale[0])
+        order = np.arange(c).reshape(value.groups, -1).T.ravel()
+        return [replace(real, tensor=out, scale=_permute(real.scale, order), offset=_permute(real.offset, order))]
+    if _same_shape(wanted, (1, c, h, w)):
+        return [real]
+    if len(wanted) == 5 and wanted[1] > 0 and c % wanted[1] == 0 and _same_shape(wanted, (1, wanted[1], c // wanted[1], h, w)):
+        return [Grouped(real=real, groups=wanted[1])]
+    raise node.unsupported(f"reshapes (1, {c}, {h}, {w}) to {wanted}", "only channel shuffles may reshape")
+
+
+def _same_shape(wanted: list[int], shape: tuple[int, ...]) -> bool:
+    """Whether ``wanted`` (0 = keep, -1 = infer) means ``shape``; the batch axis may be anything."""
+    if len(wanted) != len(shape) or wanted.count(-1) > 1:
+        return False
+    return all(want in (have, 0, -1) for want, have in zip(wanted[1:], shape[1:], strict=True))
+
+
+def _permute(parameter: ExactArray, order: npt.NDArray[np.int64]) -> ExactArray:
+    return parameter if parameter.size == 1 else parameter[order]
+
+
+def transpose(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Transpose, as the middle step of a channel shuffle."""
+    perm = tuple(node.attrs.get("perm", ()))
+    if isinstance(inputs[0], Grouped) and not inputs[0].swapped and perm == (0, 2, 1, 3, 4):
+        return [replace(inputs[0], swapped=True)]
+    if isinstance(inputs[0], Real) and perm == tuple(range(4)):
+        return [inputs[0]]
+    raise node.unsupported(f"transposes by {perm}", "only channel shuffles may transpose; keep activations as (N, C, H, W)")
+
+
+def map_repack(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """Concat or split: one repack whose inputs and outputs have the same lanes."""
+    ins, outs = graph.input_tensors(node), graph.output_tensors(node)
+    bits = outs[0].bits if len(ins) > 1 else ins[0].bits
+    engine = Repack(
+        name=node.name,
+        bits=bits,
+        pixels=outs[0].pixels,
+        lanes_in=fold.lanes,
+        lanes_out=fold.lanes,
+        in_channels=tuple(t.channels for t in ins),
+        out_channels=tuple(t.channels for t in outs),
+    )
+    return same_lanes(engine, fold.lanes, (bits,) * len(ins), bits)
+
+
+def map_interleave(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """One interleaver; its output has as many times the lanes as it has inputs."""
+    ins = graph.input_tensors(node)
+    bits = graph.output_tensors(node)[0].bits
+    engine = Interleaver(
+        name=node.name,
+        bits=bits,
+        lanes=fold.lanes,
+        inputs=len(ins),
+        frame_beats=ins[0].pixels * ceil_div(ins[0].channels, fold.lanes),
+    )
+    return Mapped(
+        chain=(engine,),
+        in_lanes=(fold.lanes,) * len(ins),
+        out_lanes=(fold.lanes * len(ins),),
+        in_bits=(bits,) * len(ins),
+        out_bits=bits,
+    )
+
+
+OPERATORS = (
+    Operator(op=Concat, map=map_repack, folds=lane_folds, handlers={"Concat": concat}),
+    Operator(op=Split, map=map_repack, folds=lane_folds, handlers={"Split": split, "Slice": slice_channels}),
+    Operator(op=Interleave, map=map_interleave, folds=lane_folds, handlers={"Reshape": reshape, "Transpose": transpose}),
+)

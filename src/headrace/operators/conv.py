@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolution: dense or depthwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.engines.base import LUT_MEMORY_BITS, Engine, fields_of
+from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major
+from headrace.engines.window import Window
+from headrace.frontend.context import Context, OnnxNode, required
+from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
+from headrace.frontend.windows import spatial_output, window_attributes
+from headrace.ir.graph import Graph, Node
+from headrace.ir.ops import IntArray, Op, Pads, Pair
+from headrace.ir.ranges import Range, mac_range
+from headrace.ir.tensor import Tensor
+from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conv(Op):
+    """Dense (groups = 1), grouped or depthwise convolution to exact accumulators."""
+
+    kind: ClassVar[str] = "conv"
+    weight: IntArray
+    """(M, KH, KW, C / groups)"""
+    stride: Pair = (1, 1)
+    pad: Pads = (0, 0, 0, 0)
+    """top, left, bottom, right"""
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    @property
+    def depthwise(self) -> bool:
+        """One filter per channel."""
+        m, _, _, c = self.weight.shape
+        return bool(c == 1 and m == self.groups)
+
+    @property
+    def kernel(self) -> Pair:
+        """Rows, columns."""
+        return self.weight.shape[1], self.weight.shape[2]
+
+
+def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], ExactArray]:
+    """Integer weights (M, C / groups, KH, KW) and their scales (M,) or (1,)."""
+    if not isinstance(value, QuantConst):
+        raise node.unsupported("its weights are not quantized", "quantize them (Brevitas QuantConv2d with a weight quantizer)")
+    if value.integers.ndim != 4:
+        raise node.unsupported(f"weights with {value.integers.ndim} axes", "only 2-D convolutions are mapped")
+    m = value.integers.shape[0]
+    if value.scale.size not in (1, m) or (value.scale.size == m and value.scale.shape[0] != m):
+        raise node.unsupported(f"weight scales of shape {value.scale.shape}", "scale weights per tensor or per output channel")
+    return value.integers, exact(value.scale)
+
+
+def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """ONNX Conv with quantized weights, to exact accumulators."""
+    weight, weight_scale = conv_weight(node, inputs[1])
+    x = context.integers(node, required(node, inputs[0]))
+    source = context.tensors[x.tensor]
+    groups = int(node.attrs.get("group", 1))
+    m, c_group, kh, kw = weight.shape
+    if c_group * groups != source.channels:
+        raise node.unsupported(
+            f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
+        )
+    if groups != 1 and not (c_group == 1 and m == groups):
+        raise node.unsupported(
+            f"{groups} groups of {c_group} channels", "use groups=1, or depthwise with one filter per channel"
+        )
+    stride, pad, dilation = window_attributes(node, source.shape[:2], (kh, kw))
+    out_hw = spatial_output(node, source.shape[:2], (kh, kw), stride, pad, dilation)
+    op = Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups)
+    lo, hi = conv_bounds(op, (source,))
+    out = context.apply(node, op, (x.tensor,), (*out_hw, m), int(lo.min()), int(hi.max()))
+    offset = exact([0.0]) if len(inputs) < 3 or inputs[2] is None else _bias(node, inputs[2], m)
+    return [Real(tensor=out, scale=weight_scale * x.step, offset=offset)]
+
+
+def _bias(node: OnnxNode, value: Value, m: int) -> ExactArray:
+    bias = np.asarray(node.const(value, "bias"), np.float64)
+    if bias.size != m or not np.all(np.isfinite(bias)):
+        raise node.unsupported(f"a bias of {bias.size} numbers (finite ones needed) for {m} filters", "export the model again")
+    return exact(bias)
+
+
+def conv_bounds(op: Op, inputs: tuple[Tensor, ...]) -> Range:
+    """Range of the accumulators of each filter."""
+    op = cast(Conv, op)
+    return mac_range(op.weight.reshape(op.weight.shape[0], -1), inputs[0].lo, inputs[0].hi)
+
+
+def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:
+    op = cast(Conv, op)
+    if op.kernel == (1, 1):
+        return 0.0
+    return max(0.0, (op.kernel[0] - 1) * op.dilation[0] - op.pad[0] + PART_ROW) / inputs[0].shape[0]
+
+
+def needs_window(op: Conv) -> bool:
+    """Whether a convolution sees anything but the pixel itself."""
+    return op.kernel != (1, 1) or op.stride != (1, 1) or any(op.pad)
+
+
+def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) -> Window:
+    return Window(
+        name=f"{node.name}_window",
+        source=source,
+        out_hw=result.shape[:2],
+        kernel=op.kernel,
+        stride=op.stride,
+        pad=op.pad,
+        dilation=op.dilation,
+        lanes=fold.lanes,
+        taps=fold.taps,
+        taps_inner=op.depthwise,
+    )
+
+
+def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """Window (unless pointwise), then multiply-accumulate."""
+    op = cast(Conv, node.op)
+    (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
+    chain: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold),) if needs_window(op) else ()
+    bits = fields_of(op.weight, 2)
+    mac: Depthwise | MatVec
+    if op.depthwise:
+        weights = column_major(op.weight[..., 0].transpose(1, 2, 0)).T
+        mac = Depthwise(
+            name=node.name,
+            weights=weights,
+            weight_bits=bits,
+            source=source,
+            result=result,
+            lanes=fold.lanes,
+            taps=fold.taps,
+        )
+    else:
+        mac = MatVec(
+            name=node.name,
+            weights=op.weight,
+            weight_bits=bits,
+            source=source,
+            result=result,
+            pe=fold.pe,
+            lanes=fold.lanes,
+            taps=fold.taps,
+            lut_rom=fold.lut_rom,
+        )
+    return Mapped(
+        chain=(*chain, mac),
+        in_lanes=(fold.lanes,),
+        out_lanes=(fold.lanes if op.depthwise else fold.pe,),
+        in_bits=(source.bits,),
+        out_bits=acc_bits(result),
+    )
+
+
+def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
+    op = cast(Conv, node.op)
+    taps = tap_choices(op.kernel) if needs_window(op) else [1]
+    for t in taps:
+        for lanes in lane_choices(graph.input_tensors(node)[0].channels):
+            if op.depthwise:
+                yield Fold(lanes=lanes, taps=t)
+            else:
+                for pe in lane_choices(op.weight.shape[0]):
+                    yield Fold(lanes=lanes, taps=t, pe=pe)
+                    if op.weight.size * 4 > LUT_MEMORY_BITS:
+                        yield Fold(lanes=lanes, taps=t, pe=pe, lut_rom=True)
+
+
+OPERATORS = (Operator(op=Conv, map=map_conv, folds=_conv_folds, handlers={"Conv": conv}, bounds=conv_bounds, delay=_delay),)

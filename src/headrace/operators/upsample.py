@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nearest-neighbour upsampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, cast
+
+import numpy as np
+
+from headrace.engines.plumbing import Upsampler
+from headrace.frontend.context import Context, OnnxNode
+from headrace.frontend.values import Value
+from headrace.ir.graph import Graph, Node
+from headrace.ir.ops import Op, Pair
+from headrace.ir.tensor import Tensor
+from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_folds, same_lanes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Upsample(Op):
+    """Nearest neighbour by whole factors (rows, columns)."""
+
+    kind: ClassVar[str] = "upsample"
+    factors: Pair
+
+
+def resize(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Resize or Upsample: nearest neighbour by whole factors."""
+    real = context.real(node, inputs[0])
+    source = context.tensors[real.tensor]
+    mode, grid = (
+        str(node.attrs.get("mode", "nearest")),
+        str(node.attrs.get("coordinate_transformation_mode", "half_pixel")),
+    )
+    if mode != "nearest" or grid not in ("asymmetric", "half_pixel", "pytorch_half_pixel"):
+        raise node.unsupported(
+            f"{mode} resizing on an {grid} grid", "use nearest upsampling (F.interpolate with mode='nearest')"
+        )
+    rounding = str(node.attrs.get("nearest_mode", "round_prefer_floor"))
+    fits = ("floor",) if grid == "asymmetric" else ("round_prefer_floor", "round_prefer_ceil")
+    if rounding not in fits and node.op_type == "Resize":
+        raise node.unsupported(f"nearest mode {rounding} on an {grid} grid", "use nearest upsampling (F.interpolate)")
+    factors = _resize_factors(node, inputs, source)
+    if any(f != round(f) or f < 1 for f in factors):
+        raise node.unsupported(f"scales by {factors}", "only whole upsampling factors are mapped")
+    rows, cols = int(factors[0]), int(factors[1])
+    if (rows, cols) == (1, 1):
+        return [real]
+    shape = (source.shape[0] * rows, source.shape[1] * cols, source.channels)
+    op = Upsample(factors=(rows, cols))
+    return [replace(real, tensor=context.apply(node, op, (real.tensor,), shape, source.lo, source.hi, source.scale[0]))]
+
+
+def _resize_factors(node: OnnxNode, inputs: list[Value | None], source: Tensor) -> tuple[float, float]:
+    constants = [None if v is None else np.asarray(node.const(v, "scales or sizes"), np.float64).ravel() for v in inputs[1:]]
+    if node.op_type == "Upsample":
+        constants = [None, *constants]
+    scales = constants[1] if len(constants) > 1 else None
+    sizes = constants[2] if len(constants) > 2 else None
+    factors = scales if scales is not None and scales.size == 4 else None
+    if factors is None and sizes is not None and sizes.size == 4:
+        factors = sizes / np.array([sizes[0], source.channels, *source.shape[:2]])
+    if factors is not None:
+        if factors[0] != 1 or factors[1] != 1:
+            raise node.unsupported(
+                f"scales frames or channels by {factors[:2].tolist()}", "only rows and columns can be resized"
+            )
+        return float(factors[2]), float(factors[3])
+    raise node.unsupported("no constant scales or sizes for (N, C, H, W)", "export with a fixed scale factor")
+
+
+def _delay(_: Op, inputs: tuple[Tensor, ...]) -> float:
+    return PART_ROW / inputs[0].shape[0]
+
+
+def map_upsample(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """One upsampler."""
+    (source,) = graph.input_tensors(node)
+    engine = Upsampler(name=node.name, source=source, factors=cast(Upsample, node.op).factors, lanes=fold.lanes)
+    return same_lanes(engine, fold.lanes, (source.bits,), source.bits)
+
+
+OPERATORS = (
+    Operator(op=Upsample, map=map_upsample, folds=lane_folds, handlers={"Resize": resize, "Upsample": resize}, delay=_delay),
+)
