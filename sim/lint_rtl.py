@@ -39,6 +39,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "Taps=9",
         "Taps=9,TapsInner=0,Channels=9",
         "KH=1,KW=1,StrideH=2,StrideW=2,PadT=0,PadL=0,OutH=4,OutW=4",
+        "PadT=-2,PadL=-1,OutH=4,OutW=5",
         "Deform=1,DilationW=3,DilationSigned=1,DilationLo=-2,DilationHi=3,Rows=8",
     ),
     "segment_counter": ("Segments=3,Beats=48'h000300010002", "Segments=2,Beats=32'h00010001"),

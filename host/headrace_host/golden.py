@@ -57,6 +57,14 @@ def _tap_view(
     return padded[:, rows, cols, :]
 
 
+def padded_map(x: IntArray, pad: Pads, value: int = 0) -> IntArray:
+    """The map (N, H, W, C) with ``value`` around it; a negative padding cuts rows or columns off."""
+    rows, cols = (max(0, pad[0]), max(0, pad[2])), (max(0, pad[1]), max(0, pad[3]))
+    grown = np.pad(x, ((0, 0), rows, cols, (0, 0)), constant_values=value)
+    top, left, bottom, right = (max(0, -p) for p in pad)
+    return grown[:, top : grown.shape[1] - bottom, left : grown.shape[2] - right]
+
+
 def conv2d(
     x: IntArray,
     w: IntArray,
@@ -70,6 +78,7 @@ def conv2d(
     Args:
         x: activations (N, H, W, C).
         w: weights (M, KH, KW, C / groups).
+        pad: zeros around the map; where negative, rows or columns that are cut off.
 
     Returns:
         accumulators (N, OH, OW, M).
@@ -89,7 +98,7 @@ def conv2d(
         raise ValueError(f"conv2d: a {kh}x{kw} kernel leaves no output on a {h}x{width} map")
     weight_sum = int(np.abs(w.astype(np.int64)).reshape(m, -1).sum(axis=1).max())
     dtype = exact_dtype(weight_sum * _magnitude(x))
-    padded = np.pad(x, ((0, 0), (pad[0], pad[2]), (pad[1], pad[3]), (0, 0))).astype(dtype)
+    padded = padded_map(x, pad).astype(dtype)
     weights = w.astype(dtype)
     acc = np.zeros((n, *out_hw, m), dtype)
     for i in range(kh):

@@ -46,6 +46,19 @@ STATIC: dict[str, tuple[dict[str, int], bool]] = {
          "Taps": 2, "LaneW": 1, "Lanes": 5, "Channels": 12}, True,
     ),
     "row_kernel": ({"KH": 1, "KW": 5, "PadT": 0, "PadL": 2, "Rows": 2, "Taps": 5, "PadValue": 7}, True),
+    "cropped": ({"PadT": -2, "PadL": -3, "OutH": 4, "OutW": 3, "Taps": 3, "Channels": 3}, True),
+    "cropped_pixels": (
+        {"KH": 1, "KW": 1, "PadT": -3, "PadL": -1, "OutH": 4, "OutW": 7, "Rows": 2, "InH": 9, "TapsInner": 0}, True,
+    ),
+    "cropped_above_padded_left": (
+        {"PadT": -1, "PadL": 2, "OutH": 7, "OutW": 10, "Rows": 5, "Taps": 9, "PadValue": 77, "StrideH": 1}, True,
+    ),
+    "padded_above_cropped_left": (
+        {"PadT": 1, "PadL": -2, "OutH": 3, "OutW": 3, "StrideH": 2, "DilH": 2, "KW": 2, "Rows": 7, "Taps": 1}, False,
+    ),
+    "cropped_to_the_last_row": (
+        {"KH": 2, "KW": 1, "PadT": -7, "PadL": -7, "OutH": 2, "OutW": 1, "Rows": 2, "TapsInner": 0, "PadValue": 5}, True,
+    ),
     "more_out_than_in": ({"PadT": 3, "PadL": 2, "OutH": 12, "OutW": 10, "Taps": 9, "PadValue": 1}, True),
 }  # fmt: skip
 
@@ -111,6 +124,8 @@ def test_deformable_windows(name: str, tmp_path: Path) -> None:
         ({"Deform": 1, "DilationHi": 3, "DilationW": 2, "Rows": 6}, "need Rows >= 7 for windows of 7 rows; got 6"),
         ({"Deform": 1, "StrideH": 2, "OutH": 4, "Rows": 8}, "got K 3x3, 2x1, 4x8, 8x8"),
         ({"Deform": 1, "DilationLo": 2, "DilationHi": 1, "Rows": 8}, "got 2, 1, 1"),
+        ({"PadT": -8}, "crops all of the map: PadT -8, PadL 1 on 8x8"),
+        ({"PadL": -9}, "crops all of the map: PadT 1, PadL -9 on 8x8"),
         ({"Channels": 0}, "widths 8 2 0, In 8x8"),
         ({"StrideW": 0}, "K 3x3, 1x0, 1x1"),
     ],

@@ -7,7 +7,8 @@
 /// Tap (i, j) of output pixel (oy, ox) is the input pixel (oy * StrideH - PadT + i * DilH,
 /// ox * StrideW - PadL + j * DilW), or with `Deform` (oy + s * (i - (KH-1)/2),
 /// ox + s * (j - (KW-1)/2)) where s is the pixel's dilation clamped to DilationLo..DilationHi. Taps
-/// outside the map are `PadValue` in every channel. Taps are numbered down the columns,
+/// outside the map are `PadValue` in every channel. Negative paddings crop the map: its first rows
+/// and columns then reach no output. Taps are numbered down the columns,
 /// n = j * KH + i; step s of KH*KW/Taps steps carries taps s*Taps and up, tap by tap, in its lanes.
 /// `TapsInner` gives all steps of a channel beat before the next channel beat (depthwise, pooling);
 /// without it, all channel beats of a step come before the next step (dense convolution).
@@ -17,13 +18,14 @@
 /// of the next frame follow in the ring of `Rows` row slots while this frame's are still read. A
 /// window starts as soon as the last pixel that it can reach at any dilation of the range has arrived,
 /// so timing does not depend on data, and a row is released with the last output row that can reach
-/// it. Input rows below the last window are taken and dropped.
+/// it. Input rows above the first window and below the last one are taken and dropped.
 ///
 /// Rows: a window is `span` = (KH-1)*DilH+1 rows high, deformable 2*R*(KH-1)/2+1 with R the largest
 /// magnitude of the range. The engine cannot deadlock at Rows >= min(span, used), where `used`
-/// counts the input rows down to the last window; fewer are refused. With Rows >= min(span +
-/// StrideH, 2*used), and the rows of the last output row and those of the first one together not
-/// more than Rows, output flows from frame to frame without a pause.
+/// counts the input rows that are not dropped; fewer are refused. With Rows >= min(span + StrideH,
+/// 2*used), and the rows of the last output row and those of the first one together not more than
+/// Rows, output flows from frame to frame without a pause, unless dropped rows let the input come in
+/// bursts: 2*used rows are enough then too.
 ///
 /// `ready_o` depends on registers only. `dil_ready_o` depends combinationally on `ready_i`.
 module engine_window #(
@@ -38,8 +40,8 @@ module engine_window #(
   parameter int unsigned StrideW = 1,
   parameter int unsigned DilH = 1,
   parameter int unsigned DilW = 1,
-  parameter int unsigned PadT = 1,
-  parameter int unsigned PadL = 1,
+  parameter int          PadT = 1,
+  parameter int          PadL = 1,
   parameter int unsigned OutH = 8,
   parameter int unsigned OutW = 8,
   /// Taps per beat: 1, KH or KH*KW.
@@ -78,9 +80,13 @@ module engine_window #(
   localparam int unsigned LO_ABS = unsigned'(DilationLo < 0 ? -DilationLo : DilationLo);
   localparam int unsigned REACH = (HI_ABS > LO_ABS ? HI_ABS : LO_ABS) * ((KH - 1) / 2);
   localparam int unsigned SPAN = Deform ? 2 * REACH + 1 : (KH - 1) * DilH + 1;
-  localparam int LAST_ROW = int'((OutH - 1) * StrideH + SPAN) - int'(Deform ? REACH : PadT);
+  // Rows above the first window are not part of the map that the rest sees.
+  localparam int unsigned SKIP_H = Deform || PadT >= 0 ? 0 : unsigned'(-PadT);
+  localparam int unsigned MAP_H = SKIP_H < InH ? InH - SKIP_H : 1;
+  localparam int PAD_T = Deform || PadT < 0 ? 0 : PadT;
+  localparam int LAST_ROW = int'((OutH - 1) * StrideH + SPAN) - (Deform ? int'(REACH) : PAD_T);
   localparam int unsigned USED_H =
-      LAST_ROW < 1 ? 1 : (LAST_ROW > int'(InH) ? InH : unsigned'(LAST_ROW));
+      LAST_ROW < 1 ? 1 : (LAST_ROW > int'(MAP_H) ? MAP_H : unsigned'(LAST_ROW));
   localparam int unsigned MIN_ROWS = SPAN < USED_H ? SPAN : USED_H;
 
   // Row slots are numbered when each is a memory, else addressed.
@@ -98,6 +104,9 @@ module engine_window #(
       KH == 0 || KW == 0 || StrideH == 0 || StrideW == 0 || DilH == 0 || DilW == 0) begin : gen_size
     $fatal(1, "zero among widths %0d %0d %0d, In %0dx%0d Out %0dx%0d K %0dx%0d, %0dx%0d, %0dx%0d",
            LaneW, Lanes, Channels, InH, InW, OutH, OutW, KH, KW, StrideH, StrideW, DilH, DilW);
+  end
+  if (SKIP_H >= InH || (!Deform && -PadL >= int'(InW))) begin : gen_crop
+    $fatal(1, "crops all of the map: PadT %0d, PadL %0d on %0dx%0d", PadT, PadL, InH, InW);
   end
   if (Taps != 1 && Taps != KH && Taps != KH * KW) begin : gen_taps
     $fatal(1, "Taps must be 1, KH or KH*KW of the %0dx%0d kernel; got %0d", KH, KW, Taps);
@@ -125,8 +134,8 @@ module engine_window #(
   logic                    row_last, frame_last;
 
   window_scan #(
-    .InH(InH), .InW(InW), .OutH(OutH), .OutW(OutW), .KH(KH), .KW(KW), .StrideH(StrideH),
-    .StrideW(StrideW), .DilH(DilH), .DilW(DilW), .PadT(PadT), .PadL(PadL), .UsedH(USED_H),
+    .InH(MAP_H), .InW(InW), .OutH(OutH), .OutW(OutW), .KH(KH), .KW(KW), .StrideH(StrideH),
+    .StrideW(StrideW), .DilH(DilH), .DilW(DilW), .PadT(PAD_T), .PadL(PadL), .UsedH(USED_H),
     .Beats(BEATS), .Rows(Rows), .RowUnit(ROW_UNIT), .Deform(Deform), .DilationW(DilationW),
     .DilationSigned(DilationSigned), .DilationLo(DilationLo), .DilationHi(DilationHi),
     .SelW(SelW), .ColW(ColW), .CountW(CountW)
@@ -164,7 +173,11 @@ module engine_window #(
 
   if (USED_H < InH) begin : gen_drop
     logic [$clog2(InH+1)-1:0] wrow_q;
-    assign drop = wrow_q >= $bits(wrow_q)'(USED_H);
+    if (SKIP_H > 0) begin : gen_above
+      assign drop = wrow_q < $bits(wrow_q)'(SKIP_H) || wrow_q >= $bits(wrow_q)'(SKIP_H + USED_H);
+    end else begin : gen_below
+      assign drop = wrow_q >= $bits(wrow_q)'(USED_H);
+    end
     always_ff @(posedge clk_i) begin
       if (!rst_ni) wrow_q <= '0;
       else if (row_written) wrow_q <= wrow_q == $bits(wrow_q)'(InH - 1) ? '0 : wrow_q + 1'b1;

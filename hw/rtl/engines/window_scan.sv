@@ -18,8 +18,9 @@ module window_scan #(
   parameter int unsigned StrideW = 1,
   parameter int unsigned DilH = 1,
   parameter int unsigned DilW = 1,
-  parameter int unsigned PadT = 0,
-  parameter int unsigned PadL = 0,
+  parameter int          PadT = 0,   // not negative
+  /// Negative where the map's first columns reach no output.
+  parameter int          PadL = 0,
   /// Input rows that are kept: the rows below them reach no output.
   parameter int unsigned UsedH = 8,
   /// Beats of one input pixel.
@@ -64,8 +65,8 @@ module window_scan #(
   localparam int REACH = Deform ? (HI_ABS > LO_ABS ? HI_ABS : LO_ABS) : 0;
   localparam int MID_H = (int'(KH) - 1) / 2;
   localparam int MID_W = (int'(KW) - 1) / 2;
-  localparam int PAD_T = Deform ? 0 : int'(PadT);
-  localparam int PAD_L = Deform ? 0 : int'(PadL);
+  localparam int PAD_T = Deform ? 0 : PadT;
+  localparam int PAD_L = Deform ? 0 : PadL;
 
   // Dilations a window can have: those of the range, or the one that is fixed.
   localparam int unsigned KINDS = Deform ? unsigned'(DilationHi - DilationLo) + 1 : 1;
@@ -87,7 +88,8 @@ module window_scan #(
   localparam int SPAN_H = REACH * MID_H + (Deform ? 0 : int'((KH - 1) * DilH));
   localparam int SPAN_W = REACH * MID_W + (Deform ? 0 : int'((KW - 1) * DilW));
   localparam int unsigned YW = 2 + $clog2(int'(OutH * StrideH + InH + 1) + SPAN_H + PAD_T);
-  localparam int unsigned XW = 2 + $clog2(int'(OutW * StrideW + InW + 1) + SPAN_W + PAD_L);
+  localparam int unsigned XW = 2 + $clog2(int'(OutW * StrideW + InW + 1) + SPAN_W +
+                                          (PAD_L < 0 ? -PAD_L : PAD_L));
   localparam logic signed [YW-1:0] IN_H = YW'(InH);
   localparam logic signed [YW-1:0] USED_H = YW'(UsedH);
   localparam logic signed [XW-1:0] IN_W = XW'(InW);

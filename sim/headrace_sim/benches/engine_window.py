@@ -23,8 +23,9 @@ def static_taps(x: IntArray, p: Mapping[str, int]) -> IntArray:
     """Windows (F, OH, OW, KW * KH, C) of maps (F, H, W, C), by padding generously and slicing."""
     below = p["OutH"] * p["StrideH"] + p["KH"] * p["DilH"]
     right = p["OutW"] * p["StrideW"] + p["KW"] * p["DilW"]
-    pads = ((0, 0), (p["PadT"], below), (p["PadL"], right), (0, 0))
-    padded = np.pad(x, pads, constant_values=p["PadValue"])
+    pads = ((0, 0), (max(0, p["PadT"]), below), (max(0, p["PadL"]), right), (0, 0))
+    kept = x[:, max(0, -p["PadT"]) :, max(0, -p["PadL"]) :]
+    padded = np.pad(kept, pads, constant_values=p["PadValue"])
     taps = []
     for j in range(p["KW"]):
         for i in range(p["KH"]):
@@ -121,7 +122,7 @@ async def starts_with_its_last_pixel(dut: Any) -> None:
         return
     bench, out = connect(dut, case, 4, (0.0, 0.0, 0.0))
     await bench.run(limit=2000 + 4 * (out.count + case.arrays["x"].size))
-    row = min(max((p["KH"] - 1) * p["DilH"] - p["PadT"], 0), p["InH"] - 1)
+    row = min(max((p["KH"] - 1) * p["DilH"] - p["PadT"], -p["PadT"], 0), p["InH"] - 1)
     col = min(max((p["KW"] - 1) * p["DilW"] - p["PadL"], 0), p["InW"] - 1)
     last_beat = (row * p["InW"] + col + 1) * ceil_div(p["Channels"], p["Lanes"]) - 1
     assert out.cycles[0] - bench.sources[0].cycles[last_beat] == 3

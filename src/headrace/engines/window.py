@@ -68,10 +68,10 @@ class Window(Engine):
         The window's span and one stride, so that writing overlaps reading; and room for the rows of a frame's last window
         beside those of the next frame's first, so that frames follow without a pause.
         """
-        height = self.source.shape[0]
+        height = self.source.shape[0] + min(0, self.pad[0])
         reach = self.deform.reach * ((self.kernel[0] - 1) // 2) if self.deform else 0
         span = 2 * reach + 1 if self.deform else (self.kernel[0] - 1) * self.dilation[0] + 1
-        top = reach if self.deform else self.pad[0]
+        top = reach if self.deform else max(0, self.pad[0])
         last = (self.out_hw[0] - 1) * self.stride[0] - top
         first_rows = min(height, span - top)
         last_rows = min(height, last + span) - max(0, last)
