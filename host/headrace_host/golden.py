@@ -159,9 +159,12 @@ def round_shift(v: IntArray, shift: int) -> IntArray:
     return rounded
 
 
-def requant(acc: IntArray, mul: IntArray, add: IntArray, shift: int, lo: int, hi: int) -> IntArray:
-    """``clip(round_half_even((acc * mul + add) / 2**shift), lo, hi)``; ``mul`` and ``add`` are per channel (C,) or scalar."""
-    y = round_shift(acc.astype(np.int64) * mul + add, shift)
+def requant(acc: IntArray, mul: IntArray, add: IntArray, shift: int, lo: int, hi: int, odd: bool = False) -> IntArray:
+    """``clip(round_half_even((acc * mul + add) / 2**shift), lo, hi)``; ``mul`` and ``add`` are per channel (C,) or scalar.
+
+    With ``odd``, ties go to odd integers.
+    """
+    y = round_shift(acc.astype(np.int64) * mul + add + (int(odd) << shift), shift) - int(odd)
     return np.clip(y, lo, hi).astype(storage_dtype(lo, hi))
 
 

@@ -41,7 +41,7 @@ def _deform(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
 
 
 def _requant(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
-    return [golden.requant(x[0], w["mul"], w["add"], a["shift"], a["lo"], a["hi"])]
+    return [golden.requant(x[0], w["mul"], w["add"], a["shift"], a["lo"], a["hi"], a.get("odd", False))]
 
 
 def _max_pool(x: list[IntArray], a: Attrs, _: Arrays) -> list[IntArray]:

@@ -118,6 +118,7 @@ def test_golden_render() -> None:
             .Hi(15),
             .Beats(1),
             .LutMul(1'b0),
+            .Odd(1'b0),
             .RomFile("n1_quantize.hex")
           ) u_n1_quantize (
             .clk_i,

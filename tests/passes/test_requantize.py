@@ -8,12 +8,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from headrace_host import golden
+from headrace_host.program import Program
 from hypothesis import given
 from hypothesis import strategies as st
 from nets import NetBuilder, fractions
+from qonnx.custom_op.general.intquant import resolve_rounding_mode
 
 from headrace.errors import ModelError
+from headrace.ir.graph import to_program
 from headrace.ir.ops import Quantize, Requant
+from headrace.ir.rounding import MODES, rounded
 from headrace.passes.requantize import Certificate, realise, requantize
 
 Channel = tuple[float, float, int, int]
@@ -42,7 +46,7 @@ def real_quantizer(slope: float, offset: float, acc: int, lo: int, hi: int) -> i
 def integer_quantizer(requant: Requant, channel: int, acc: int) -> int:
     """The contract of the hardware, in Python's integers and fractions."""
     value = Fraction(acc * int(requant.mul[channel]) + int(requant.add[channel]), 2**requant.shift)
-    return min(max(round(value), requant.lo), requant.hi)
+    return min(max(round(value + requant.odd) - requant.odd, requant.lo), requant.hi)
 
 
 def realised(channels: list[Channel], grid: tuple[int, int]) -> tuple[Quantize, Requant, Certificate]:
@@ -171,3 +175,51 @@ def test_every_quantizer_of_a_graph_gets_a_certificate() -> None:
     assert [c.node for c in certificates] == ["n1_quantize", "n3_quantize"]
     assert [n.op.kind for n in graph.nodes] == ["conv", "requant", "conv", "requant"]
     assert set(certificates[0].to_json()) >= {"node", "exact", "differing_values", "reason", "float32_exact"}
+
+
+MODE_REACH = (np.array([-300, -300]), np.array([300, 300]))
+
+
+def rounding_quantizer(mode: str, slopes: list[Fraction], offsets: list[Fraction], lo: int, hi: int, zero: int) -> Quantize:
+    slope, offset = np.empty(len(slopes), object), np.empty(len(slopes), object)
+    slope[:], offset[:] = slopes, offsets
+    return Quantize(slope=slope, offset=offset, lo=lo, hi=hi, rounding=mode, zero=zero, pure=True)
+
+
+@given(
+    mode=st.sampled_from(MODES),
+    slopes=st.lists(st.builds(Fraction, st.integers(-40, 40), st.sampled_from([1, 2, 8, 64, 3, 7])), min_size=2, max_size=2),
+    offsets=st.lists(st.builds(Fraction, st.integers(-80, 80), st.sampled_from([1, 2, 8, 5])), min_size=2, max_size=2),
+    grid=GRIDS,
+    zero=st.sampled_from([0, 0, -1, 5, 128]),
+)
+def test_certificates_of_every_rounding_mode(
+    mode: str, slopes: list[Fraction], offsets: list[Fraction], grid: tuple[int, int], zero: int
+) -> None:
+    op = rounding_quantizer(mode, slopes, offsets, *grid, zero)
+    requant, certificate = realise("q", op, MODE_REACH)
+    differing = 0
+    for c in range(2):
+        for acc in range(-300, 301):
+            value = acc * slopes[c] + offsets[c] + zero
+            real = min(max(rounded(value, mode) - zero, grid[0]), grid[1])
+            differing += abs(real - integer_quantizer(requant, c, acc))
+    assert certificate.differing_values == differing
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("grid", "zero"), [((0, 255), 0), ((-128, 127), 0), ((-8, 7), 0), ((-121, 134), 121), ((0, 1), 0)])
+def test_every_rounding_mode_is_exact_in_the_graph(mode: str, grid: tuple[int, int], zero: int) -> None:
+    """All modes, over both signs: by one requantizer, or by two halves for those with an uneven step at zero."""
+    slopes, offsets = [Fraction(3, 16), Fraction(-1, 4)], [Fraction(1, 2), Fraction(-5, 8)]
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x = net.input((1, 601, 2), -300, 300)
+    y = net.emit(rounding_quantizer(mode, slopes, offsets, *grid, zero), (x,), (1, 601, 2), *grid)
+    graph, certificates = requantize(net.graph(y))
+    assert all(c.exact and c.float32_exact for c in certificates)
+    acc = np.arange(-300, 301).reshape(1, 1, -1, 1).repeat(2, axis=3)
+    result = Program(*to_program(graph)).run({x: acc})[y]
+    real = acc * np.array([3 / 16, -1 / 4]) + np.array([0.5, -0.625]) + zero
+    np.testing.assert_array_equal(result, np.clip(resolve_rounding_mode(mode)(real) - zero, *grid))
+    two = mode in ("DOWN", "UP") and grid[0] < -zero
+    assert [node.op.kind for node in graph.nodes] == (["requant", "requant", "add"] if two else ["requant"])

@@ -40,6 +40,15 @@ def extreme(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> npt.
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("lut_mul", [0, 1])
 def test_rescales(shape: tuple[int, ...], ties: bool, lut_mul: int, tmp_path: Path) -> None:
+    rescale(shape, ties, lut_mul, 0, tmp_path)
+
+
+@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[5]], ids=str)
+def test_ties_go_to_odd_integers(shape: tuple[int, ...], tmp_path: Path) -> None:
+    rescale(shape, True, 0, 1, tmp_path)
+
+
+def rescale(shape: tuple[int, ...], ties: bool, lut_mul: int, odd: int, tmp_path: Path) -> None:
     channels, lanes, acc_bits, mul_bits, add_bits, shift, out_bits, low, high = shape
     rng = np.random.default_rng(1 + ties)
     acc = extreme(rng, acc_bits, (150, channels))
@@ -57,7 +66,7 @@ def test_rescales(shape: tuple[int, ...], ties: bool, lut_mul: int, tmp_path: Pa
         folder=tmp_path,
         parameters={
             "Lanes": lanes, "AccW": acc_bits, "MulW": mul_bits, "AddW": add_bits, "Shift": shift, "OutW": out_bits,
-            "Lo": low, "Hi": high, "Beats": beats, "LutMul": lut_mul, "RomFile": "scales.hex",
+            "Lo": low, "Hi": high, "Beats": beats, "LutMul": lut_mul, "Odd": odd, "RomFile": "scales.hex",
         },
         arrays={"acc": acc, "mul": mul, "add": add},
         roms={"scales.hex": rom_lines(pack(scales, bits=width), width=lanes * width)},

@@ -22,6 +22,8 @@ module engine_requant #(
   parameter int unsigned Beats = 1,
   /// Multiply by shifted additions in LUTs instead of in a DSP; sensible for a narrow `mul`.
   parameter bit          LutMul = 1'b0,
+  /// Ties go to odd integers instead.
+  parameter bit          Odd = 1'b0,
   parameter RomFile = ""
 ) (
   input  logic                       clk_i,
@@ -114,14 +116,15 @@ module engine_requant #(
       assign product = ProductW'(acc_q) * ProductW'(scale[l].mul);
     end
 
-    // Half a step less one, plus the step's parity: a tie passes the half only from an odd number.
+    // Half a step less one, plus the step's parity: a tie passes the half only from an odd number
+    // (with Odd, from an even one).
     if (Shift == 0) begin : gen_exact
       assign rounded = RoundW'(sum_q);
     end else begin : gen_round
       localparam logic signed [RoundW-1:0] BELOW_HALF = (RoundW'(1) << (Shift - 1)) - 1'b1;
       logic signed [RoundW-1:0] sum;
       assign sum     = RoundW'(sum_q);
-      assign rounded = sum + BELOW_HALF + signed'(RoundW'(sum[Shift]));
+      assign rounded = sum + BELOW_HALF + signed'(RoundW'(sum[Shift] ^ Odd));
     end
 
     always_ff @(posedge clk_i) begin

@@ -17,7 +17,7 @@ from headrace_sim.words import beats_of, pack, unpack
 def expected_beats(case: Case) -> IntArray:
     """Activations (pixels * Beats, Lanes)."""
     p, arrays = case.parameters, case.arrays
-    y = requant(arrays["acc"], arrays["mul"], arrays["add"], p["Shift"], p["Lo"], p["Hi"])
+    y = requant(arrays["acc"], arrays["mul"], arrays["add"], p["Shift"], p["Lo"], p["Hi"], bool(p["Odd"]))
     return beats_of(y, p["Lanes"])
 
 

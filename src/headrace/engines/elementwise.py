@@ -77,6 +77,7 @@ class Requantizer(Engine):
             "Hi": self.op.hi,
             "Beats": self.beats,
             "LutMul": self.lut_mul,
+            "Odd": self.op.odd,
             "RomFile": f'"{self.name}.hex"',
         }
 

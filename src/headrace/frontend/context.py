@@ -16,6 +16,7 @@ from headrace.errors import UnsupportedError
 from headrace.frontend.values import Grouped, ModelInput, QuantConst, Real, Value, exact
 from headrace.ir.graph import Node
 from headrace.ir.ops import Op, Quantize
+from headrace.ir.rounding import HALF_EVEN, rounded
 from headrace.ir.tensor import Tensor
 
 MAX_ACTIVATION_BITS = 16
@@ -71,15 +72,18 @@ class Context:
         self.emit(name, op, sources, (tensor,))
         return tensor.name
 
-    def quantize(self, node: OnnxNode, real: Real, scale: Fraction, lo: int, hi: int, *, odd: bool = False) -> Real:
+    def quantize(
+        self, node: OnnxNode, real: Real, scale: Fraction, lo: int, hi: int, *, rounding: str = HALF_EVEN, zero: int = 0
+    ) -> Real:
         """Puts ``real`` on the grid ``scale`` within [lo, hi], with its pending clamp; no node if it is there already.
 
         Args:
-            odd: ties go to odd integers (an odd zero point was subtracted).
+            rounding: one of `headrace.ir.rounding.MODES`.
+            zero: zero point that the model adds before it rounds; lo and hi are meant without it.
         """
         source = self.tensors[real.tensor]
-        least = lo if real.lo is None else min(max(lo, round(real.lo / scale)), hi)  # round: half to even
-        most = hi if real.hi is None else max(min(hi, round(real.hi / scale)), lo)
+        least = lo if real.lo is None else min(max(lo, rounded(real.lo / scale, rounding, zero)), hi)
+        most = hi if real.hi is None else max(min(hi, rounded(real.hi / scale, rounding, zero)), lo)
         lo, hi = least, max(least, most)
         if not real.skewed and real.uniform and real.step == scale and lo <= source.lo and source.hi <= hi:
             return Real(tensor=real.tensor, scale=real.scale[:1])
@@ -88,7 +92,8 @@ class Context:
             offset=np.broadcast_to(real.offset / scale, source.channels).copy(),
             lo=lo,
             hi=hi,
-            odd=odd,
+            rounding=rounding,
+            zero=zero,
             scale=scale,
             pure=real.pure,
         )

@@ -53,7 +53,7 @@ def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
         return [_quant_input(context, node, x, scale, lo, hi)]
     if x is None:
         raise node.unsupported("no input", "export the model again")
-    return [context.quantize(node, context.activation(node, x, skewed=True), Fraction(scale), lo, hi, odd=bool(int(zero) % 2))]
+    return [context.quantize(node, context.activation(node, x, skewed=True), Fraction(scale), lo, hi, zero=int(zero))]
 
 
 def _quant_const(node: OnnxNode, x: npt.NDArray[Any], inputs: list[Value | None], lo: int, hi: int) -> QuantConst:

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from headrace.ir.rounding import HALF_EVEN
+
 IntArray = npt.NDArray[np.integer[Any]]
 Pads = tuple[int, int, int, int]
 Pair = tuple[int, int]
@@ -28,7 +30,7 @@ class Op:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Quantize(Op):
-    """The quantizer as the model states it: ``clip(round_half_even(acc * slope + offset), lo, hi)`` over the reals.
+    """The quantizer as the model states it: ``clip(round(acc * slope + offset + zero) - zero, lo, hi)`` over the reals.
 
     ``slope`` and ``offset`` are arrays (C,) of fractions, exact. The requantize pass turns it into a `Requant`.
     """
@@ -38,8 +40,10 @@ class Quantize(Op):
     offset: npt.NDArray[np.object_]
     lo: int
     hi: int
-    odd: bool = False
-    """The model's zero point is odd: ties go to what is even before it is subtracted, so to odd levels here."""
+    rounding: str = HALF_EVEN
+    """One of `headrace.ir.rounding.MODES`."""
+    zero: int = 0
+    """The model's zero point, if the model rounds before it subtracts it: ties then go to what is even there, and so on."""
     scale: Fraction = Fraction(1)
     """Real value of one step of the result."""
     pure: bool = False
@@ -56,3 +60,5 @@ class Requant(Op):
     shift: int
     lo: int
     hi: int
+    odd: bool = False
+    """Ties go to odd integers instead."""

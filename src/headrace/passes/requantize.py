@@ -20,8 +20,10 @@ from headrace.errors import ModelError
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Quantize, Requant
 from headrace.ir.ranges import Range
+from headrace.ir.rounding import HALF_EVEN, rises, rounded, rounded_array
 from headrace.operators import channel_range
 from headrace.operators.add import Add
+from headrace.passes.split_rounding import split_rounding
 
 Int64 = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.object_]
@@ -54,52 +56,74 @@ class Certificate:
         return asdict(self)
 
 
-def integer_steps(mul: Int64, add: Int64, shift: int, levels: Int64) -> Int64:
+def integer_steps(mul: Int64, add: Int64, shift: int, levels: Int64, odd: bool = False) -> Int64:
     """Smallest accumulator at which ``round_half_even((acc * mul + add) / 2**shift)`` reaches each level; ``mul`` > 0.
 
     Returns:
-        (C, levels). A tie goes to the even level, so an odd level needs one more than half.
+        (C, levels). A tie goes to the even level, so an odd level needs one more than half; with ``odd`` the other way round.
     """
-    odd = levels & 1
-    needed = (2 * levels - 1) * (1 << (shift - 1)) + odd if shift else levels
+    more = (levels & 1) ^ int(odd)
+    needed = (2 * levels - 1) * (1 << (shift - 1)) + more if shift else levels
     steps: Int64 = -((add[:, None] - needed[None, :]) // mul[:, None])
     return steps
 
 
-def model_steps(slope: Exact, offset: Exact, levels: Int64, odd: bool = False) -> Int64:
-    """Smallest accumulator at which ``round_half_even(acc * slope + offset)`` reaches each level; ``slope`` > 0.
+def model_steps(slope: Exact, offset: Exact, levels: Int64, rounding: str = HALF_EVEN, zero: int = 0) -> Int64:
+    """Smallest accumulator at which ``round(acc * slope + offset + zero) - zero`` reaches each level; ``slope`` > 0.
 
-    Exact for any rational slope and offset. With ``odd``, ties go to odd levels. Steps beyond +-2**60 are given as that.
+    Exact for any rational slope and offset and any rounding mode. Steps beyond +-2**60 are given as that.
 
     Returns:
         (C, levels).
     """
-    return np.stack([_channel_steps(s, o, levels, (levels & 1) ^ int(odd)) for s, o in zip(slope, offset, strict=True)])
+    half, strict = rises(levels, rounding, zero)
+    return np.stack([_channel_steps(s, o, 2 * levels - half, strict) for s, o in zip(slope, offset, strict=True)])
 
 
-def _channel_steps(slope: Fraction, offset: Fraction, levels: Int64, strict: Int64) -> Int64:
-    """Over the common denominator q: ``2 * (acc * p + r) >= (2 * level - 1) * q``, strictly where ``strict`` is 1."""
+def _channel_steps(slope: Fraction, offset: Fraction, doubled: Int64, strict: Int64) -> Int64:
+    """Over the common denominator q: ``2 * (acc * p + r) >= doubled * q``, strictly where ``strict`` is 1."""
     q = lcm(slope.denominator, offset.denominator)
     p, r = slope.numerator * (q // slope.denominator), offset.numerator * (q // offset.denominator)
-    largest = (2 * int(np.abs(levels).max(initial=0)) + 1) * q + 2 * abs(r) + 1
+    largest = (int(np.abs(doubled).max(initial=0)) + 1) * q + 2 * abs(r) + 1
     if max(largest, 2 * p) < 1 << 62:
-        needed = (2 * levels - 1) * q + strict - 2 * r
+        needed = doubled * q + strict - 2 * r
         steps: Int64 = -(-needed // (2 * p))
         return steps
-    wide = [
-        -(-((2 * level - 1) * q + more - 2 * r) // (2 * p))
-        for level, more in zip(levels.tolist(), strict.tolist(), strict=True)
-    ]
+    wide = [-(-(end * q + more - 2 * r) // (2 * p)) for end, more in zip(doubled.tolist(), strict.tolist(), strict=True)]
     return np.array([min(max(step, -(1 << 60)), 1 << 60) for step in wide], np.int64)
 
 
-def _sticky(value: Exact, shift: int) -> Int64:
-    """``value * 2**shift`` rounded down, with the last bit set if anything was lost.
+def _sticky(value: Exact, shift: int, tie: int) -> Int64:
+    """``value * 2**shift`` rounded to the odd neighbour if it is no integer; an even one moves by ``tie`` (-1, 0 or 1).
 
-    A lost fraction then still breaks ties the right way, provided that the multipliers are even.
+    With even multipliers, what was lost, and a tie that does not go to even, still falls on its right side.
     """
     scaled = [v * 2**shift for v in value]
-    return np.array([(f.numerator // f.denominator) | (f.denominator != 1) for f in scaled], np.int64)
+    whole = np.array([(f.numerator // f.denominator) | (f.denominator != 1) for f in scaled], np.int64)
+    return np.where(whole & 1, whole, whole + tie)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bias:
+    """How half-to-even hardware can imitate another rounding mode: by what is less than any distance that occurs."""
+
+    offset: Fraction = Fraction(0)
+    """Added before rounding: floor is half to even of what is half a step lower."""
+    tie: int = 0
+    """Units in the last place of the addend: ties go down, to even, up."""
+    spread: int = 0
+    """Units in the last place of the multiplier, away from the model's zero: ties go toward it, to even, away from it."""
+
+
+def _biases(op: Quantize, levels: Int64) -> tuple[_Bias, ...]:
+    """What is worth trying for the steps that ``op`` has within its range."""
+    half, strict = rises(levels, op.rounding, op.zero)
+    if op.rounding == HALF_EVEN or levels.size == 0:
+        return (_Bias(),)
+    both = np.unique(np.stack([half, strict]), axis=1).T.tolist()
+    uniform = tuple(_Bias(offset=Fraction(h - 1, 2), tie=-1 if s else 1) for h, s in both)
+    away = {"HALF_UP": 1, "HALF_DOWN": -1}.get(op.rounding, 0)
+    return uniform if len(uniform) == 1 or not away else (_Bias(spread=away), *uniform)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +138,26 @@ class _Problem:
     levels: Int64
     target: Int64
     """Step positions of the real quantizer, within [lo, hi + 1]."""
+    odd: bool
+    """Ties go to odd levels."""
+
+    def integers(self, op: Quantize, bias: _Bias, shift: int) -> tuple[Int64, Int64]:
+        """Multipliers and addends over ``2**shift``; spreading scales the model's ``slope * acc + offset + zero``."""
+        mul = np.array([round(v * 2**shift) for v in self.slope], np.int64)
+        offset = self.offset + bias.offset
+        if bias.spread:
+            moving = (self.slope != 0).astype(bool)
+            mul[moving] += bias.spread
+            offset[moving] += (self.offset[moving] + op.zero) / self.slope[moving] * Fraction(bias.spread, 2**shift)
+        return mul, _sticky(offset, shift, bias.tie)
 
     def differing(self, mul: Int64, add: Int64, shift: int) -> int:
         """Accumulator values on which integers and reals disagree."""
-        steps = _clamped(integer_steps(np.maximum(mul, 1), add, shift, self.levels), self.lo, self.hi)
+        steps = _clamped(integer_steps(np.maximum(mul, 1), add, shift, self.levels, self.odd), self.lo, self.hi)
         constant = mul == 0
         if np.any(constant):
-            values = np.clip(np.rint(np.ldexp(add[constant].astype(np.float64), -shift)), -(2**31), 2**31)
+            values = np.rint(np.ldexp(add[constant].astype(np.float64), -shift) + self.odd) - self.odd
+            values = np.clip(values, -(2**31), 2**31)
             reached = values[:, None] >= self.levels[None, :]
             steps[constant] = np.where(reached, self.lo[constant, None], self.hi[constant, None] + 1)
         return int(np.abs(steps - self.target).sum())
@@ -128,6 +165,11 @@ class _Problem:
 
 def _clamped(steps: Int64, lo: Int64, hi: Int64) -> Int64:
     return np.clip(steps, lo[:, None], hi[:, None] + 1)
+
+
+def _odd(op: Quantize) -> bool:
+    """Whether ties of the model go to odd integers: to what is even before an odd zero point is subtracted."""
+    return op.rounding == HALF_EVEN and op.zero % 2 == 1
 
 
 def _problem(op: Quantize, reachable: Range) -> _Problem:
@@ -139,12 +181,12 @@ def _problem(op: Quantize, reachable: Range) -> _Problem:
     flat = (slope == 0).astype(bool)
     rising = slope.copy()
     rising[flat] = Fraction(1)
-    target = _clamped(model_steps(rising, op.offset, levels, op.odd), low, high)
+    target = _clamped(model_steps(rising, op.offset, levels, op.rounding, op.zero), low, high)
     if np.any(flat):
-        constant = np.array([round(v) for v in op.offset[flat]], object)
+        constant = np.array([rounded(v, op.rounding, op.zero) for v in op.offset[flat]], object)
         reached = (constant[:, None] >= levels[None, :]).astype(bool)
         target[flat] = np.where(reached, low[flat, None], high[flat, None] + 1)
-    return _Problem(sign=sign, slope=slope, offset=op.offset, lo=low, hi=high, levels=levels, target=target)
+    return _Problem(sign=sign, slope=slope, offset=op.offset, lo=low, hi=high, levels=levels, target=target, odd=_odd(op))
 
 
 def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certificate]:
@@ -156,18 +198,19 @@ def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certifi
     problem = _problem(op, reachable)
     peak, far = float(problem.slope.max()), float(np.abs(op.offset).max())
     exponent = int(np.frexp(peak)[1]) if peak > 0 else 0
+    biases = _biases(op, problem.levels)
     best: tuple[int, Int64, Int64, int] | None = None
     for bits in range(2, MAX_MUL_BITS + 1):
         shift = max(0, bits - 1 - exponent)
         reach = max(far, peak * float(max(1, abs(problem.lo).max(), abs(problem.hi).max())), float(max(abs(op.lo), abs(op.hi))))
         if (reach + 1.0) * 2.0**shift >= 2.0**61:
             break
-        mul = np.array([round(v * 2**shift) for v in problem.slope], np.int64)
-        add = _sticky(op.offset, shift)
-        wrong = problem.differing(mul, add, shift)
-        if best is None or wrong < best[0]:
-            best = (wrong, mul * problem.sign, add, shift)
-        if wrong == 0:
+        for bias in biases:
+            mul, add = problem.integers(op, bias, shift)
+            wrong = problem.differing(mul, add, shift)
+            if best is None or wrong < best[0]:
+                best = (wrong, mul * problem.sign, add, shift)
+        if best is not None and best[0] == 0:
             break
     if best is None:
         raise ModelError(
@@ -175,7 +218,7 @@ def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certifi
             "check the model's scales and biases"
         )
     wrong, mul, add, shift = best
-    requant = Requant(mul=mul, add=add, shift=shift, lo=op.lo, hi=op.hi)
+    requant = Requant(mul=mul, add=add, shift=shift, lo=op.lo, hi=op.hi, odd=problem.odd)
     return requant, _certificate(node, op, problem, requant, wrong)
 
 
@@ -184,8 +227,6 @@ def _certificate(node: str, op: Quantize, problem: _Problem, requant: Requant, w
     reason = (
         "every step stands where the real quantizer has it"
         if wrong == 0
-        else "ties go to odd integers in the model (odd zero point), to even ones here; results there differ by 1"
-        if op.odd
         else f"the model's scales need more than {MAX_MUL_BITS} multiplier bits; results there differ by 1"
     )
     return Certificate(
@@ -195,7 +236,7 @@ def _certificate(node: str, op: Quantize, problem: _Problem, requant: Requant, w
         reachable_values=int((problem.hi - problem.lo + 1).sum()),
         mul_bits=bits,
         shift=requant.shift,
-        float32_exact=_float32_exact(op, problem),
+        float32_exact=wrong == 0 and _float32_exact(op, problem),
         reason=reason,
     )
 
@@ -210,12 +251,12 @@ def _float32_exact(op: Quantize, problem: _Problem) -> bool:
     True if every partial sum, the bias included, is a whole number below 2**24 of one power-of-two step, so that float32
     holds it exactly, and the division by the power-of-two scale is exact too. The accumulator's bounds bound its partial sums.
     """
-    if op.odd or not op.pure or not (_power_of_two(op.scale.numerator) and _power_of_two(op.scale.denominator)):
+    if not op.pure or not (_power_of_two(op.scale.numerator) and _power_of_two(op.scale.denominator)):
         return False
     for slope, offset, lo, hi in zip(op.slope, op.offset, problem.lo, problem.hi, strict=True):
-        real_slope, bias = abs(slope * op.scale), abs(offset * op.scale)
-        steps = max(real_slope.denominator, bias.denominator)
-        if not _power_of_two(steps) or (real_slope * max(abs(int(lo)), abs(int(hi))) + bias) * steps >= FLOAT32_EXACT:
+        real_slope, bias, zero = abs(slope * op.scale), abs(offset * op.scale), abs(op.zero) * op.scale
+        steps = max(real_slope.denominator, bias.denominator, zero.denominator)
+        if not _power_of_two(steps) or (real_slope * max(abs(int(lo)), abs(int(hi))) + bias + zero) * steps >= FLOAT32_EXACT:
             return False
     return True
 
@@ -236,8 +277,10 @@ def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certif
     pairs = list(zip(op.slope, op.offset, strict=True))
     kinds = sorted({pair: c for c, pair in enumerate(pairs)}.values())
     for c in kinds:
-        wanted = np.clip(np.rint(real * float(op.slope[c]) + float(op.offset[c])), op.lo, op.hi)
-        wrong += int((wanted != golden.requant(whole, requant.mul[c], requant.add[c], requant.shift, op.lo, op.hi)).sum())
+        result = rounded_array(np.asarray(real * float(op.slope[c]) + float(op.offset[c])), op.rounding, op.zero)
+        wanted = np.clip(result, op.lo, op.hi)
+        integer = golden.requant(whole, requant.mul[c], requant.add[c], requant.shift, op.lo, op.hi, requant.odd)
+        wrong += int((wanted != integer).sum())
     return replace(
         certificate,
         exact=wrong == 0,
@@ -252,6 +295,7 @@ def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
     """Realises every `Quantize` of the graph; returns the certificates in node order."""
     nodes: list[Node] = []
     certificates: list[Certificate] = []
+    graph = split_rounding(graph)
     for node in graph.nodes:
         if isinstance(node.op, Quantize):
             requant, certificate = realise(node.name, node.op, channel_range(graph, node.inputs[0]))
