@@ -31,8 +31,23 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
     "engine_depthwise": ('RomFile="w.hex"', 'Beats=3,Steps=9,Taps=1,RomFile="w.hex"'),
     "engine_matvec": ('RomFile="w.hex"', 'RomBlock=1,RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
-    "engine_maxpool": ("Taps=1", "Steps=1", "Taps=1,Steps=1", "Signed=1,LaneW=1,Taps=9"),
+    "engine_pool": (
+        "Taps=1",
+        "Steps=1",
+        "Taps=1,Steps=1",
+        "Signed=1,LaneW=1,Taps=9",
+        "Sum=1,OutW=13",
+        "Sum=1,Signed=1,OutW=12",
+    ),
+    "engine_reduce": ("Beats=1", "Sum=1,OutW=13", "Beats=1,Sum=1,Signed=1,OutW=20", "Pixels=1", "Signed=1,LaneW=1"),
     "engine_requant": ('RomFile="q.hex"', 'LutMul=1,RomFile="q.hex"', 'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"'),
+    "engine_topk": (
+        "Lanes=1",
+        "Lanes=1,Channels=8,K=8",
+        "Lanes=3,Channels=11,K=2,Indices=1",
+        "Lanes=4,Channels=4,Last=1,Signed=1,Indices=1",
+        "Smallest=1,Indices=1,K=3",
+    ),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
     "engine_window": (
         "Taps=3",
@@ -58,6 +73,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "LanesIn=7,LanesOut=3,InC=16'd1024,OutC=16'd1024",
     ),
     "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"'),
+    "topk_merge": ("K=1", "K=5,LaterWins=1"),
 }
 
 # A function's argument may have the name of a signal, and a cast that does nothing with one set of

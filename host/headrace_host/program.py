@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from headrace_host import golden
+from headrace_host import golden, golden_pools
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 
@@ -48,6 +48,10 @@ def _max_pool(x: list[IntArray], a: Attrs, _: Arrays) -> list[IntArray]:
     return [golden.max_pool(x[0], _pair(a["kernel"]), _pair(a["stride"]), _pads(a["pad"]), _pair(a["dilation"]))]
 
 
+def _sum_pool(x: list[IntArray], a: Attrs, _: Arrays) -> list[IntArray]:
+    return [golden_pools.sum_pool(x[0], _pair(a["kernel"]), _pair(a["stride"]), _pads(a["pad"]), _pair(a["dilation"]))]
+
+
 def _split(x: list[IntArray], a: Attrs, _: Arrays) -> list[IntArray]:
     return np.split(x[0], np.cumsum(a["sizes"])[:-1], axis=-1)
 
@@ -57,6 +61,9 @@ _KERNELS: dict[str, Kernel] = {
     "deform_depthwise": _deform,
     "requant": _requant,
     "max_pool": _max_pool,
+    "sum_pool": _sum_pool,
+    "reduce": lambda x, a, _: [golden_pools.reduce_map(x[0], a["rows"], a["cols"], a["total"])],
+    "top_k": lambda x, a, _: [golden_pools.top_k(x[0], a["k"], a["largest"], a["last"], a["indices"])],
     "add": lambda x, a, _: [golden.add(x[0], x[1], a["mul_a"], a["mul_b"])],
     "concat": lambda x, _a, _: [np.concatenate(x, axis=-1)],
     "split": _split,

@@ -8,14 +8,14 @@ the simulation:
 
     @pytest.mark.parametrize("lanes", [1, 3, 8])
     def test_matches_reference(lanes: int, tmp_path: Path) -> None:
-        run_bench("engine_maxpool", bench="headrace_sim.benches.engine_maxpool", folder=tmp_path,
+        run_bench("engine_pool", bench="headrace_sim.benches.engine_pool", folder=tmp_path,
                   parameters={"Lanes": lanes, "RomFile": "w.hex"},   # int, str or packed(...)
                   case={"shape": [1, 8, 8, 5]},                      # anything JSON can carry
                   arrays={"weights": weights},                       # numpy arrays
                   roms={"w.hex": rom_lines(words, width=16)})        # found through +rom_dir
 
     def test_refuses_zero_lanes() -> None:
-        expect_refusal("engine_maxpool", parameters={"Lanes": 0}, message="got 0")
+        expect_refusal("engine_pool", parameters={"Lanes": 0}, message="got 0")
 
 The cocotb half (``sim/headrace_sim/benches/<module>.py``) runs inside the simulator:
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of ``engine_maxpool`` against the golden pooling of whole maps."""
+"""Bench of ``engine_pool`` against the golden pooling of whole maps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from headrace_host.golden import max_pool
+from headrace_host.golden_pools import sum_pool
 
 from headrace_sim.case import Case, current_case
 from headrace_sim.streams import StreamBench
@@ -37,24 +38,25 @@ def _beats(windows: IntArray, case: Case) -> IntArray:
 @cocotb.test
 @cocotb.parametrize(stall=[(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.4, 0.8)], seed=[1, 2])
 async def pools_like_the_golden(dut: Any, stall: tuple[float, float], seed: int) -> None:
-    """Maxima equal the golden's; without stalls there is one input beat a cycle."""
+    """Results equal the golden's; without stalls there is one input beat a cycle."""
     case = current_case()
     parameters, channels = case.parameters, case.data["channels"]
     bits, signed = parameters["LaneW"], bool(parameters["Signed"])
     low, high = (-(1 << bits - 1), 1 << bits - 1) if signed else (0, 1 << bits)
     x = np.random.default_rng(seed).integers(low, high, (*_SHAPE, channels), dtype=np.int64)
     kernel = case.data["kernel"]
-    beats = _beats(_windows(x, kernel, low), case)
+    total = bool(parameters["Sum"])
+    beats = _beats(_windows(x, kernel, 0 if total else low), case)
 
     bench = StreamBench(dut, seed=seed)
     source = bench.source(pack(beats, bits=bits), stall=stall[0])
     out = bench.sink(len(beats) // parameters["Steps"], stall=stall[1])
     await bench.run(limit=100 + 30 * len(beats))
 
-    got = unpack(out.words, bits=bits, lanes=parameters["Lanes"], signed=signed)
+    got = unpack(out.words, bits=parameters["OutW"], lanes=parameters["Lanes"], signed=signed)
     top, left = kernel[0] // 2, kernel[1] // 2
     pads = (top, left, kernel[0] - 1 - top, kernel[1] - 1 - left)
-    expected = max_pool(x, tuple(kernel), (1, 1), pads).reshape(-1, channels)
+    expected = (sum_pool if total else max_pool)(x, tuple(kernel), (1, 1), pads).reshape(-1, channels)
     np.testing.assert_array_equal(pixels_of(got, channels), expected)
     if stall == (0.0, 0.0):
         assert source.span == len(beats)
