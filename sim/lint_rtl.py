@@ -30,6 +30,7 @@ Check = Callable[[str, list[str]], str]
 PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
     "engine_depthwise": ('RomFile="w.hex"', 'Beats=3,Steps=9,Taps=1,RomFile="w.hex"'),
+    "engine_lookup": ('RomFile="v.hex"', 'Beats=3,RomFile="v.hex"', 'Shared=1,Lanes=1,InW=1,OutW=1,RomFile="v.hex"'),
     "engine_matvec": ('RomFile="w.hex"', 'RomBlock=1,RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
     "engine_pool": (
         "Taps=1",
@@ -47,6 +48,12 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "Lanes=3,Channels=11,K=2,Indices=1",
         "Lanes=4,Channels=4,Last=1,Signed=1,Indices=1",
         "Smallest=1,Indices=1,K=3",
+    "engine_thresholds": (
+        'RomFile="n"',
+        'Beats=3,Base=-8,RomFile="n"',
+        'Thresholds=1,Base=-1,Step=2,OutW=2,ThrW=3,RomFile="n"',
+        'Table=1,Beats=5,Thresholds=6,ThrW=30,RomFile="n"',
+        'SharedThr=1,Table=1,SharedValues=1,Beats=2,RomFile="n"',
     ),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
     "engine_window": (
@@ -74,6 +81,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     ),
     "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"'),
     "topk_merge": ("K=1", "K=5,LaterWins=1"),
+    "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"', 'Fields=3,Field=1,RomFile="w.hex"'),
 }
 
 # A function's argument may have the name of a signal, and a cast that does nothing with one set of

@@ -5,6 +5,9 @@
 /// `en_i` is low, so a stalled pipeline keeps its word. The output register has no reset, so
 /// synthesis maps deep memories to block RAM and shallow ones to LUTs.
 ///
+/// Lanes with addresses of their own share one file: each holds the field of its own of `Fields`
+/// fields in a word.
+///
 /// In simulation the plusarg `+rom_dir=DIR` prefixes the file name with `DIR/`: models compiled
 /// once then serve every layer of the same shape. A file that is absent stops the simulation.
 module stream_rom #(
@@ -12,6 +15,9 @@ module stream_rom #(
   parameter int unsigned Depth = 16,
   /// Untyped, because not every synthesis tool takes parameters of type `string`.
   parameter RomFile = "",
+  parameter int unsigned Fields = 1,
+  /// Which field of each word; the others cost nothing.
+  parameter int unsigned Field = 0,
   /// Block RAM or LUTs; the default follows the size.
   parameter bit Block = Depth > 64 && Depth * Width > 8192,
   localparam int unsigned AddrW = Depth > 1 ? $clog2(Depth) : 1
@@ -23,6 +29,9 @@ module stream_rom #(
 );
   if (Width == 0 || Depth == 0) begin : gen_check
     $fatal(1, "need Width >= 1 and Depth >= 1; got %0d, %0d", Width, Depth);
+  end
+  if (Field >= Fields) begin : gen_field
+    $fatal(1, "need Field < Fields; got %0d, %0d", Field, Fields);
   end
 
 `ifndef SYNTHESIS
@@ -40,25 +49,25 @@ module stream_rom #(
 
   // An attribute cannot depend on a parameter, so each style has a memory of its own.
   if (Block) begin : gen_block
-    (* rom_style = "block" *) logic [Width-1:0] mem [Depth];
+    (* rom_style = "block" *) logic [Fields*Width-1:0] mem [Depth];
 `ifdef SYNTHESIS
     initial $readmemh(RomFile, mem);
 `else
     initial $readmemh(rom_path(), mem, 0, Depth - 1);
 `endif
-    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
+    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i][Field*Width+:Width];
   end else begin : gen_lut
 `ifdef YOSYS
     (* rom_style = "logic" *)  // what yosys calls it; define the macro there
 `else
     (* rom_style = "distributed" *)
 `endif
-    logic [Width-1:0] mem [Depth];
+    logic [Fields*Width-1:0] mem [Depth];
 `ifdef SYNTHESIS
     initial $readmemh(RomFile, mem);
 `else
     initial $readmemh(rom_path(), mem, 0, Depth - 1);
 `endif
-    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
+    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i][Field*Width+:Width];
   end
 endmodule

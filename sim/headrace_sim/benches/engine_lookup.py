@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of ``engine_lookup`` against the golden table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+import numpy as np
+from headrace_host.golden_tables import lookup
+
+from headrace_sim.case import Case, current_case
+from headrace_sim.streams import Sink, StreamBench
+from headrace_sim.words import beats_of, pack, unpack
+
+
+def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float]) -> tuple[StreamBench, Sink]:
+    """Attach the streams of the case to the engine."""
+    p = case.parameters
+    words = pack(beats_of(case.arrays["x"], p["Lanes"]), bits=p["InW"])
+    bench = StreamBench(dut, seed=seed)
+    bench.source(words, stall=stall[0])
+    return bench, bench.sink(len(words), stall=stall[1])
+
+
+def check(case: Case, out: Sink, count: int | None = None) -> None:
+    """Compare the beats that came, the first ``count`` of them or all, with the reference."""
+    p, arrays = case.parameters, case.arrays
+    expected = beats_of(lookup(arrays["x"], arrays["table"], case.data["lo"]), p["Lanes"])[:count]
+    got = unpack(out.words, bits=p["OutW"], lanes=p["Lanes"], signed=bool(arrays["table"].min() < 0))
+    lane = np.arange(len(expected))[:, None] % p["Beats"] * p["Lanes"] + np.arange(p["Lanes"])
+    np.testing.assert_array_equal(np.where(lane < arrays["x"].shape[-1], got, 0), expected)
+
+
+@cocotb.test
+@cocotb.parametrize(stall=[(0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.3, 0.8)], seed=[1, 2])
+async def matches_reference(dut: Any, stall: tuple[float, float], seed: int) -> None:
+    """All results, whatever stalls."""
+    case = current_case()
+    bench, out = connect(dut, case, seed, stall)
+    await bench.run(limit=1000 + 30 * out.count)
+    check(case, out)
+
+
+@cocotb.test
+async def takes_a_beat_each_cycle(dut: Any) -> None:
+    """Unstalled: one beat per cycle in and out, one cycle apart."""
+    case = current_case()
+    bench, out = connect(dut, case, 3, (0.0, 0.0))
+    await bench.run(limit=1000 + out.count)
+    check(case, out)
+    assert out.span == bench.sources[0].span == out.count
+    assert out.cycles[0] - bench.sources[0].cycles[0] == 1
+
+
+@cocotb.test
+async def comes_back_from_reset_empty(dut: Any) -> None:
+    """A reset in full flight leaves nothing of the beats before it."""
+    case = current_case()
+    for stop_after in (9, 31, None):
+        bench, out = connect(dut, case, 5, (0.2, 0.4))
+        await bench.run(limit=1000 + 20 * out.count, stop_after=stop_after)
+        check(case, out, len(out.words))
+    assert len(out.words) == out.count
