@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from headrace_host import golden, golden_pools
+from headrace_host import golden, golden_tables
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 
@@ -60,6 +61,8 @@ _KERNELS: dict[str, Kernel] = {
     "conv": _conv,
     "deform_depthwise": _deform,
     "requant": _requant,
+    "thresholds": lambda x, _a, w: [golden_tables.thresholds(x[0], w["steps"], w["values"])],
+    "lookup": lambda x, a, w: [golden_tables.lookup(x[0], w["table"], a["lo"])],
     "max_pool": _max_pool,
     "sum_pool": _sum_pool,
     "reduce": lambda x, a, _: [golden_pools.reduce_map(x[0], a["rows"], a["cols"], a["total"])],

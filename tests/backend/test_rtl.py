@@ -205,9 +205,11 @@ def test_every_rom_has_its_file_of_the_right_size(seed: int, tmp_path: Path) -> 
     write_rtl(design, tmp_path, "roms")
     text = (tmp_path / f"{NETWORK}.sv").read_text()
     named = set(re.findall(r'RomFile\("(.+?)"\)', text))
-    assert named == {path.name for path in (tmp_path / "rom").iterdir()}
+    files = {rom.file for instance in design.instances for rom in instance.engine.roms()}
+    assert files == {path.name for path in (tmp_path / "rom").iterdir()}
+    assert named == {name if name in named else re.sub(r"_(t\d\d|v)\.hex$", "", name) for name in files}
     for instance in design.instances:
-        if (rom := instance.engine.rom()) is not None:
+        for rom in instance.engine.roms():
             lines = (tmp_path / "rom" / rom.file).read_text().splitlines()
             assert len(lines) == rom.fields.shape[0]
             assert len({len(line) for line in lines}) == 1

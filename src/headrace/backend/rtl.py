@@ -160,6 +160,5 @@ def write_roms(design: Design, folder: Path) -> None:
     """Writes the memory contents of all engines, one hexadecimal word a line."""
     folder.mkdir(parents=True, exist_ok=True)
     for instance in design.instances:
-        rom = instance.engine.rom()
-        if rom is not None:
+        for rom in instance.engine.roms():
             (folder / rom.file).write_text("\n".join(rom.lines()) + "\n")

@@ -149,8 +149,13 @@ class Engine(ABC):
         return ()
 
     def rom(self) -> Rom | None:
-        """The engine's memory contents, if it has any."""
+        """The engine's memory contents, if it has one memory."""
         return None
+
+    def roms(self) -> tuple[Rom, ...]:
+        """The contents of all its memories, a file each."""
+        rom = self.rom()
+        return () if rom is None else (rom,)
 
 
 def fields_of(values: IntArray, bits: int) -> int:

@@ -8,13 +8,14 @@ import numpy as np
 from headrace.frontend.context import Handler
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ranges import Range
-from headrace.operators import add, channels, conv, deform, pool, requant, upsample
+from headrace.operators import add, channels, conv, deform, pool, requant, tables, upsample
 from headrace.operators.base import Fold, Mapped, Operator
 
 OPERATORS: tuple[Operator, ...] = (
     *conv.OPERATORS,
     *deform.OPERATORS,
     *requant.OPERATORS,
+    *tables.OPERATORS,
     *pool.OPERATORS,
     *add.OPERATORS,
     *channels.OPERATORS,

@@ -31,6 +31,10 @@ class Fold:
     """Output channels in parallel (dense convolutions)."""
     lut_mul: bool = False
     """Multiply in LUTs instead of DSPs (requantizers)."""
+    thresholds: bool = False
+    """Search among thresholds instead of multiplying or looking up (requantizers, functions of one value)."""
+    table: bool = False
+    """Look up instead of multiplying or searching (the same)."""
     lut_rom: bool = False
     """Keep weights in LUTs that by their size belong in block RAM (dense convolutions)."""
 
