@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from headrace.errors import UnsupportedError
-from headrace.frontend.values import Grouped, ModelInput, QuantConst, Real, Value, exact
+from headrace.frontend.values import Function, Grouped, ModelInput, QuantConst, Real, Value, exact
 from headrace.ir.graph import Node
 from headrace.ir.ops import Op, Quantize
 from headrace.ir.rounding import HALF_EVEN, rounded
@@ -171,6 +171,11 @@ class Context:
                     "put a quantizer directly behind the addition, or share one quantizer between its operands",
                 )
             return value
+        if isinstance(value, Function):
+            raise node.unsupported(
+                f"reads a {value.node.op_type} that no quantizer has brought to integers",
+                "quantize it (QuantIdentity behind it), or leave it to the host at the network's end",
+            )
         if isinstance(value, ModelInput):
             raise node.unsupported(
                 f"reads the input '{value.name}' before it is quantized",

@@ -22,6 +22,7 @@ from onnx.reference import ReferenceEvaluator
 from headrace.errors import ModelError
 from headrace.frontend.affine import AFFINE
 from headrace.frontend.context import Context, Handler, OnnxNode
+from headrace.frontend.functions import FUNCTIONS, compose, composes
 from headrace.frontend.neutral import NEUTRAL
 from headrace.frontend.quantizers import QUANTIZERS
 from headrace.frontend.values import ModelInput, QuantConst, Value
@@ -30,7 +31,7 @@ from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 
 KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
-HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **NEUTRAL, **OPERATOR_HANDLERS}
+HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS}
 """ONNX operator type -> its import."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 """What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""
@@ -137,7 +138,7 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
     if node.proto.domain not in KNOWN_DOMAINS:
         raise node.unsupported(f"unknown operator domain '{node.proto.domain}'", "use ONNX, QONNX or headrace.ops operators")
     inputs = [context.values[name] if name else None for name in names]
-    handler = handlers.get(node.op_type)
+    handler = compose if composes(node.op_type, inputs) else handlers.get(node.op_type)
     if node.op_type != "Quant" and node.proto.domain in ("", "ai.onnx") and _all_constant(inputs):
         results: list[Value] = _fold_constant(context, node, inputs)
     elif handler is None:
@@ -154,16 +155,12 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
 
 
 REMEDIES = {
-    "Sigmoid": "leave it out of the exported model: the host applies it to the heads",
     "Softmax": "leave it out of the exported model: the host applies it",
-    "BipolarQuant": "use a 2-bit ternary or wider quantizer",
     "QuantizeLinear": "export with Brevitas' export_qonnx",
     "DequantizeLinear": "export with Brevitas' export_qonnx",
     "ConvTranspose": "use nearest upsampling followed by a convolution",
     "GlobalAveragePool": "use a strided convolution",
     "AveragePool": "use a strided convolution or MaxPool",
-    "LeakyRelu": "use ReLU",
-    "HardSwish": "use ReLU",
     "Gemm": "use a 1x1 convolution",
     "MatMul": "use a 1x1 convolution",
     "DeformConv": "use headrace_models' SquareDeformDepthwise",

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from headrace.frontend.affine import scalar
 from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, Handler, OnnxNode
-from headrace.frontend.values import ModelInput, QuantConst, Real, Value, exact
+from headrace.frontend.functions import quantize_function
+from headrace.frontend.values import Function, ModelInput, QuantConst, Real, Value, exact
 from headrace.ir.tensor import Tensor
 
 
@@ -53,6 +54,8 @@ def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
         return [_quant_input(context, node, x, scale, lo, hi)]
     if x is None:
         raise node.unsupported("no input", "export the model again")
+    if isinstance(x, Function):
+        return [quantize_function(context, node, x, Fraction(scale), lo, hi, zero=int(zero))]
     return [context.quantize(node, context.activation(node, x, skewed=True), Fraction(scale), lo, hi, zero=int(zero))]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 ExactArray = npt.NDArray[np.object_]
 """Fractions: scales and offsets are kept as the exact rationals that the model's floating-point numbers are."""
@@ -94,4 +95,15 @@ class Grouped:
     swapped: bool = False
 
 
-Value = Real | QuantConst | ModelInput | Grouped | npt.NDArray[Any]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Function:
+    """A real function of the integers of one tensor, as the ONNX nodes that compute it; it waits for a quantizer."""
+
+    tensor: str
+    node: onnx.NodeProto
+    operands: tuple[Real | Function | npt.NDArray[Any] | None, ...]
+    """The node's inputs: affine images of the tensor, further functions, constants as scalars or (1, C, 1, 1)."""
+    opset: int
+
+
+Value = Real | Function | QuantConst | ModelInput | Grouped | npt.NDArray[Any]

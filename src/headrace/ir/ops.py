@@ -7,6 +7,7 @@ An operator is a frozen dataclass (see `headrace.operators`); its ``kind`` names
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -48,6 +49,56 @@ class Quantize(Op):
     """Real value of one step of the result."""
     pure: bool = False
     """The model's float arithmetic up to here is sums of products alone (see the requantize pass, float32)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Leaf:
+    """An affine image ``x * scale + offset`` of a tensor's integers; both are (C,) of fractions."""
+
+    scale: npt.NDArray[np.object_]
+    offset: npt.NDArray[np.object_]
+    pure: bool
+    """The model computes it by sums of products alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tabulate(Op):
+    """A quantized function of one value as the model states it: ``clip(round_half_even(f(x) / scale + zero) - zero, lo, hi)``.
+
+    The requantize pass turns it into a table or thresholds.
+    """
+
+    kind: ClassVar[str] = "tabulate"
+    function: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64], Any], npt.NDArray[Any]]
+    """(channels (G,), x (G, n), float type) -> f(x) (G, n), computed in that type."""
+    classes: npt.NDArray[np.int64]
+    """(C,): channels of one class have one function."""
+    members: npt.NDArray[np.int64]
+    """A channel of each class."""
+    lo: int
+    hi: int
+    scale: Fraction
+    zero: int
+    leaves: tuple[Leaf, ...]
+    origin: str
+    """The ONNX operator in front of the quantizer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compare(Op):
+    """``base + step * n``, n the number of edges that ``clip(x * slope + offset, least, most)`` reaches.
+
+    The requantize pass turns it into thresholds.
+    """
+
+    kind: ClassVar[str] = "compare"
+    leaf: Leaf
+    edges: npt.NDArray[np.object_]
+    """(C or 1, N), rising along each row"""
+    base: int
+    step: int
+    least: Fraction | None = None
+    most: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
