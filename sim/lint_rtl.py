@@ -82,6 +82,12 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"'),
     "topk_merge": ("K=1", "K=5,LaterWins=1"),
     "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"', 'Fields=3,Field=1,RomFile="w.hex"'),
+    "stream_rom": (
+        'Depth=1,RomFile="w.hex"',
+        'Block=1,RomFile="w.hex"',
+        'Width=300,Depth=77,RomFile="w.hex"',
+        'Fields=3,Field=1,RomFile="w.hex"',
+    ),
 }
 
 # A function's argument may have the name of a signal, and a cast that does nothing with one set of

@@ -28,8 +28,9 @@ from headrace.files import check_target, save_json
 from headrace.frontend.importer import ImportedModel, import_model
 from headrace.ir.graph import Graph, to_program
 from headrace.operators import map_node
+from headrace.passes.certificate import Certificate
 from headrace.passes.fold import Folding, fold
-from headrace.passes.requantize import Certificate, requantize
+from headrace.passes.requantize import requantize
 from headrace.passes.simplify import simplify
 
 Note = Callable[[str], None]

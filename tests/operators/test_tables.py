@@ -99,10 +99,14 @@ def test_requantizers_in_all_forms(data: st.DataObject, channels: int, shift: in
     assert check_forms(graph, expected, (channels + 1) // 2) == 1 + (bits_for_range(*source) <= 10)
 
 
-@given(rows=st.integers(1, 3), size=st.integers(1, 70), lo=st.integers(-80, 80), span=st.integers(0, 40), seed=st.integers(0, 999))
+@given(
+    rows=st.integers(1, 3), size=st.integers(1, 70), lo=st.integers(-80, 80), span=st.integers(0, 40), seed=st.integers(0, 999)
+)
 def test_tables_in_both_forms(rows: int, size: int, lo: int, span: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    table = rng.integers(-span, span + 1, (rows, size)) if seed % 3 else np.sort(rng.integers(-1, span + 1, (rows, size)), axis=1)
+    table = (
+        rng.integers(-span, span + 1, (rows, size)) if seed % 3 else np.sort(rng.integers(-1, span + 1, (rows, size)), axis=1)
+    )
     channels = rows if rows > 1 else 2
     result = (int(table.min()), int(table.max()))
     graph = single(Lookup(table=table, lo=lo), channels, (lo, lo + size - 1), result)

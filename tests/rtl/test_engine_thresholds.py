@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the bench of ``engine_thresholds`` over counts of thresholds, widths, shared and separate tables, every boundary value."""
+"""Runs the bench of ``engine_thresholds`` over counts, widths, shared and separate tables, on, before and behind each step."""
 
 from __future__ import annotations
 

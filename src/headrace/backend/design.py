@@ -118,7 +118,11 @@ class _Builder:
         if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | Add) or len(readers) > 1:
             return True
         reader = next((n for n in self.graph.nodes if n.name == readers[0][0]), None)
-        return reader is None or not isinstance(reader.op, Requant | Thresholds) or self.mapped[reader.name].in_lanes != (stream.lanes,)
+        return (
+            reader is None
+            or not isinstance(reader.op, Requant | Thresholds)
+            or self.mapped[reader.name].in_lanes != (stream.lanes,)
+        )
 
     def branches(self, stream: Stream) -> dict[tuple[str, int], Stream]:
         """Forks ``stream`` to its readers, each behind a FIFO of its own."""

@@ -34,7 +34,7 @@ def rom_of(words: int, bits: int) -> Resources:
 
 
 def beats_of(rows: IntArray, lanes: int) -> IntArray:
-    """Rows (R, words) of channels as memory words: (words, 1) for one row, else (beats * words, lanes), zero beyond the last."""
+    """Rows (R, words) of channels as memory words: (words, 1) for one row, else (beats * words, lanes)."""
     if len(rows) == 1:
         return rows.T
     beats = ceil_div(len(rows), lanes)
@@ -148,7 +148,7 @@ class Thresholder(Engine):
         }
 
     def roms(self) -> tuple[Rom, ...]:
-        """The thresholds of each stage, the middles of what the stages before it leave; then the values, if they are a table."""
+        """The thresholds of each stage, the middles of what the stages before it leave; then the values."""
         tree = self._tree
         out = []
         for stage in range(tree.stages):

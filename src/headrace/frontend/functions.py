@@ -20,8 +20,9 @@ from onnx.reference import ReferenceEvaluator
 
 from headrace.frontend.affine import affine
 from headrace.frontend.context import Context, Handler, OnnxNode, required
-from headrace.frontend.values import Function, QuantConst, Real, Value, exact
+from headrace.frontend.values import Function, QuantConst, Real, Value, exact, one
 from headrace.ir.ops import Leaf, Tabulate
+from headrace.ir.rounding import HALF_EVEN
 
 Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
@@ -94,12 +95,20 @@ def negate(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
 
 
 def quantize_function(
-    context: Context, node: OnnxNode, function: Function, scale: Fraction, lo: int, hi: int, *, zero: int = 0
+    context: Context,
+    node: OnnxNode,
+    function: Function,
+    scale: Fraction,
+    lo: int,
+    hi: int,
+    *,
+    rounding: str = HALF_EVEN,
+    zero: int = 0,
 ) -> Real:
     """``clip(round(function / scale + zero) - zero, lo, hi)`` as a node for the requantize pass."""
     source = context.tensors[function.tensor]
     leaves = {id(leaf): leaf for leaf in _leaves(function)}.values()
-    parameters = np.stack([_spread(p, source.channels) for p in _parameters(function)])
+    parameters = np.stack([np.broadcast_to(p, source.channels) for p in _parameters(function)])
     kinds, classes = np.unique(parameters, axis=1, return_inverse=True)
     first = np.array([int(np.flatnonzero(classes.ravel() == k)[0]) for k in range(kinds.shape[1])])
     op = Tabulate(
@@ -110,16 +119,17 @@ def quantize_function(
         hi=hi,
         scale=scale,
         zero=zero,
+        rounding=rounding,
         leaves=tuple(
-            Leaf(scale=np.broadcast_to(r.scale, source.channels), offset=np.broadcast_to(r.offset, source.channels), pure=r.pure)
+            Leaf(
+                scale=np.broadcast_to(r.scale, source.channels), offset=np.broadcast_to(r.offset, source.channels), pure=r.pure
+            )
             for r in leaves
         ),
         origin=function.node.op_type,
     )
     name = context.apply(node, op, (function.tensor,), source.shape, lo, hi, float(scale))
-    out = exact([0.0])
-    out[0] = scale
-    return Real(tensor=name, scale=out)
+    return Real(tensor=name, scale=one(scale))
 
 
 def _leaves(function: Function) -> list[Real]:
@@ -145,24 +155,21 @@ def _parameters(function: Function) -> list[Array]:
     return found
 
 
-def _spread(parameter: Array, channels: int) -> Array:
-    return np.broadcast_to(parameter, channels)
-
-
 def _erf(x: Array) -> Array:
-    return np.frompyfunc(math.erf, 1, 1)(x.astype(np.float64)).astype(x.dtype)
+    exact_values: Array = np.asarray(np.frompyfunc(math.erf, 1, 1)(x.astype(np.float64)))
+    return exact_values.astype(x.dtype)
 
 
 def _gelu(x: Array, approximate: str = "none") -> Array:
     one, half = x.dtype.type(1), x.dtype.type(0.5)
     if approximate == "tanh":
         inner = x.dtype.type(math.sqrt(2 / math.pi)) * (x + x.dtype.type(0.044715) * x * x * x)
-        return half * x * (one + np.tanh(inner))
-    return half * x * (one + _erf(x * x.dtype.type(math.sqrt(0.5))))
+        return np.asarray(half * x * (one + np.tanh(inner)))
+    return np.asarray(half * x * (one + _erf(x * x.dtype.type(math.sqrt(0.5)))))
 
 
 def _batch_norm(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, epsilon: float = 1e-5, **_: Any) -> Array:
-    return gamma * (x - mean) / np.sqrt(var + x.dtype.type(epsilon)) + beta
+    return np.asarray(gamma * (x - mean) / np.sqrt(var + x.dtype.type(epsilon)) + beta)
 
 
 KERNELS: dict[str, Callable[..., Array]] = {"Erf": _erf, "Gelu": _gelu, "BatchNormalization": _batch_norm}

@@ -25,13 +25,14 @@ from headrace.frontend.context import Context, Handler, OnnxNode
 from headrace.frontend.functions import FUNCTIONS, compose, composes
 from headrace.frontend.neutral import NEUTRAL
 from headrace.frontend.quantizers import QUANTIZERS
+from headrace.frontend.steps import STEPS
 from headrace.frontend.values import ModelInput, QuantConst, Value
 from headrace.ir.graph import Graph
 from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 
 KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
-HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS}
+HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS}
 """ONNX operator type -> its import."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 """What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""

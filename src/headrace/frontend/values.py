@@ -23,6 +23,13 @@ def exact(values: npt.ArrayLike) -> ExactArray:
     return out
 
 
+def one(value: Fraction) -> ExactArray:
+    """A single fraction as an array."""
+    out = np.empty(1, object)
+    out[0] = value
+    return out
+
+
 def _one() -> ExactArray:
     return exact([1.0])
 

@@ -63,7 +63,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tabulate(Op):
-    """A quantized function of one value as the model states it: ``clip(round_half_even(f(x) / scale + zero) - zero, lo, hi)``.
+    """A quantized function of one value as the model states it: ``clip(round(f(x) / scale + zero) - zero, lo, hi)``.
 
     The requantize pass turns it into a table or thresholds.
     """
@@ -79,6 +79,8 @@ class Tabulate(Op):
     hi: int
     scale: Fraction
     zero: int
+    rounding: str
+    """One of `headrace.ir.rounding.MODES`."""
     leaves: tuple[Leaf, ...]
     origin: str
     """The ONNX operator in front of the quantizer."""

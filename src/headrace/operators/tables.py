@@ -118,7 +118,8 @@ def map_table(graph: Graph, node: Node, fold: Fold) -> Mapped:
 def table_folds(graph: Graph, node: Node, fold: Fold) -> Iterator[Fold]:
     """``fold`` as a search and as a table, where those are small enough to be worth considering."""
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
-    if isinstance(node.op, Thresholds) or result.hi - result.lo < SEARCH_LEVELS:
+    levels = len(_steps_of(node.op, source.lo, source.hi).steps.T) if isinstance(node.op, Lookup) else result.hi - result.lo
+    if isinstance(node.op, Thresholds) or levels < SEARCH_LEVELS:
         yield replace(fold, thresholds=True)
     if isinstance(node.op, Lookup) or source.bits <= TABLE_BITS:
         yield replace(fold, table=True)

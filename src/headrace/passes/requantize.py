@@ -7,10 +7,9 @@ when their steps stand at the same places, so the certificate compares step posi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +17,14 @@ from headrace_host import golden
 
 from headrace.errors import ModelError
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Quantize, Requant
+from headrace.ir.ops import Compare, Quantize, Requant, Tabulate
 from headrace.ir.ranges import Range
 from headrace.ir.rounding import HALF_EVEN, rises, rounded, rounded_array
 from headrace.operators import channel_range
 from headrace.operators.add import Add
+from headrace.passes.certificate import FLOAT32_EXACT, Certificate, power_of_two
 from headrace.passes.split_rounding import split_rounding
+from headrace.passes.tabulate import compare, tabulate
 
 Int64 = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.object_]
@@ -31,29 +32,7 @@ Exact = npt.NDArray[np.object_]
 
 MAX_MUL_BITS = 24
 """Widest multiplier tried; with one DSP48 of 25 x 18 bits an accumulator of 18 bits still takes one slice."""
-FLOAT32_EXACT = 1 << 24
 MAX_PAIRS = 1 << 22
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """What was proved of one requantizer, over every accumulator value that interval analysis admits."""
-
-    node: str
-    exact: bool
-    differing_values: int
-    """Accumulator values, summed over channels, on which the integer result differs from the real quantizer."""
-    reachable_values: int
-    """Accumulator values compared, summed over channels."""
-    mul_bits: int
-    shift: int
-    float32_exact: bool
-    """Whether float32 arithmetic (PyTorch, Brevitas) provably rounds to the same integers."""
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields, for the manifest."""
-        return asdict(self)
 
 
 def integer_steps(mul: Int64, add: Int64, shift: int, levels: Int64, odd: bool = False) -> Int64:
@@ -241,22 +220,18 @@ def _certificate(node: str, op: Quantize, problem: _Problem, requant: Requant, w
     )
 
 
-def _power_of_two(value: int) -> bool:
-    return value > 0 and value & (value - 1) == 0
-
-
 def _float32_exact(op: Quantize, problem: _Problem) -> bool:
     """Whether PyTorch's float32 gives the same integers, whatever the order of its sums.
 
     True if every partial sum, the bias included, is a whole number below 2**24 of one power-of-two step, so that float32
     holds it exactly, and the division by the power-of-two scale is exact too. The accumulator's bounds bound its partial sums.
     """
-    if not op.pure or not (_power_of_two(op.scale.numerator) and _power_of_two(op.scale.denominator)):
+    if not op.pure or not (power_of_two(op.scale.numerator) and power_of_two(op.scale.denominator)):
         return False
     for slope, offset, lo, hi in zip(op.slope, op.offset, problem.lo, problem.hi, strict=True):
         real_slope, bias, zero = abs(slope * op.scale), abs(offset * op.scale), abs(op.zero) * op.scale
         steps = max(real_slope.denominator, bias.denominator, zero.denominator)
-        if not _power_of_two(steps) or (real_slope * max(abs(int(lo)), abs(int(hi))) + bias + zero) * steps >= FLOAT32_EXACT:
+        if not power_of_two(steps) or (real_slope * max(abs(int(lo)), abs(int(hi))) + bias + zero) * steps >= FLOAT32_EXACT:
             return False
     return True
 
@@ -292,7 +267,7 @@ def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certif
 
 
 def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
-    """Realises every `Quantize` of the graph; returns the certificates in node order."""
+    """Realises every `Quantize`, `Tabulate` and `Compare` of the graph; returns the certificates in node order."""
     nodes: list[Node] = []
     certificates: list[Certificate] = []
     graph = split_rounding(graph)
@@ -302,5 +277,10 @@ def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
             certificate = _with_skew(graph, node.inputs[0], node.op, requant, certificate)
             certificates.append(certificate)
             node = replace(node, op=requant)
+        elif isinstance(node.op, Tabulate | Compare):
+            realised = tabulate if isinstance(node.op, Tabulate) else compare
+            op, certificate = realised(graph, node, channel_range(graph, node.inputs[0]))
+            certificates.append(certificate)
+            node = replace(node, op=op)
         nodes.append(node)
     return graph.with_nodes(tuple(nodes)), tuple(certificates)

@@ -25,7 +25,7 @@ def _key(node: Node) -> tuple[object, ...]:
     def frozen(value: object) -> object:
         if not isinstance(value, np.ndarray):
             return value
-        content = tuple(value.tolist()) if value.dtype == object else value.tobytes()
+        content = tuple(value.ravel().tolist()) if value.dtype == object else value.tobytes()
         return (value.shape, value.dtype.str, content)
 
     return (node.op.kind, node.inputs, tuple((name, frozen(value)) for name, value in attributes(node.op)))

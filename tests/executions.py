@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs imported networks as integer programs, and their files by qonnx."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from headrace_host.program import Program
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_shapes import InferShapes
+
+from headrace.compile import Lowered
+from headrace.ir.graph import to_program
+
+Real = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def integer_run(lowered: Lowered, pixels: np.ndarray[Any, Any]) -> list[Real]:
+    """The integer program's outputs as real values, NCHW, in the model's order."""
+    (name,) = lowered.graph.inputs
+    outputs = Program(*to_program(lowered.graph)).run({name: pixels})
+    kinds = [lowered.graph.tensors[n] for n in lowered.graph.outputs]
+    return [(outputs[k.name] * np.array(k.scale) + np.array(k.offset)).transpose(0, 3, 1, 2) for k in kinds]
+
+
+def qonnx_run(path: Path, x: np.ndarray[Any, Any]) -> list[Real]:
+    """qonnx's execution, frame by frame."""
+    model = ModelWrapper(str(path)).transform(InferShapes())
+    source = next(i.name for i in model.graph.input if model.get_initializer(i.name) is None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # qonnx infers no shapes through a chunk
+        frames = [execute_onnx(model, {source: frame[None]}) for frame in x]
+    return [np.concatenate([f[o.name] for f in frames]) for o in model.graph.output]
+
+
+def pixels_for(lowered: Lowered, frames: int = 3) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Random integers for the network's input, NHWC, and the same as float32, NCHW."""
+    tensor = lowered.graph.tensors[lowered.graph.inputs[0]]
+    pixels = np.random.default_rng(0).integers(tensor.lo, tensor.hi + 1, (frames, *tensor.shape))
+    return pixels, (pixels * np.float32(tensor.scale[0])).astype(np.float32).transpose(0, 3, 1, 2).copy()
