@@ -48,6 +48,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "Lanes=3,Channels=11,K=2,Indices=1",
         "Lanes=4,Channels=4,Last=1,Signed=1,Indices=1",
         "Smallest=1,Indices=1,K=3",
+    ),
     "engine_thresholds": (
         'RomFile="n"',
         'Beats=3,Base=-8,RomFile="n"',
@@ -79,15 +80,13 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "LanesIn=2,LanesOut=4,Ins=2,Outs=2,InC=32'h00060008,OutC=32'h00060008",
         "LanesIn=7,LanesOut=3,InC=16'd1024,OutC=16'd1024",
     ),
-    "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"'),
-    "topk_merge": ("K=1", "K=5,LaterWins=1"),
-    "stream_rom": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Width=300,Depth=77,RomFile="w.hex"', 'Fields=3,Field=1,RomFile="w.hex"'),
     "stream_rom": (
         'Depth=1,RomFile="w.hex"',
         'Block=1,RomFile="w.hex"',
         'Width=300,Depth=77,RomFile="w.hex"',
         'Fields=3,Field=1,RomFile="w.hex"',
     ),
+    "topk_merge": ("K=1", "K=5,LaterWins=1"),
 }
 
 # A function's argument may have the name of a signal, and a cast that does nothing with one set of

@@ -13,8 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from headrace_host import golden, golden_pools
-from headrace_host import golden, golden_tables
+from headrace_host import golden, golden_pools, golden_tables
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 
