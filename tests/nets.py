@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pool_nets import STEPS as POOL_STEPS
 
 from headrace.boards import Board
 from headrace.engines.base import Resources
@@ -340,6 +341,7 @@ _STEPS = (
     (_Walk.shuffled, 1),
     (_Walk.grow, 2),
     (_Walk.deformed, 3),
+    *POOL_STEPS,
 )
 
 

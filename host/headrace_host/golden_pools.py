@@ -23,8 +23,8 @@ def sum_pool(
         raise ValueError(f"sum_pool: a {kernel[0]}x{kernel[1]} window leaves no output on a {h}x{width} map")
     padded = np.pad(x.astype(np.int64), ((0, 0), (pad[0], pad[2]), (pad[1], pad[3]), (0, 0)))
     # a window is as separable as its sum: first down the columns, then along the rows
-    total = sum(_steps(padded, 1, i * dilation[0], rows, stride[0]) for i in range(kernel[0]))
-    result: IntArray = sum(_steps(np.asarray(total), 2, j * dilation[1], cols, stride[1]) for j in range(kernel[1]))
+    total = np.add.reduce([_steps(padded, 1, i * dilation[0], rows, stride[0]) for i in range(kernel[0])])
+    result: IntArray = np.add.reduce([_steps(total, 2, j * dilation[1], cols, stride[1]) for j in range(kernel[1])])
     return result
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engines that work pixel by pixel on whole beats: requantizer, addition, pooling's maximum."""
+"""Engines that work pixel by pixel on whole beats: requantizer, addition."""
 
 from __future__ import annotations
 
@@ -153,45 +153,3 @@ class Adder(Engine):
         factors = sum(1 for m in (self.mul_a, self.mul_b) if m & (m - 1))
         width = acc_bits(self.result)
         return Resources(lut=self.lanes * width * (1 + 2 * factors) + 10, ff=self.lanes * width + 4)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaxPooler(Engine):
-    """Maximum of the taps of a window, ``lanes`` channels by ``taps`` taps in each clock cycle."""
-
-    module: ClassVar[str] = "engine_maxpool"
-    source: Tensor
-    result: Tensor
-    lanes: int
-    taps: int
-    steps: int
-
-    @property
-    def in_widths(self) -> tuple[int, ...]:
-        """Taps x lanes."""
-        return (self.taps * self.lanes * self.source.bits,)
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """Lanes."""
-        return (self.lanes * self.result.bits,)
-
-    @property
-    def cycles(self) -> int:
-        """One input beat each cycle."""
-        return self.result.pixels * ceil_div(self.result.channels, self.lanes) * self.steps
-
-    def parameters(self) -> Mapping[str, Parameter]:
-        """See engine_maxpool.sv."""
-        return {
-            "Lanes": self.lanes,
-            "Taps": self.taps,
-            "Steps": self.steps,
-            "LaneW": self.source.bits,
-            "Signed": self.source.signed,
-        }
-
-    def resources(self) -> Resources:
-        """A comparator and a multiplexer per tap and lane."""
-        bits = self.lanes * self.source.bits
-        return Resources(lut=self.taps * bits * 3 // 2 + 20, ff=2 * bits + 10)

@@ -8,7 +8,7 @@ import numpy as np
 from headrace.frontend.context import Handler
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ranges import Range
-from headrace.operators import add, channels, conv, deform, pool, requant, tables, upsample
+from headrace.operators import add, channels, conv, deform, pool, reduce, requant, tables, topk, upsample
 from headrace.operators.base import Fold, Mapped, Operator
 
 OPERATORS: tuple[Operator, ...] = (
@@ -17,6 +17,8 @@ OPERATORS: tuple[Operator, ...] = (
     *requant.OPERATORS,
     *tables.OPERATORS,
     *pool.OPERATORS,
+    *reduce.OPERATORS,
+    *topk.OPERATORS,
     *add.OPERATORS,
     *channels.OPERATORS,
     *upsample.OPERATORS,

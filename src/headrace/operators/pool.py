@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maximum over windows."""
+"""Pooling: maximum or sum over windows. An average is a sum whose scale is divided by the size of the window."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from headrace.engines.elementwise import MaxPooler
+from headrace.engines.pools import Pooler
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import Value
+from headrace.frontend.values import Real, Value
 from headrace.frontend.windows import ceil_padding, padding_only, spatial_output, window_attributes
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Pads, Pair
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
+from headrace.operators.reduce import reduce_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,35 +32,115 @@ class MaxPool(Op):
     dilation: Pair = (1, 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SumPool(Op):
+    """Sum over windows, as accumulators; padding is zero."""
+
+    kind: ClassVar[str] = "sum_pool"
+    kernel: Pair
+    stride: Pair
+    pad: Pads = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Windows:
+    """The windows of a pooling node."""
+
+    kernel: Pair
+    stride: Pair
+    pad: Pads
+    dilation: Pair
+    out_hw: Pair
+    beyond: Pads
+    """Of ``pad``, what ``ceil_mode`` has added."""
+
+    def spans(self, in_hw: Pair) -> tuple[bool, bool] | None:
+        """(rows, columns) that a window takes as a whole while it is one pixel wide along the others; None: neither."""
+        steps = tuple(k == size or (k == 1 and s == 1) for k, s, size in zip(self.kernel, self.stride, in_hw, strict=True))
+        if any(self.pad) or not all(steps):
+            return None
+        return self.kernel[0] == in_hw[0], self.kernel[1] == in_hw[1]
+
+
+def _windows(node: OnnxNode, in_hw: Pair) -> _Windows:
+    kernel = tuple(int(k) for k in node.attrs.get("kernel_shape", ()))
+    if len(kernel) != 2:
+        raise node.unsupported(f"a {len(kernel)}-D window", "only 2-D windows are mapped")
+    stride, pad, dilation = window_attributes(node, in_hw, (kernel[0], kernel[1]))
+    own = pad
+    if node.attrs.get("ceil_mode", 0):
+        pad = ceil_padding(in_hw, (kernel[0], kernel[1]), stride, pad, dilation)
+    return _Windows(
+        kernel=(kernel[0], kernel[1]),
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        out_hw=spatial_output(node, in_hw, (kernel[0], kernel[1]), stride, pad, dilation),
+        beyond=(0, 0, pad[2] - own[2], pad[3] - own[3]),
+    )
+
+
 def max_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """MaxPool commutes with every rising map, so it runs on the integers whatever they mean."""
     real = context.real(node, inputs[0])
     source = context.tensors[real.tensor]
     if np.any(real.scale <= 0):
         raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before the pool")
-    kernel = tuple(node.attrs.get("kernel_shape", ()))
-    if len(kernel) != 2:
-        raise node.unsupported(f"a {len(kernel)}-D window", "only 2-D windows are mapped")
-    stride, pad, dilation = window_attributes(node, source.shape[:2], kernel)
-    if node.attrs.get("ceil_mode", 0):
-        pad = ceil_padding(source.shape[:2], kernel, stride, pad, dilation)
-    out_hw = spatial_output(node, source.shape[:2], kernel, stride, pad, dilation)
+    windows = _windows(node, source.shape[:2])
     for axis in (0, 1):
-        if padding_only(source.shape[axis], out_hw[axis], kernel[axis], stride[axis], pad[axis], dilation[axis]):
-            raise node.unsupported(f"padding {pad} so wide that a window sees nothing else", "pad less than the kernel")
-    op = MaxPool(kernel=kernel, stride=stride, pad=pad, dilation=dilation)
-    out = context.apply(node, op, (real.tensor,), (*out_hw, source.channels), source.lo, source.hi, source.scale[0])
-    return [replace(real, tensor=out)]
+        sizes = (windows.kernel[axis], windows.stride[axis], windows.pad[axis], windows.dilation[axis])
+        if padding_only(source.shape[axis], windows.out_hw[axis], *sizes):
+            raise node.unsupported(f"padding {windows.pad} so wide that a window sees nothing else", "pad less than the kernel")
+    if spans := windows.spans(source.shape[:2]):
+        return [reduce_map(context, node, real, *spans, total=False)]
+    op = MaxPool(kernel=windows.kernel, stride=windows.stride, pad=windows.pad, dilation=windows.dilation)
+    shape = (*windows.out_hw, source.channels)
+    return [replace(real, tensor=context.apply(node, op, (real.tensor,), shape, source.lo, source.hi, source.scale[0]))]
+
+
+def average_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """AveragePool is linear, so it sums whatever integers there are; padding needs real zeros, and to be counted."""
+    real = context.settled(node, context.real(node, inputs[0]))
+    source = context.tensors[real.tensor]
+    windows = _windows(node, source.shape[:2])
+    size = windows.kernel[0] * windows.kernel[1]
+    if any(windows.pad) and not node.attrs.get("count_include_pad", 0):
+        raise node.unsupported(
+            f"averages of {windows.kernel} windows over {windows.pad} padded pixels that are not counted, so that each "
+            f"border divides by another number than {size}",
+            "use count_include_pad=True, or no padding",
+        )
+    if any(windows.beyond):
+        raise node.unsupported(
+            f"ceil_mode adds {windows.beyond[2:]} rows and columns that are not counted", "use ceil_mode=False, or pad the map"
+        )
+    if any(windows.pad) and np.any(real.offset != 0):
+        raise node.unsupported("zero padding of values with an offset", "put a quantizer before the pool")
+    if spans := windows.spans(source.shape[:2]):
+        return [divided(reduce_map(context, node, real, *spans, total=True), size)]
+    op = SumPool(kernel=windows.kernel, stride=windows.stride, pad=windows.pad, dilation=windows.dilation)
+    lo, hi = source.lo * size, source.hi * size
+    if any(windows.pad):
+        lo, hi = min(lo, 0), max(hi, 0)
+    shape = (*windows.out_hw, source.channels)
+    out = context.apply(node, op, (real.tensor,), shape, lo, hi, source.scale[0])
+    return [divided(replace(real, tensor=out, offset=real.offset * size), size)]
+
+
+def divided(real: Real, size: int) -> Real:
+    """``real / size``, exact."""
+    return replace(real, scale=real.scale / size, offset=real.offset / size)
 
 
 def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:
-    op = cast(MaxPool, op)
+    op = cast(MaxPool | SumPool, op)
     return max(0.0, (op.kernel[0] - 1) * op.dilation[0] - op.pad[0] + PART_ROW) / inputs[0].shape[0]
 
 
-def map_max_pool(graph: Graph, node: Node, fold: Fold) -> Mapped:
-    """Window and maximum."""
-    op = cast(MaxPool, node.op)
+def map_pool(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """Window and maximum or sum."""
+    op, total = cast(MaxPool | SumPool, node.op), isinstance(node.op, SumPool)
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     window = Window(
         name=f"{node.name}_window",
@@ -72,23 +153,33 @@ def map_max_pool(graph: Graph, node: Node, fold: Fold) -> Mapped:
         lanes=fold.lanes,
         taps=fold.taps,
         taps_inner=True,
-        pad_value=-(1 << (source.bits - 1)) if source.signed else 0,
+        pad_value=-(1 << (source.bits - 1)) if source.signed and not total else 0,
     )
-    steps = op.kernel[0] * op.kernel[1] // fold.taps
-    pool = MaxPooler(name=node.name, source=source, result=result, lanes=fold.lanes, taps=fold.taps, steps=steps)
+    pool = Pooler(
+        name=node.name,
+        source=source,
+        result=result,
+        lanes=fold.lanes,
+        taps=fold.taps,
+        steps=op.kernel[0] * op.kernel[1] // fold.taps,
+        total=total,
+    )
     return Mapped(
         chain=(window, pool),
         in_lanes=(fold.lanes,),
         out_lanes=(fold.lanes,),
         in_bits=(source.bits,),
-        out_bits=result.bits,
+        out_bits=pool.out_bits,
     )
 
 
 def _pool_folds(graph: Graph, node: Node) -> Iterator[Fold]:
-    for taps in tap_choices(cast(MaxPool, node.op).kernel):
+    for taps in tap_choices(cast(MaxPool | SumPool, node.op).kernel):
         for lanes in lane_choices(graph.input_tensors(node)[0].channels):
             yield Fold(lanes=lanes, taps=taps)
 
 
-OPERATORS = (Operator(op=MaxPool, map=map_max_pool, folds=_pool_folds, handlers={"MaxPool": max_pool}, delay=_delay),)
+OPERATORS = (
+    Operator(op=MaxPool, map=map_pool, folds=_pool_folds, handlers={"MaxPool": max_pool}, delay=_delay),
+    Operator(op=SumPool, map=map_pool, folds=_pool_folds, handlers={"AveragePool": average_pool}, delay=_delay),
+)

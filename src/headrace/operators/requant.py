@@ -9,6 +9,7 @@ from typing import cast
 
 from headrace.engines.base import fields_of
 from headrace.engines.elementwise import Requantizer
+from headrace.frontend.truncate import trunc
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Requant
 from headrace.operators.base import Fold, Mapped, Operator, lane_folds, same_lanes
@@ -37,4 +38,4 @@ def _requant_folds(graph: Graph, node: Node) -> Iterator[Fold]:
         yield from table_folds(graph, node, fold)
 
 
-OPERATORS = (Operator(op=Requant, map=map_requant, folds=_requant_folds),)
+OPERATORS = (Operator(op=Requant, map=map_requant, folds=_requant_folds, handlers={"Trunc": trunc}),)

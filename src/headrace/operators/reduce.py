@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maximum or sum over all rows, all columns, or both: global pooling and the Reduce operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import ClassVar, cast
+
+import numpy as np
+
+from headrace.engines.pools import Reducer
+from headrace.frontend.context import Context, OnnxNode
+from headrace.frontend.values import Real, Value
+from headrace.ir.graph import Graph, Node
+from headrace.ir.ops import Op
+from headrace.ir.tensor import Tensor
+from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_folds, same_lanes
+
+MAPPED = "reduce rows (2), columns (3) or both, and keep the dimensions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reduce(Op):
+    """Sum (as accumulators) or maximum over rows, columns or both; what is reduced keeps one entry."""
+
+    kind: ClassVar[str] = "reduce"
+    rows: bool
+    cols: bool
+    total: bool
+    """Sum instead of maximum."""
+
+
+def reduce_map(context: Context, node: OnnxNode, real: Real, rows: bool, cols: bool, *, total: bool) -> Real:
+    """The sum or maximum of ``real``, whose clamp is settled if it is to be summed and whose scales are positive otherwise."""
+    source = context.tensors[real.tensor]
+    h, w, c = source.shape
+    size = (h if rows else 1) * (w if cols else 1)
+    if size == 1:
+        return real
+    lo, hi = (source.lo * size, source.hi * size) if total else (source.lo, source.hi)
+    shape = (1 if rows else h, 1 if cols else w, c)
+    op = Reduce(rows=rows, cols=cols, total=total)
+    out = context.apply(node, op, (real.tensor,), shape, lo, hi, source.scale[0])
+    return replace(real, tensor=out, offset=real.offset * size if total else real.offset)
+
+
+def _axes(node: OnnxNode, inputs: list[Value | None], shape: tuple[int, int, int]) -> tuple[bool, bool]:
+    """Whether a Reduce node reduces rows and columns."""
+    given = inputs[1] if len(inputs) > 1 else None
+    axes = [int(axis) for axis in node.attrs.get("axes", ())] if given is None else node.whole_numbers(given, "axes")
+    if not axes and node.attrs.get("noop_with_empty_axes", 0):
+        return False, False
+    chosen = {axis % 4 for axis in axes or range(4)}
+    rows, cols = 2 in chosen, 3 in chosen
+    if any(not -4 <= axis < 4 for axis in axes) or 1 in chosen or 0 in chosen:
+        raise node.unsupported(f"reduces axes {sorted(axes) or 'all'} of (N, C, H, W)", MAPPED)
+    if not node.attrs.get("keepdims", 1) and not (rows or shape[0] == 1) & (cols or shape[1] == 1):
+        raise node.unsupported(f"drops axes {sorted(axes)} of a map of {shape[0]}x{shape[1]} pixels", MAPPED)
+    return rows, cols
+
+
+def _reduced(context: Context, node: OnnxNode, real: Real, axes: tuple[bool, bool]) -> list[Value]:
+    """The node's result. Without kept dimensions, (N, C) stays a map of one pixel."""
+    rows, cols = axes
+    if node.op_type in ("ReduceMax", "GlobalMaxPool"):
+        if np.any(real.scale <= 0):
+            raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before it")
+        return [reduce_map(context, node, real, rows, cols, total=False)]
+    h, w, _ = context.tensors[real.tensor].shape
+    result = reduce_map(context, node, context.settled(node, real), rows, cols, total=True)
+    size = 1 if node.op_type == "ReduceSum" else Fraction((h if rows else 1) * (w if cols else 1))
+    return [replace(result, scale=result.scale / size, offset=result.offset / size)]
+
+
+def global_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """GlobalAveragePool and GlobalMaxPool."""
+    return _reduced(context, node, context.real(node, inputs[0]), (True, True))
+
+
+def reduce_axes(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """ReduceMean, ReduceSum and ReduceMax over rows, columns or both; axes as attribute or input."""
+    real = context.real(node, inputs[0])
+    return _reduced(context, node, real, _axes(node, inputs, context.tensors[real.tensor].shape))
+
+
+def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:
+    return 1.0 if cast(Reduce, op).rows else PART_ROW / inputs[0].shape[0]
+
+
+def map_reduce(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """One reducer."""
+    op = cast(Reduce, node.op)
+    (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
+    engine = Reducer(name=node.name, source=source, result=result, rows=op.rows, cols=op.cols, total=op.total, lanes=fold.lanes)
+    return same_lanes(engine, fold.lanes, (source.bits,), engine.out_bits)
+
+
+HANDLERS = {
+    "GlobalAveragePool": global_pool,
+    "GlobalMaxPool": global_pool,
+    "ReduceMean": reduce_axes,
+    "ReduceSum": reduce_axes,
+    "ReduceMax": reduce_axes,
+}
+OPERATORS = (Operator(op=Reduce, map=map_reduce, folds=lane_folds, handlers=HANDLERS, delay=_delay),)

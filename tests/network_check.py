@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes, builds and simulates a network and compares it with its golden program, under any stalls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from headrace_host.program import Program
+from nets import board
+
+from headrace.backend.design import build_design
+from headrace.backend.rtl import write_rtl
+from headrace.build.fifo_sizing import open_simulator, size_fifos
+from headrace.build.verilate import build_simulator
+from headrace.errors import FoldingError
+from headrace.ir.graph import Graph, to_program
+from headrace.operators import fold_options, map_node
+from headrace.operators.base import Fold
+from headrace.passes.fold import fold
+
+FRAMES = 7
+SETTLED = 3
+"""Frames after which the pipeline is full."""
+PACE = 1.1
+STALLS = ((0.0, 1), (0.3, 1), (0.3, 2), (0.3, 3))
+MAX_MULTIPLIERS = 150
+
+
+def folds_for(graph: Graph, size: float) -> Mapping[str, Fold]:
+    """The optimiser's choice for a board ``size`` times a PYNQ-Z2, or the next larger one on which it fits."""
+    while True:
+        try:
+            whole = {"lut": int(53_200 * size), "ff": int(106_400 * size), "dsp": max(1, int(220 * size))}
+            return fold(graph, board(**whole, bram36=140 * max(size, 0.2)), fill=1.0).folds
+        except FoldingError:
+            size *= 2
+
+
+def random_folds(graph: Graph, seed: int) -> Mapping[str, Fold]:
+    """Any foldings, however unlike their neighbours', of at most `MAX_MULTIPLIERS` for each operator."""
+    rng = np.random.default_rng(seed)
+    folds = {}
+    for node in graph.nodes:
+        options = fold_options(graph, node)
+        sizes = [map_node(graph, node, option).resources().dsp for option in options]
+        small = [o for o, size in zip(options, sizes, strict=True) if size <= max(MAX_MULTIPLIERS, min(sizes))]
+        folds[node.name] = small[int(rng.integers(len(small)))]
+    return folds
+
+
+def check(graph: Graph, folds: Mapping[str, Fold], folder: Path, seed: int) -> None:
+    """Sizes, builds and simulates the network; compares values, and the steady state with the slowest engine."""
+    sizing = size_fifos(graph, folds)
+    design = build_design(graph, folds, sizing.depths)
+    sources = [folder / name for name in write_rtl(design, folder, "random")]
+    library = build_simulator(sources, design.inputs, design.outputs)
+    rng = np.random.default_rng(seed)
+    feeds = {n: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
+    golden = Program(*to_program(graph)).run(feeds)
+    target = design.bottleneck.cycles
+    with open_simulator(graph, design, library, folder / "rom") as simulator:
+        for stall, stall_seed in STALLS:
+            result = simulator.run(feeds, stall=stall, seed=stall_seed, idle_limit=10 * target + 20_000)
+            for name, expected in golden.items():
+                np.testing.assert_array_equal(result.outputs[name], expected, f"{name}, stall {stall}, seed {stall_seed}")
+            if stall == 0:
+                ends = result.frame_ends
+                interval = (ends[-1] - ends[SETTLED - 1]) / (FRAMES - SETTLED)
+                assert interval <= PACE * target, f"{interval} cycles per frame, slowest engine {target}"
