@@ -27,6 +27,7 @@ from headrace.operators.channels import Concat, Shuffle, Slice, Split
 from headrace.operators.conv import Conv, conv_bounds
 from headrace.operators.deform import DeformDepthwise, deform_bounds
 from headrace.operators.pool import MaxPool
+from headrace.operators.tables import Lookup, Thresholds
 from headrace.operators.upsample import Upsample
 from headrace.passes.requantize import requantize
 from headrace.passes.simplify import simplify
@@ -130,6 +131,25 @@ class NetBuilder:
         op = Quantize(slope=fractions(slope), offset=fractions(offset), lo=lo, hi=hi)
         return self.emit(op, (x,), source.shape, lo, hi)
 
+    def steps(self, x: str, lo: int, hi: int) -> str:
+        """Thresholds within each channel's range; values that rise, or jump about, in each channel or in all alike."""
+        source, rng = self.tensors[x], self.rng
+        low, high = channel_range(self.graph(), x)
+        count = int(rng.integers(1, 20))
+        rows = source.channels if rng.random() < 0.7 else 1
+        steps = np.sort(rng.integers(low[:rows, None], high[:rows, None] + 2, (rows, count)), axis=1)
+        values = rng.integers(lo, hi + 1, (source.channels if rng.random() < 0.5 else 1, count + 1))
+        if rng.random() < 0.5 and hi - lo >= count:
+            values = np.arange(lo, lo + count + 1)[None, :]
+        return self.emit(Thresholds(steps=steps, values=values), (x,), source.shape, lo, hi)
+
+    def lookup(self, x: str, lo: int, hi: int) -> str:
+        """A random table, for each channel or for all."""
+        source = self.tensors[x]
+        rows = source.channels if self.rng.random() < 0.3 else 1
+        table = self.rng.integers(lo, hi + 1, (rows, source.hi - source.lo + 1))
+        return self.emit(Lookup(table=table, lo=source.lo), (x,), source.shape, lo, hi)
+
     def max_pool(self, x: str, kernel: Pair, stride: Pair, pad: Pads = (0, 0, 0, 0)) -> str:
         """A maximum over windows."""
         source = self.tensors[x]
@@ -212,7 +232,7 @@ class _Walk:
             acc = net.upsample(acc, (1, 2))
         if self.chance(0.05) and net.tensors[acc].channels > 1:
             acc = net.split(acc, (1, net.tensors[acc].channels - 1))[int(self.chance(0.5))]
-        self.pool.append(net.quantize(acc, *self.grid()))
+        self.pool.append((net.steps if self.chance(0.12) else net.quantize)(acc, *self.grid()))
         if self.chance(0.08):
             self.pool.append(net.quantize(acc, *self.grid()))
 
@@ -318,6 +338,11 @@ class _Walk:
         if x is not None and factors != (1, 1):
             self.pool.append(self.net.upsample(x, factors))
 
+    def tabulated(self) -> None:
+        x = self.pick(lambda t: t.bits <= 8)
+        if x is not None:
+            self.pool.append(self.net.lookup(x, *self.grid()))
+
     def deformed(self) -> None:
         net, x = self.net, self.pick()
         assert x is not None
@@ -342,6 +367,7 @@ _STEPS = (
     (_Walk.grow, 2),
     (_Walk.deformed, 3),
     *POOL_STEPS,
+    (_Walk.tabulated, 2),
 )
 
 

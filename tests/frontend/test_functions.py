@@ -52,6 +52,12 @@ def affine_behind(f: QonnxFile, x: str) -> str:
     return f.node("Relu", f.node("Sub", f.constant(1.0), y))
 
 
+def softplus_with_a_threshold(f: QonnxFile, x: str) -> str:
+    """As torch writes it."""
+    far = f.node("Greater", x, f.constant(2.0))
+    return f.node("Where", far, x, f.node("Log", f.node("Add", f.node("Exp", x), f.constant(1.0))))
+
+
 def square(f: QonnxFile, x: str) -> str:
     return f.node("Pow", x, f.constant(2.0))
 
@@ -75,6 +81,7 @@ FUNCTIONS: dict[str, Build] = {
     "PRelu per channel": leaky_per_channel,
     "normed tanh": normed_tanh,
     "affine behind": affine_behind,
+    "softplus with a threshold": softplus_with_a_threshold,
     "square": square,
 }
 

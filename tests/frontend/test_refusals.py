@@ -254,7 +254,7 @@ def deform_with(**change: Any) -> Build:
 
 REFUSED: list[tuple[str, Build, str]] = [
     ("unquantized weights", unquantized_weights, r"'Conv_1' \(Conv\): its weights are not quantized; quantize them"),
-    ("sigmoid", sigmoid, r"\(Sigmoid\): .*not mapped to hardware; leave it out"),
+    ("sigmoid", sigmoid, r"\(graph output\): reads a Sigmoid that no quantizer .*; quantize it"),
     ("gemm", gemm, r"\(Gemm\): .*; use a 1x1 convolution"),
     ("unknown domain", unknown_domain, r"\(Frobnicate\): unknown operator domain 'com.example'; use"),
     ("unknown operator", unknown_op, r"\(Einsum\): this operator is not mapped to hardware; replace"),

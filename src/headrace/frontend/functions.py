@@ -33,7 +33,9 @@ UNARY = frozenset(
     | {"Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"}
 )
 """Operators of one activation, all further inputs constant."""
-COMPOSED = UNARY | {"Add", "BatchNormalization", "Clip", "Div", "Max", "Min", "Mul", "Neg", "Relu", "Sub"}
+COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+LOGIC = frozenset({"And", "Not", "Or", "Where", "Xor"})
+COMPOSED = UNARY | COMPARISONS | LOGIC | {"Add", "BatchNormalization", "Clip", "Div", "Max", "Min", "Mul", "Neg", "Relu", "Sub"}
 """Operators that may follow a function, or join two of one tensor."""
 JOINED = frozenset({"Div", "Max", "Min", "Mul"})
 """Operators of two affine images of one tensor, a clamp or an offset in them, whose result is no affine image."""
@@ -199,6 +201,8 @@ class _Evaluation:
                 feeds.append(_affine_image(operand, channels, x).astype(dtype))
             else:
                 feeds.append(_constant(operand, channels, dtype))
+        if function.node.op_type not in LOGIC:  # truth as numbers: what a Cast before it has made of it
+            feeds = [feed.astype(dtype) if feed is not None and feed.dtype == bool else feed for feed in feeds]
         known[id(function)] = result = _apply(function, feeds)
         return result
 
@@ -247,4 +251,4 @@ def _apply(function: Function, feeds: list[Array | None]) -> Array:
     return np.asarray(result)
 
 
-FUNCTIONS: dict[str, Handler] = {**dict.fromkeys(sorted(UNARY), compose), "Neg": negate}
+FUNCTIONS: dict[str, Handler] = {**dict.fromkeys(sorted(UNARY | COMPARISONS), compose), "Neg": negate}
