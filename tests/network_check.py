@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,21 @@ def random_folds(graph: Graph, seed: int) -> Mapping[str, Fold]:
     return folds
 
 
-def check(graph: Graph, folds: Mapping[str, Fold], folder: Path, seed: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What a simulation without stalls measured."""
+
+    interval: float
+    """Cycles between the ends of two frames, once the pipeline is full."""
+    slowest: int
+    """Cycles of the slowest engine."""
+    engines: tuple[str, ...]
+    """Modules that the network instantiates."""
+
+
+def check(
+    graph: Graph, folds: Mapping[str, Fold], folder: Path, seed: int, stalls: tuple[tuple[float, int], ...] = STALLS
+) -> Pace:
     """Sizes, builds and simulates the network; compares values, and the steady state with the slowest engine."""
     sizing = size_fifos(graph, folds)
     design = build_design(graph, folds, sizing.depths)
@@ -60,8 +75,9 @@ def check(graph: Graph, folds: Mapping[str, Fold], folder: Path, seed: int) -> N
     feeds = {n: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
     golden = Program(*to_program(graph)).run(feeds)
     target = design.bottleneck.cycles
+    interval = 0.0
     with open_simulator(graph, design, library, folder / "rom") as simulator:
-        for stall, stall_seed in STALLS:
+        for stall, stall_seed in stalls:
             result = simulator.run(feeds, stall=stall, seed=stall_seed, idle_limit=10 * target + 20_000)
             for name, expected in golden.items():
                 np.testing.assert_array_equal(result.outputs[name], expected, f"{name}, stall {stall}, seed {stall_seed}")
@@ -69,3 +85,4 @@ def check(graph: Graph, folds: Mapping[str, Fold], folder: Path, seed: int) -> N
                 ends = result.frame_ends
                 interval = (ends[-1] - ends[SETTLED - 1]) / (FRAMES - SETTLED)
                 assert interval <= PACE * target, f"{interval} cycles per frame, slowest engine {target}"
+    return Pace(interval=interval, slowest=target, engines=tuple(sorted({i.engine.module for i in design.instances})))
