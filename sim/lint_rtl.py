@@ -31,6 +31,11 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
     "engine_depthwise": ('RomFile="w.hex"', 'Beats=3,Steps=9,Taps=1,RomFile="w.hex"'),
     "engine_lookup": ('RomFile="v.hex"', 'Beats=3,RomFile="v.hex"', 'Shared=1,Lanes=1,InW=1,OutW=1,RomFile="v.hex"'),
+    "engine_gather": (
+        "LanesIn=4,OutC=5,Index=80'h00000003000200020001",
+        "LanesIn=3,LanesOut=7,OutC=5,Index=80'h00000003000200020001",
+        "LanesIn=3,LanesOut=3,OutC=5,Index=80'h00000003000200020001,Memory=1",
+    ),
     "engine_matvec": ('RomFile="w.hex"', 'RomBlock=1,RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
     "engine_pool": (
         "Taps=1",
@@ -56,6 +61,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'Table=1,Beats=5,Thresholds=6,ThrW=30,RomFile="n"',
         'SharedThr=1,Table=1,SharedValues=1,Beats=2,RomFile="n"',
     ),
+    "engine_transpose": ("Unit=3", "Outer=1,Inner=1", "Inner=1"),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
     "engine_window": (
         "Taps=3",
