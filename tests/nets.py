@@ -23,9 +23,11 @@ from headrace.ir.ops import Op, Pads, Pair, Quantize
 from headrace.ir.tensor import Tensor
 from headrace.operators import channel_range
 from headrace.operators.add import Add
+from headrace.operators.blocks import DepthToSpace, SpaceToDepth
 from headrace.operators.channels import Concat, Shuffle, Slice, Split
 from headrace.operators.conv import Conv, conv_bounds
 from headrace.operators.deform import DeformDepthwise, deform_bounds
+from headrace.operators.gather import Gather
 from headrace.operators.pool import MaxPool
 from headrace.operators.tables import Lookup, Thresholds
 from headrace.operators.upsample import Upsample
@@ -188,6 +190,25 @@ class NetBuilder:
         source = self.tensors[x]
         return self.emit(Shuffle(groups=groups), (x,), source.shape, source.lo, source.hi)
 
+    def gather(self, x: str, indices: tuple[int, ...]) -> str:
+        """Any choice of channels."""
+        source = self.tensors[x]
+        return self.emit(Gather(indices=indices), (x,), (*source.shape[:2], len(indices)), source.lo, source.hi)
+
+    def depth_to_space(self, x: str, block: Pair) -> str:
+        """Channels to blocks of pixels."""
+        source = self.tensors[x]
+        h, w, c = source.shape
+        shape = (h * block[0], w * block[1], c // (block[0] * block[1]))
+        return self.emit(DepthToSpace(block=block), (x,), shape, source.lo, source.hi)
+
+    def space_to_depth(self, x: str, block: Pair) -> str:
+        """Blocks of pixels to channels."""
+        source = self.tensors[x]
+        h, w, c = source.shape
+        shape = (h // block[0], w // block[1], c * block[0] * block[1])
+        return self.emit(SpaceToDepth(block=block), (x,), shape, source.lo, source.hi)
+
     def upsample(self, x: str, factors: Pair) -> str:
         """Nearest neighbour."""
         source = self.tensors[x]
@@ -332,6 +353,25 @@ class _Walk:
         if x is not None:
             self.pool.append(self.net.shuffle(x, 2 if self.net.tensors[x].channels % 2 == 0 else 3))
 
+    def chosen(self) -> None:
+        x = self.pick()
+        assert x is not None
+        c, rng = self.net.tensors[x].channels, self.net.rng
+        if self.chance(0.5):
+            self.pool.append(self.net.gather(x, tuple(rng.permutation(c).tolist())))
+        else:
+            self.pool.append(self.net.gather(x, tuple(rng.integers(0, c, int(rng.integers(1, 17))).tolist())))
+
+    def blocks(self) -> None:
+        net, size = self.net, tuple(self.net.rng.integers(1, 4, 2).tolist())
+        area = size[0] * size[1]
+        if self.chance(0.5):
+            x = self.pick(lambda t: t.channels % area == 0 and t.pixels * area <= MAX_PIXELS)
+            self.pool += [] if x is None else [net.depth_to_space(x, size)]
+        else:
+            x = self.pick(lambda t: t.shape[0] % size[0] == t.shape[1] % size[1] == 0 and t.channels * area <= 64)
+            self.pool += [] if x is None else [net.space_to_depth(x, size)]
+
     def grow(self) -> None:
         factors = (int(self.net.rng.integers(1, 4)), int(self.net.rng.integers(1, 4)))
         x = self.pick(lambda t: t.pixels * factors[0] * factors[1] <= MAX_PIXELS)
@@ -365,6 +405,8 @@ _STEPS = (
     (_Walk.shuffle_unit, 2),
     (_Walk.shuffled, 1),
     (_Walk.grow, 2),
+    (_Walk.chosen, 2),
+    (_Walk.blocks, 2),
     (_Walk.deformed, 3),
     *POOL_STEPS,
     (_Walk.tabulated, 2),

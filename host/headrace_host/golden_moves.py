@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from headrace_host.golden import padded_map
+
 if TYPE_CHECKING:
     IntArray = npt.NDArray[np.integer[Any]]
 else:
@@ -56,13 +58,10 @@ def crop(x: IntArray, pad: tuple[int, int, int, int], stride: tuple[int, int] = 
     Raises:
         ValueError: nothing is left.
     """
-    widen = [max(0, p) for p in pad]
-    wide = np.pad(x, ((0, 0), (widen[0], widen[2]), (widen[1], widen[3]), (0, 0)))
-    top, left, bottom, right = (max(0, -p) for p in pad)
-    rows, cols = wide.shape[1] - top - bottom, wide.shape[2] - left - right
-    if rows < 1 or cols < 1:
+    cut = padded_map(x, pad)[:, :: stride[0], :: stride[1]]
+    if 0 in cut.shape:
         raise ValueError(f"crop: padding {pad} leaves nothing of a {x.shape[1]}x{x.shape[2]} map")
-    return wide[:, top : top + rows : stride[0], left : left + cols : stride[1]]
+    return cut
 
 
 def shift(x: IntArray, offsets: IntArray) -> IntArray:

@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from headrace_host import golden, golden_pools, golden_tables
+from headrace_host import golden, golden_moves
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 
@@ -70,6 +71,9 @@ _KERNELS: dict[str, Kernel] = {
     "concat": lambda x, _a, _: [np.concatenate(x, axis=-1)],
     "split": _split,
     "interleave": lambda x, _a, _: [golden.channel_shuffle(np.concatenate(x, axis=-1), len(x))],
+    "gather": lambda x, a, _: [golden_moves.gather(x[0], a["indices"])],
+    "depth_to_space": lambda x, a, _: [golden_moves.depth_to_space(x[0], _pair(a["block"]))],
+    "space_to_depth": lambda x, a, _: [golden_moves.space_to_depth(x[0], _pair(a["block"]))],
     "upsample": lambda x, a, _: [golden.upsample_nearest(x[0], _pair(a["factors"]))],
 }
 

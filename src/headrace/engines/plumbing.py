@@ -161,8 +161,8 @@ class Repack(Engine):
             "LanesOut": self.lanes_out,
             "Ins": len(self.in_channels),
             "Outs": len(self.out_channels),
-            "InC": _packed(self.in_channels),
-            "OutC": _packed(self.out_channels),
+            "InC": packed_counts(self.in_channels),
+            "OutC": packed_counts(self.out_channels),
         }
 
     def resources(self) -> Resources:
@@ -183,7 +183,7 @@ class Repack(Engine):
         return Resources(lut=3 * held, ff=held + 16)
 
 
-def _packed(counts: tuple[int, ...]) -> str:
+def packed_counts(counts: tuple[int, ...]) -> str:
     """Counts as a packed array literal; element 0 in the low bits."""
     return "{" + ", ".join(f"16'd{count}" for count in reversed(counts)) + "}"
 

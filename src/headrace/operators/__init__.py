@@ -9,6 +9,8 @@ from headrace.frontend.context import Handler
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ranges import Range
 from headrace.operators import add, channels, conv, deform, pool, reduce, requant, tables, topk, upsample
+from headrace.operators import add, channels, conv, deform, pool, requant, tables, upsample
+from headrace.operators import add, blocks, channels, conv, deform, gather, pool, requant, upsample
 from headrace.operators.base import Fold, Mapped, Operator
 
 OPERATORS: tuple[Operator, ...] = (
@@ -22,6 +24,8 @@ OPERATORS: tuple[Operator, ...] = (
     *add.OPERATORS,
     *channels.OPERATORS,
     *upsample.OPERATORS,
+    *gather.OPERATORS,
+    *blocks.OPERATORS,
 )
 
 BY_KIND: dict[str, Operator] = {operator.op.kind: operator for operator in OPERATORS}

@@ -92,8 +92,9 @@ def _collapse(parameter: ExactArray) -> ExactArray:
     return parameter[:1] if np.all(parameter == parameter[0]) else parameter
 
 
-def _part(real: Real, tensor: str, channels: int, start: int, stop: int) -> Real:
-    scale, offset = (_spread(p, channels)[start:stop] for p in (real.scale, real.offset))
+def part(real: Real, tensor: str, channels: int, chosen: slice | npt.NDArray[np.int64]) -> Real:
+    """``real``'s meaning for ``tensor``, which holds the ``chosen`` ones of its channels."""
+    scale, offset = (_spread(p, channels)[chosen] for p in (real.scale, real.offset))
     return replace(real, tensor=tensor, scale=_collapse(scale), offset=_collapse(offset))
 
 
@@ -122,7 +123,7 @@ def split(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
     context.emit(name, Split(sizes=tuple(sizes)), (real.tensor,), outputs)
     ends = np.cumsum(sizes).tolist()
     return [
-        _part(real, tensor.name, source.channels, end - size, end)
+        part(real, tensor.name, source.channels, slice(end - size, end))
         for tensor, size, end in zip(outputs, sizes, ends, strict=True)
     ]
 
@@ -148,7 +149,7 @@ def slice_channels(context: Context, node: OnnxNode, inputs: list[Value | None])
         raise node.unsupported(f"the slice {start}:{stop} is empty", "repair the slice")
     shape = (*source.shape[:2], stop - start)
     out = context.apply(node, Slice(start=start, stop=stop), (real.tensor,), shape, source.lo, source.hi, source.scale[0])
-    return [_part(real, out, source.channels, start, stop)]
+    return [part(real, out, source.channels, slice(start, stop))]
 
 
 def reshape(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:

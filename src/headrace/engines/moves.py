@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines that reorder channels and pixels without changing values: gather, block transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.plumbing import packed_counts
+
+MUX_WAYS = 4
+"""Inputs of the multiplexer that one LUT makes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gatherer(Engine):
+    """Channel n of the output is channel ``indices[n]`` of the same pixel."""
+
+    module: ClassVar[str] = "engine_gather"
+    bits: int
+    pixels: int
+    channels: int
+    indices: tuple[int, ...]
+    lanes_in: int
+    lanes_out: int
+
+    @property
+    def beats_in(self) -> int:
+        """Beats of an input pixel."""
+        return ceil_div(self.channels, self.lanes_in)
+
+    @property
+    def beats_out(self) -> int:
+        """Beats of an output pixel."""
+        return ceil_div(len(self.indices), self.lanes_out)
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes_in * self.bits,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes_out * self.bits,)
+
+    @property
+    def cycles(self) -> int:
+        """Reading and writing overlap; the longer one counts."""
+        return self.pixels * max(self.beats_in, self.beats_out)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether memories hold the pixels rather than registers: whichever takes fewer LUTs and flip-flops."""
+        if self.beats_in == 1:
+            return False
+        registers, memories = self._in_registers, self._in_memories
+        return memories.lut + memories.ff / 2 < registers.lut + registers.ff / 2
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_gather.sv."""
+        return {
+            "LaneW": self.bits,
+            "LanesIn": self.lanes_in,
+            "LanesOut": self.lanes_out,
+            "InC": self.channels,
+            "OutC": len(self.indices),
+            "Index": packed_counts(self.indices),
+            "Memory": self.in_memory,
+        }
+
+    def resources(self) -> Resources:
+        """Multiplexers, and what holds two pixels (fitted to yosys)."""
+        return self._in_memories if self.in_memory else self._in_registers
+
+    @cached_property
+    def _in_registers(self) -> Resources:
+        """A multiplexer of output beats per lane; registers of a pixel or two."""
+        ways = [len(set(self.indices[p :: self.lanes_out])) for p in range(min(self.lanes_out, len(self.indices)))]
+        lut = self.bits * sum(_mux(n) for n in ways)
+        if self.beats_in == 1:
+            return Resources(lut=lut + 3, ff=self.beats_out.bit_length())
+        used = set(self.indices)
+        early = sum(1 for c in used if c < (self.beats_in - 1) * self.lanes_in)
+        held = len(used) + early if self.beats_out > 1 else len(used)
+        return Resources(lut=lut + 3 * self.beats_in // 2 + 6, ff=held * self.bits + 8)
+
+    @cached_property
+    def _in_memories(self) -> Resources:
+        """Per output lane, a memory of those input lanes that it reads, and a multiplexer of them."""
+        total = Resources(lut=24, ff=14)
+        depth = 2 << max(1, (self.beats_in - 1).bit_length())
+        for p in range(min(self.lanes_out, len(self.indices))):
+            sources = len({c % self.lanes_in for c in self.indices[p :: self.lanes_out]})
+            total += memory(depth, sources * self.bits) + Resources(lut=self.bits * _mux(sources) + 3, ff=3)
+        return total
+
+
+def _mux(ways: int) -> int:
+    """LUTs of a one-bit multiplexer."""
+    return 0 if ways <= 1 else ceil_div(ways, MUX_WAYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockTransposer(Engine):
+    """Blocks of ``outer`` x ``inner`` units of ``unit`` beats leave with ``outer`` running faster."""
+
+    module: ClassVar[str] = "engine_transpose"
+    bits: int
+    lanes: int
+    outer: int
+    inner: int
+    unit: int
+    blocks: int
+    """Blocks of a frame."""
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+    @property
+    def block(self) -> int:
+        """Beats of a block."""
+        return self.outer * self.inner * self.unit
+
+    @property
+    def cycles(self) -> int:
+        """One beat each cycle."""
+        return self.blocks * self.block
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_transpose.sv."""
+        return {"LaneW": self.bits, "Lanes": self.lanes, "Outer": self.outer, "Inner": self.inner, "Unit": self.unit}
+
+    def resources(self) -> Resources:
+        """Two blocks of memory and counters."""
+        return memory(2 * self.block, self.lanes * self.bits) + Resources(lut=60, ff=40)

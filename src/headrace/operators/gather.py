@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any choice of channels, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import numpy as np
+
+from headrace.engines.base import ceil_div
+from headrace.engines.moves import Gatherer
+from headrace.frontend.context import Context, OnnxNode
+from headrace.frontend.values import Real, Value
+from headrace.ir.graph import Graph, Node
+from headrace.ir.ops import Op
+from headrace.operators.base import Fold, Mapped, Operator
+from headrace.operators.channels import Shuffle, Slice, part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gather(Op):
+    """Channel n of the result is channel ``indices[n]``; repetitions and omissions are allowed."""
+
+    kind: ClassVar[str] = "gather"
+    indices: tuple[int, ...]
+
+
+def choose_channels(context: Context, node: OnnxNode, real: Real, indices: tuple[int, ...]) -> Real:
+    """``real`` with the channels ``indices``: nothing, a slice, a shuffle or a `Gather`, whichever is least."""
+    source = context.tensors[real.tensor]
+    c = source.channels
+    if indices == tuple(range(c)):
+        return real
+    op: Op = Gather(indices=indices)
+    if indices == tuple(range(indices[0], indices[-1] + 1)):
+        op = Slice(start=indices[0], stop=indices[-1] + 1)
+    elif (groups := _shuffle_groups(indices, c)) is not None:
+        op = Shuffle(groups=groups)
+    shape = (*source.shape[:2], len(indices))
+    out = context.apply(node, op, (real.tensor,), shape, source.lo, source.hi, source.scale[0])
+    return part(real, out, c, np.array(indices))
+
+
+def _shuffle_groups(indices: tuple[int, ...], channels: int) -> int | None:
+    """The number of groups if ``indices`` are ShuffleNet's permutation."""
+    if len(indices) != channels or len(indices) < 2 or indices[1] == 0 or channels % indices[1]:
+        return None
+    groups = channels // indices[1]
+    return groups if indices == tuple(np.arange(channels).reshape(groups, -1).T.ravel().tolist()) else None
+
+
+def gather(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """ONNX Gather of channels with constant indices."""
+    real = context.real(node, inputs[0])
+    channels = context.tensors[real.tensor].channels
+    axis = int(node.attrs.get("axis", 0))
+    if axis not in (1, -3):
+        raise node.unsupported(f"gathers along axis {axis}", "only channels (axis 1) can be gathered")
+    indices = np.asarray(node.const(inputs[1], "indices"))
+    if indices.ndim != 1 or indices.size == 0 or indices.dtype.kind not in "iu":
+        raise node.unsupported(
+            f"indices of shape {indices.shape} and type {indices.dtype}", "index channels by a list, so that the axis stays"
+        )
+    if indices.min() < -channels or indices.max() >= channels:
+        raise node.unsupported(f"indices {indices.min()} to {indices.max()} into {channels} channels", "repair the indices")
+    return [choose_channels(context, node, real, tuple((indices % channels).tolist()))]
+
+
+def map_gather(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """One gather engine."""
+    (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
+    engine = Gatherer(
+        name=node.name,
+        bits=source.bits,
+        pixels=source.pixels,
+        channels=source.channels,
+        indices=cast(Gather, node.op).indices,
+        lanes_in=fold.lanes,
+        lanes_out=fold.pe,
+    )
+    return Mapped(
+        chain=(engine,),
+        in_lanes=(fold.lanes,),
+        out_lanes=(fold.pe,),
+        in_bits=(source.bits,),
+        out_bits=result.bits,
+    )
+
+
+def _gather_folds(graph: Graph, node: Node) -> Iterator[Fold]:
+    """For each number of beats that a pixel may take, the fewest lanes on both sides."""
+    c, n = graph.input_tensors(node)[0].channels, len(cast(Gather, node.op).indices)
+    seen = set()
+    for beats in range(1, max(c, n) + 1):
+        lanes = ceil_div(c, beats), ceil_div(n, beats)
+        if lanes not in seen:
+            seen.add(lanes)
+            yield Fold(lanes=lanes[0], pe=lanes[1])
+
+
+OPERATORS = (Operator(op=Gather, map=map_gather, folds=_gather_folds, handlers={"Gather": gather}),)
