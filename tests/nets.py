@@ -30,6 +30,7 @@ from headrace.operators.deform import DeformDepthwise, deform_bounds
 from headrace.operators.gather import Gather
 from headrace.operators.pool import MaxPool
 from headrace.operators.tables import Lookup, Thresholds
+from headrace.operators.raster import Crop, Raster
 from headrace.operators.upsample import Upsample
 from headrace.passes.requantize import requantize
 from headrace.passes.simplify import simplify
@@ -209,6 +210,17 @@ class NetBuilder:
         shape = (h // block[0], w // block[1], c * block[0] * block[1])
         return self.emit(SpaceToDepth(block=block), (x,), shape, source.lo, source.hi)
 
+    def crop(self, x: str, pad: Pads, stride: Pair = (1, 1)) -> str:
+        """A border of zeros, or rows and columns cut off."""
+        source = self.tensors[x]
+        shape = conv_shape(source.shape, source.channels, (1, 1), stride, pad, (1, 1))
+        return self.emit(Crop(pad=pad, stride=stride), (x,), shape, min(source.lo, 0), max(source.hi, 0))
+
+    def raster(self, x: str, size: Pair) -> str:
+        """The same pixels in other rows."""
+        source = self.tensors[x]
+        return self.emit(Raster(size=size), (x,), (*size, source.channels), source.lo, source.hi)
+
     def upsample(self, x: str, factors: Pair) -> str:
         """Nearest neighbour."""
         source = self.tensors[x]
@@ -372,6 +384,21 @@ class _Walk:
             x = self.pick(lambda t: t.shape[0] % size[0] == t.shape[1] % size[1] == 0 and t.channels * area <= 64)
             self.pool += [] if x is None else [net.space_to_depth(x, size)]
 
+    def cropped(self) -> None:
+        x, rng = self.pick(), self.net.rng
+        assert x is not None
+        h, w, _ = self.net.tensors[x].shape
+        top, left, bottom, right = (int(rng.integers(-((size - 1) // 3), 3)) for size in (h, w, h, w))
+        if (h + top + bottom) * (w + left + right) <= MAX_PIXELS:
+            stride = (1, 1) if self.chance(0.5) else tuple(rng.integers(1, 3, 2).tolist())
+            self.pool.append(self.net.crop(x, (top, left, bottom, right), stride))
+
+    def recut(self) -> None:
+        x = self.pick()
+        assert x is not None
+        h, w, _ = self.net.tensors[x].shape
+        self.pool.append(self.net.raster(x, ((w, h), (1, h * w), (h * w, 1))[int(self.net.rng.integers(3))]))
+
     def grow(self) -> None:
         factors = (int(self.net.rng.integers(1, 4)), int(self.net.rng.integers(1, 4)))
         x = self.pick(lambda t: t.pixels * factors[0] * factors[1] <= MAX_PIXELS)
@@ -407,6 +434,8 @@ _STEPS = (
     (_Walk.grow, 2),
     (_Walk.chosen, 2),
     (_Walk.blocks, 2),
+    (_Walk.cropped, 2),
+    (_Walk.recut, 1),
     (_Walk.deformed, 3),
     *POOL_STEPS,
     (_Walk.tabulated, 2),

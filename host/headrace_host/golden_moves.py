@@ -52,6 +52,11 @@ def space_to_depth(x: IntArray, block: tuple[int, int]) -> IntArray:
     return y.reshape(n, h // rows, w // cols, rows * cols * c)
 
 
+def raster(x: IntArray, size: tuple[int, int]) -> IntArray:
+    """The same pixels in rows of another length: (N, H, W, C) -> (N, *size, C)."""
+    return x.reshape(x.shape[0], *size, x.shape[3])
+
+
 def crop(x: IntArray, pad: tuple[int, int, int, int], stride: tuple[int, int] = (1, 1)) -> IntArray:
     """Zero-pads by ``pad`` = (top, left, bottom, right), cuts where it is negative, then takes every ``stride``-th pixel.
 

@@ -13,8 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from headrace_host import golden, golden_pools, golden_tables
-from headrace_host import golden, golden_moves
+from headrace_host import golden, golden_moves, golden_pools, golden_tables
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 
@@ -74,6 +73,8 @@ _KERNELS: dict[str, Kernel] = {
     "gather": lambda x, a, _: [golden_moves.gather(x[0], a["indices"])],
     "depth_to_space": lambda x, a, _: [golden_moves.depth_to_space(x[0], _pair(a["block"]))],
     "space_to_depth": lambda x, a, _: [golden_moves.space_to_depth(x[0], _pair(a["block"]))],
+    "raster": lambda x, a, _: [golden_moves.raster(x[0], _pair(a["size"]))],
+    "crop": lambda x, a, _: [golden_moves.crop(x[0], _pads(a["pad"]), _pair(a["stride"]))],
     "upsample": lambda x, a, _: [golden.upsample_nearest(x[0], _pair(a["factors"]))],
 }
 

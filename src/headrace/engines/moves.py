@@ -105,6 +105,39 @@ def _mux(ways: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wires(Engine):
+    """Beats as they are, for operators whose order of beats is that of their input."""
+
+    module: ClassVar[str] = "stream_cast"
+    bits: int
+    lanes: int
+    frame_beats: int
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+    @property
+    def cycles(self) -> int:
+        """Beats pass one at a time."""
+        return self.frame_beats
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See stream_cast.sv."""
+        return {"Lanes": self.lanes, "InW": self.bits, "OutW": self.bits, "Signed": False}
+
+    def resources(self) -> Resources:
+        """None."""
+        return Resources()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockTransposer(Engine):
     """Blocks of ``outer`` x ``inner`` units of ``unit`` beats leave with ``outer`` running faster."""
 

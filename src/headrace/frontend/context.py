@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from headrace.errors import UnsupportedError
-from headrace.frontend.values import Function, Grouped, ModelInput, QuantConst, Real, Value, exact
+from headrace.frontend.values import Flat, Function, ModelInput, QuantConst, Real, Value, View, exact
 from headrace.ir.graph import Node
 from headrace.ir.ops import Op, Quantize
 from headrace.ir.rounding import HALF_EVEN, rounded
@@ -34,6 +34,12 @@ class Context:
     input_names: dict[str, str] = field(default_factory=dict)
     """ONNX input name -> tensor."""
     opset: int = 0
+    axes: dict[str, int] = field(default_factory=dict)
+    """ONNX value -> number of its axes, the batch included."""
+    batch: int = 1
+    """Frames of a batch that the file declares; the hardware takes them one by one."""
+    layouts: dict[int, tuple[View, Real | Flat]] = field(default_factory=dict)
+    """Views that are laid out already, by identity."""
 
     def unique(self, wanted: str) -> str:
         """An identifier close to ``wanted`` that no tensor or node bears yet."""
@@ -155,6 +161,18 @@ class Context:
         """
         return self.activation(node, required(node, value))
 
+    def laid_out(self, view: View) -> Real | Flat:
+        """The map that ``view`` amounts to; nodes are emitted once.
+
+        Raises:
+            UnsupportedError: it is no rearrangement that hardware has.
+        """
+        from headrace.frontend.layout import laid_out  # the operators that it emits read this module
+
+        if id(view) not in self.layouts:
+            self.layouts[id(view)] = view, laid_out(self, view)
+        return self.layouts[id(view)][1]
+
     def activation(self, node: OnnxNode, value: Value, *, skewed: bool = False) -> Real:
         """``value`` if it is an activation.
 
@@ -162,8 +180,10 @@ class Context:
             skewed: whether a sum of operands in no whole ratio will do.
 
         Raises:
-            UnsupportedError: it is a constant, the raw input, half a channel shuffle, or such a sum.
+            UnsupportedError: it is a constant, the raw input, laid out as no map is, or such a sum.
         """
+        if isinstance(value, View):
+            value = self.laid_out(value)
         if isinstance(value, Real):
             if value.skewed and not skewed:
                 raise node.unsupported(
@@ -181,8 +201,10 @@ class Context:
                 f"reads the input '{value.name}' before it is quantized",
                 "quantize the input first (QuantIdentity with a constant scale)",
             )
-        if isinstance(value, Grouped):
-            raise node.unsupported("a reshape that is not part of a channel shuffle", "keep activations as (N, C, H, W)")
+        if isinstance(value, Flat):
+            if self.tensors[value.real.tensor].pixels > 1:
+                raise node.unsupported("reads a flattened map", "only fully connected layers can; keep maps as (N, C, H, W)")
+            return self.activation(node, value.real, skewed=skewed)
         raise node.unsupported("operates on a constant where an activation is expected", "fold constants before export")
 
 

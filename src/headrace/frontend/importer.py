@@ -23,16 +23,18 @@ from headrace.errors import ModelError
 from headrace.frontend.affine import AFFINE
 from headrace.frontend.context import Context, Handler, OnnxNode
 from headrace.frontend.functions import FUNCTIONS, compose, composes
+from headrace.frontend.layout import output_map
 from headrace.frontend.neutral import NEUTRAL
 from headrace.frontend.quantizers import QUANTIZERS
 from headrace.frontend.steps import STEPS
-from headrace.frontend.values import ModelInput, QuantConst, Value
+from headrace.frontend.values import Flat, ModelInput, QuantConst, Value, View
+from headrace.frontend.views import VIEWS, handled
 from headrace.ir.graph import Graph
 from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 
 KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
-HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS}
+HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS, **VIEWS}
 """ONNX operator type -> its import."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 """What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""
@@ -129,6 +131,7 @@ def _declare_inputs(context: Context, model: onnx.ModelProto) -> None:
             raise ModelError(
                 f"input '{value.name}' has an unknown channel count or size {dims}; export with a fixed image size"
             )
+        context.axes[value.name], context.batch = len(dims), max(context.batch, dims[0])
         context.values[value.name] = ModelInput(name=value.name, shape=(dims[1], dims[2], dims[3]))
 
 
@@ -146,13 +149,34 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
         raise node.unsupported("this operator is not mapped to hardware", REMEDIES.get(node.op_type, "replace it in the model"))
     else:
         try:
-            results = handler(context, node, inputs)
+            results = handled(handler, context, node, inputs)
         except MALFORMED as error:
             raise node.unsupported(f"malformed ({_first_line(error)})", "export the model again") from error
     outputs = [name for name in node.proto.output if name]
     if len(outputs) > len(results):
         raise node.unsupported(f"its output {len(results) + 1} is used", "export for inference")
     context.values.update(zip(outputs, results, strict=False))
+    axes = _result_axes(context, node)
+    context.axes.update((name, _axes(value, axes)) for name, value in zip(outputs, results, strict=False))
+
+
+def _result_axes(context: Context, node: OnnxNode) -> int:
+    """Axes of a node's results: those of its first activation, less those that a reduction leaves out."""
+    read = [name for name in node.proto.input if name and not isinstance(context.values[name], np.ndarray | QuantConst)]
+    axes = context.axes.get(read[0], 4) if read else 4
+    if node.attrs.get("keepdims", 1) or not node.op_type.startswith(("Reduce", "Arg")):
+        return axes
+    reduced = node.attrs.get("axes", [node.attrs.get("axis", 0)])
+    if len(node.proto.input) > 1 and isinstance(given := context.values.get(node.proto.input[1]), np.ndarray):
+        reduced = given.ravel().tolist()
+    return max(1, axes - len(reduced))
+
+
+def _axes(value: Value, axes: int) -> int:
+    """Axes of one result, where an activation has ``axes``."""
+    if isinstance(value, View):
+        return value.index.ndim
+    return value.ndim if isinstance(value, np.ndarray) else 2 if isinstance(value, Flat) else axes
 
 
 REMEDIES = {
@@ -203,7 +227,8 @@ def _graph_output(context: Context, name: str) -> str:
     node = OnnxNode.of(onnx.NodeProto(name=name, op_type="graph output"), 0)
     if name not in context.values:
         raise ModelError(f"graph output '{name}' is written by no node")
-    real = context.settled(node, context.values[name])
+    value = context.values[name]
+    real = context.settled(node, output_map(context, value) if isinstance(value, Flat | View) else value)
     if real.tensor in context.inputs:
         raise ModelError(f"graph output '{name}' is a graph input; there is nothing to compute")
     if real.tensor not in context.tensors:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that change nothing at inference, and questions about shapes."""
+"""Operators that change nothing at inference."""
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 
 from headrace.frontend.context import Context, Handler, OnnxNode
-from headrace.frontend.values import ModelInput, Value
+from headrace.frontend.values import Value
 
 
 def identity(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -24,12 +23,4 @@ def cast(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     return [inputs[0]]
 
 
-def shape_of(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Shape of a map, as (1, C, H, W)."""
-    if isinstance(inputs[0], ModelInput):
-        return [np.array([1, *inputs[0].shape], np.int64)]
-    h, w, c = context.tensors[context.real(node, inputs[0]).tensor].shape
-    return [np.array([1, c, h, w], np.int64)]
-
-
-NEUTRAL: dict[str, Handler] = {"Identity": identity, "Dropout": identity, "Cast": cast, "Shape": shape_of}
+NEUTRAL: dict[str, Handler] = {"Identity": identity, "Dropout": identity, "Cast": cast}

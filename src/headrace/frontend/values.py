@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
+if TYPE_CHECKING:
+    from headrace.frontend.context import OnnxNode
+
+Index = npt.NDArray[np.int32]
 ExactArray = npt.NDArray[np.object_]
 """Fractions: scales and offsets are kept as the exact rationals that the model's floating-point numbers are."""
 
@@ -93,13 +97,11 @@ class ModelInput:
     shape: tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grouped:
-    """A channel axis split into (groups, C / groups) on its way through a channel shuffle."""
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """(N, C * H * W): the numbers of the map ``real`` in ONNX's order."""
 
     real: Real
-    groups: int
-    swapped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,4 +115,15 @@ class Function:
     opset: int
 
 
-Value = Real | Function | QuantConst | ModelInput | Grouped | npt.NDArray[Any]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """The numbers of a map laid out anew by reshapes, transposes, slices and their like."""
+
+    real: Real | Function
+    index: Index
+    """Of the view's shape, with a batch of 1: the place of each number in the map as (C, H, W); -1 is zero."""
+    node: OnnxNode
+    """The latest operator that laid them out; it bears the names of what is emitted, and refusals."""
+
+
+Value = Real | Function | QuantConst | ModelInput | Flat | View | npt.NDArray[Any]

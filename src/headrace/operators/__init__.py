@@ -11,6 +11,7 @@ from headrace.ir.ranges import Range
 from headrace.operators import add, channels, conv, deform, pool, reduce, requant, tables, topk, upsample
 from headrace.operators import add, channels, conv, deform, pool, requant, tables, upsample
 from headrace.operators import add, blocks, channels, conv, deform, gather, pool, requant, upsample
+from headrace.operators import add, blocks, channels, conv, deform, gather, pool, raster, requant, tables, upsample
 from headrace.operators.base import Fold, Mapped, Operator
 
 OPERATORS: tuple[Operator, ...] = (
@@ -26,6 +27,7 @@ OPERATORS: tuple[Operator, ...] = (
     *upsample.OPERATORS,
     *gather.OPERATORS,
     *blocks.OPERATORS,
+    *raster.OPERATORS,
 )
 
 BY_KIND: dict[str, Operator] = {operator.op.kind: operator for operator in OPERATORS}

@@ -10,8 +10,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from headrace.engines.base import Engine
-from headrace.engines.moves import BlockTransposer
-from headrace.engines.plumbing import Cast
+from headrace.engines.moves import BlockTransposer, Wires
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Real, Value
 from headrace.ir.graph import Graph, Node
@@ -43,6 +42,8 @@ def channels_to_blocks(context: Context, node: OnnxNode, real: Real, block: Pair
     Raises:
         UnsupportedError: pixels of one channel would have different scales.
     """
+    if block == (1, 1):
+        return real
     source = context.tensors[real.tensor]
     h, w, c = source.shape
     each = c // (block[0] * block[1])
@@ -60,6 +61,8 @@ def channels_to_blocks(context: Context, node: OnnxNode, real: Real, block: Pair
 
 def blocks_to_channels(context: Context, node: OnnxNode, real: Real, block: Pair) -> Real:
     """Emits a `SpaceToDepth`."""
+    if block == (1, 1):
+        return real
     source = context.tensors[real.tensor]
     h, w, c = source.shape
     shape = (h // block[0], w // block[1], c * block[0] * block[1])
@@ -87,7 +90,7 @@ def depth_to_space(context: Context, node: OnnxNode, inputs: list[Value | None])
     if mode == "CRD":
         order = np.arange(c).reshape(-1, size * size).T.ravel()
         real = choose_channels(context, node, real, tuple(order.tolist()))
-    return [channels_to_blocks(context, node, real, (size, size)) if size > 1 else real]
+    return [channels_to_blocks(context, node, real, (size, size))]
 
 
 def space_to_depth(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -96,14 +99,14 @@ def space_to_depth(context: Context, node: OnnxNode, inputs: list[Value | None])
     h, w = context.tensors[real.tensor].shape[:2]
     if h % size or w % size:
         raise node.unsupported(f"a {h}x{w} map is no whole number of {size}x{size} blocks", "crop or pad the map first")
-    return [blocks_to_channels(context, node, real, (size, size)) if size > 1 else real]
+    return [blocks_to_channels(context, node, real, (size, size))]
 
 
 def _mapped(node: Node, source: Tensor, fold: Fold, outer: int, inner: int, unit: int, blocks: int) -> Mapped:
     """A block transpose; with one unit along either axis beats keep their order, and wires will do."""
     engine: Engine
     if outer == 1 or inner == 1:
-        engine = Cast(name=node.name, lanes=fold.lanes, in_bits=source.bits, out_bits=source.bits, signed=source.signed)
+        engine = Wires(name=node.name, bits=source.bits, lanes=fold.lanes, frame_beats=blocks * outer * inner * unit)
     else:
         engine = BlockTransposer(
             name=node.name, bits=source.bits, lanes=fold.lanes, outer=outer, inner=inner, unit=unit, blocks=blocks

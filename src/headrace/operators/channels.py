@@ -12,7 +12,7 @@ import numpy.typing as npt
 from headrace.engines.base import ceil_div
 from headrace.engines.plumbing import Interleaver, Repack
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import ExactArray, Grouped, Real, Value
+from headrace.frontend.values import ExactArray, Real, Value
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op
 from headrace.ir.tensor import Tensor
@@ -58,18 +58,12 @@ class Interleave(Op):
     kind: ClassVar[str] = "interleave"
 
 
-def _channel_axis(node: OnnxNode, axis: int) -> None:
-    if axis not in (1, -3):
-        raise node.unsupported(f"works along axis {axis}", "only the channel axis (1) can be cut or joined")
-
-
 def _spread(parameter: ExactArray, channels: int) -> ExactArray:
     return np.broadcast_to(parameter, channels)
 
 
 def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Concat along channels; unequal scales stay with their channels until the next quantizer."""
-    _channel_axis(node, int(node.attrs.get("axis", 1)))
     reals = [context.real(node, value) for value in inputs]
     if len({(real.lo, real.hi) for real in reals}) > 1:
         reals = [context.settled(node, real) for real in reals]
@@ -98,23 +92,9 @@ def part(real: Real, tensor: str, channels: int, chosen: slice | npt.NDArray[np.
     return replace(real, tensor=tensor, scale=_collapse(scale), offset=_collapse(offset))
 
 
-def split(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Split along channels."""
-    _channel_axis(node, int(node.attrs.get("axis", 0)))
-    real = context.real(node, inputs[0])
+def split_channels(context: Context, node: OnnxNode, real: Real, sizes: list[int]) -> list[Value]:
+    """Consecutive ranges of ``sizes`` channels."""
     source = context.tensors[real.tensor]
-    count = len(node.proto.output)
-    if len(inputs) > 1 and inputs[1] is not None:
-        sizes = node.whole_numbers(inputs[1], "split sizes")
-    elif "split" in node.attrs:
-        sizes = [int(v) for v in node.attrs["split"]]
-    else:
-        each = -(-source.channels // count)
-        sizes = [min(each, source.channels - i * each) for i in range(count)]
-    if sum(sizes) != source.channels or len(sizes) != count or min(sizes) < 1:
-        raise node.unsupported(
-            f"cuts {source.channels} channels into {sizes}", "the parts must be positive and cover all channels"
-        )
     name = context.unique(node.name)
     outputs = tuple(
         Tensor(name=f"{name}_out{i}", shape=(*source.shape[:2], size), lo=source.lo, hi=source.hi, scale=source.scale)
@@ -128,70 +108,18 @@ def split(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
     ]
 
 
-def slice_channels(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Slice of consecutive channels (how some exporters write chunk)."""
-    real = context.real(node, inputs[0])
+def slice_channels(context: Context, node: OnnxNode, real: Real, first: int, last: int) -> Real:
+    """Channels ``first:last``, as numpy counts them (how some exporters write chunk)."""
+    real = context.real(node, real)
     source = context.tensors[real.tensor]
-    starts, ends = (node.whole_numbers(inputs[i], "slice bounds") for i in (1, 2))
-    axes = node.whole_numbers(inputs[3], "axes") if len(inputs) > 3 and inputs[3] is not None else list(range(len(starts)))
-    steps = node.whole_numbers(inputs[4], "steps") if len(inputs) > 4 and inputs[4] is not None else [1] * len(starts)
-    limits = (1, source.channels, *source.shape[:2])
-    start, stop = 0, source.channels
-    for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
-        begin, end, _ = slice(first, last, step).indices(limits[axis])
-        if step != 1 or (axis % 4 != 1 and (begin, end) != (0, limits[axis])):
-            raise node.unsupported(f"slices axis {axis} as {first}:{last}:{step}", "only consecutive channels can be cut out")
-        if axis % 4 == 1:
-            start, stop = begin, end
+    start, stop, _ = slice(first, last).indices(source.channels)
     if (start, stop) == (0, source.channels):
-        return [real]
+        return real
     if start >= stop:
         raise node.unsupported(f"the slice {start}:{stop} is empty", "repair the slice")
     shape = (*source.shape[:2], stop - start)
     out = context.apply(node, Slice(start=start, stop=stop), (real.tensor,), shape, source.lo, source.hi, source.scale[0])
-    return [part(real, out, source.channels, slice(start, stop))]
-
-
-def reshape(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Reshape, as the first and last step of a channel shuffle."""
-    value = inputs[0]
-    wanted = node.whole_numbers(inputs[1], "target shape")
-    real = value.real if isinstance(value, Grouped) else context.real(node, value)
-    source = context.tensors[real.tensor]
-    h, w, c = source.shape
-    if isinstance(value, Grouped) and value.swapped:
-        if not _same_shape(wanted, (1, c, h, w)):
-            raise node.unsupported(f"reshapes to {wanted}", "a shuffled map must return to (N, C, H, W)")
-        shape = Shuffle(groups=value.groups)
-        out = context.apply(node, shape, (real.tensor,), source.shape, source.lo, source.hi, source.scale[0])
-        order = np.arange(c).reshape(value.groups, -1).T.ravel()
-        return [replace(real, tensor=out, scale=_permute(real.scale, order), offset=_permute(real.offset, order))]
-    if _same_shape(wanted, (1, c, h, w)):
-        return [real]
-    if len(wanted) == 5 and wanted[1] > 0 and c % wanted[1] == 0 and _same_shape(wanted, (1, wanted[1], c // wanted[1], h, w)):
-        return [Grouped(real=real, groups=wanted[1])]
-    raise node.unsupported(f"reshapes (1, {c}, {h}, {w}) to {wanted}", "only channel shuffles may reshape")
-
-
-def _same_shape(wanted: list[int], shape: tuple[int, ...]) -> bool:
-    """Whether ``wanted`` (0 = keep, -1 = infer) means ``shape``; the batch axis may be anything."""
-    if len(wanted) != len(shape) or wanted.count(-1) > 1:
-        return False
-    return all(want in (have, 0, -1) for want, have in zip(wanted[1:], shape[1:], strict=True))
-
-
-def _permute(parameter: ExactArray, order: npt.NDArray[np.int64]) -> ExactArray:
-    return parameter if parameter.size == 1 else parameter[order]
-
-
-def transpose(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Transpose, as the middle step of a channel shuffle."""
-    perm = tuple(node.attrs.get("perm", ()))
-    if isinstance(inputs[0], Grouped) and not inputs[0].swapped and perm == (0, 2, 1, 3, 4):
-        return [replace(inputs[0], swapped=True)]
-    if isinstance(inputs[0], Real) and perm == tuple(range(4)):
-        return [inputs[0]]
-    raise node.unsupported(f"transposes by {perm}", "only channel shuffles may transpose; keep activations as (N, C, H, W)")
+    return part(real, out, source.channels, slice(start, stop))
 
 
 def map_repack(graph: Graph, node: Node, fold: Fold) -> Mapped:
@@ -231,7 +159,7 @@ def map_interleave(graph: Graph, node: Node, fold: Fold) -> Mapped:
 
 
 OPERATORS = (
-    Operator(op=Concat, map=map_repack, folds=lane_folds, handlers={"Concat": concat}),
-    Operator(op=Split, map=map_repack, folds=lane_folds, handlers={"Split": split, "Slice": slice_channels}),
-    Operator(op=Interleave, map=map_interleave, folds=lane_folds, handlers={"Reshape": reshape, "Transpose": transpose}),
+    Operator(op=Concat, map=map_repack, folds=lane_folds),
+    Operator(op=Split, map=map_repack, folds=lane_folds),
+    Operator(op=Interleave, map=map_interleave, folds=lane_folds),
 )

@@ -5,18 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from headrace.engines.base import ceil_div
 from headrace.engines.moves import Gatherer
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import Real, Value
+from headrace.frontend.values import Real
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op
 from headrace.operators.base import Fold, Mapped, Operator
 from headrace.operators.channels import Shuffle, Slice, part
+
+MAX_GROUPS = 4
+"""A shuffle of more groups is left to one gather engine rather than as many streams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,17 +31,21 @@ class Gather(Op):
     indices: tuple[int, ...]
 
 
+def selection(indices: tuple[int, ...], channels: int) -> Op:
+    """The cheapest operator that chooses ``indices`` of ``channels``: a slice, a shuffle of few groups, or a `Gather`."""
+    if indices == tuple(range(indices[0], indices[-1] + 1)):
+        return Slice(start=indices[0], stop=indices[-1] + 1)
+    groups = _shuffle_groups(indices, channels)
+    return Gather(indices=indices) if groups is None or groups > MAX_GROUPS else Shuffle(groups=groups)
+
+
 def choose_channels(context: Context, node: OnnxNode, real: Real, indices: tuple[int, ...]) -> Real:
     """``real`` with the channels ``indices``: nothing, a slice, a shuffle or a `Gather`, whichever is least."""
     source = context.tensors[real.tensor]
     c = source.channels
     if indices == tuple(range(c)):
         return real
-    op: Op = Gather(indices=indices)
-    if indices == tuple(range(indices[0], indices[-1] + 1)):
-        op = Slice(start=indices[0], stop=indices[-1] + 1)
-    elif (groups := _shuffle_groups(indices, c)) is not None:
-        op = Shuffle(groups=groups)
+    op = selection(indices, c)
     shape = (*source.shape[:2], len(indices))
     out = context.apply(node, op, (real.tensor,), shape, source.lo, source.hi, source.scale[0])
     return part(real, out, c, np.array(indices))
@@ -51,21 +59,17 @@ def _shuffle_groups(indices: tuple[int, ...], channels: int) -> int | None:
     return groups if indices == tuple(np.arange(channels).reshape(groups, -1).T.ravel().tolist()) else None
 
 
-def gather(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """ONNX Gather of channels with constant indices."""
-    real = context.real(node, inputs[0])
+def gather_channels(context: Context, node: OnnxNode, real: Real, indices: npt.NDArray[np.integer[Any]]) -> Real:
+    """``real`` with the channels ``indices``, negative ones counting from the end.
+
+    Raises:
+        UnsupportedError: there is no such channel.
+    """
+    real = context.real(node, real)
     channels = context.tensors[real.tensor].channels
-    axis = int(node.attrs.get("axis", 0))
-    if axis not in (1, -3):
-        raise node.unsupported(f"gathers along axis {axis}", "only channels (axis 1) can be gathered")
-    indices = np.asarray(node.const(inputs[1], "indices"))
-    if indices.ndim != 1 or indices.size == 0 or indices.dtype.kind not in "iu":
-        raise node.unsupported(
-            f"indices of shape {indices.shape} and type {indices.dtype}", "index channels by a list, so that the axis stays"
-        )
     if indices.min() < -channels or indices.max() >= channels:
         raise node.unsupported(f"indices {indices.min()} to {indices.max()} into {channels} channels", "repair the indices")
-    return [choose_channels(context, node, real, tuple((indices % channels).tolist()))]
+    return choose_channels(context, node, real, tuple((indices % channels).tolist()))
 
 
 def map_gather(graph: Graph, node: Node, fold: Fold) -> Mapped:
@@ -100,4 +104,4 @@ def _gather_folds(graph: Graph, node: Node) -> Iterator[Fold]:
             yield Fold(lanes=lanes[0], pe=lanes[1])
 
 
-OPERATORS = (Operator(op=Gather, map=map_gather, folds=_gather_folds, handlers={"Gather": gather}),)
+OPERATORS = (Operator(op=Gather, map=map_gather, folds=_gather_folds),)

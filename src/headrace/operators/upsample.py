@@ -10,7 +10,7 @@ import numpy as np
 
 from headrace.engines.plumbing import Upsampler
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import Value
+from headrace.frontend.values import Real, Value
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Pair
 from headrace.ir.tensor import Tensor
@@ -23,6 +23,16 @@ class Upsample(Op):
 
     kind: ClassVar[str] = "upsample"
     factors: Pair
+
+
+def repeat_pixels(context: Context, node: OnnxNode, real: Real, factors: Pair) -> Real:
+    """Every pixel ``factors`` = (rows, columns) times; no node for once."""
+    if factors == (1, 1):
+        return real
+    source = context.tensors[real.tensor]
+    shape = (source.shape[0] * factors[0], source.shape[1] * factors[1], source.channels)
+    op = Upsample(factors=factors)
+    return replace(real, tensor=context.apply(node, op, (real.tensor,), shape, source.lo, source.hi, source.scale[0]))
 
 
 def resize(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -45,11 +55,7 @@ def resize(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
     if any(f != round(f) or f < 1 for f in factors):
         raise node.unsupported(f"scales by {factors}", "only whole upsampling factors are mapped")
     rows, cols = int(factors[0]), int(factors[1])
-    if (rows, cols) == (1, 1):
-        return [real]
-    shape = (source.shape[0] * rows, source.shape[1] * cols, source.channels)
-    op = Upsample(factors=(rows, cols))
-    return [replace(real, tensor=context.apply(node, op, (real.tensor,), shape, source.lo, source.hi, source.scale[0]))]
+    return [repeat_pixels(context, node, real, (rows, cols))]
 
 
 def _resize_factors(node: OnnxNode, inputs: list[Value | None], source: Tensor) -> tuple[float, float]:

@@ -12,11 +12,12 @@ from headrace.ir.graph import Graph, Node, attributes
 from headrace.ir.ops import Op
 from headrace.ir.tensor import Tensor
 from headrace.operators.channels import Concat, Interleave, Shuffle, Slice, Split
+from headrace.passes.selections import merge_selections
 
 
 def simplify(graph: Graph) -> Graph:
     """All passes of this module, in order."""
-    for step in (merge_duplicates, slices_to_splits, shuffles_to_interleaves, cancel_splits, drop_dead):
+    for step in (merge_duplicates, merge_selections, slices_to_splits, shuffles_to_interleaves, cancel_splits, drop_dead):
         graph = step(graph)
     return graph
 

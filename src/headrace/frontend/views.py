@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reshape, transpose, slice, pad and their like: followed element by element, recognised by what they amount to.
+
+A `View` holds, for every number of an ONNX tensor, its place in an integer map. Handlers of moves apply numpy's own operation
+to these places. When another operator reads the view, `headrace.frontend.layout` finds the rearrangement of maps that gives it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from headrace.frontend.context import Context, Handler, OnnxNode, required
+from headrace.frontend.functions import UNARY
+from headrace.frontend.values import Flat, Function, Index, ModelInput, Real, Value, View
+from headrace.operators.channels import concat as concat_channels
+from headrace.operators.channels import slice_channels, split_channels
+from headrace.operators.gather import gather_channels
+
+MAX_SIZE = 1 << 28
+"""Numbers of the largest tensor that a file may ask for."""
+ELEMENTWISE = UNARY | {"Quant", "IntQuant", "BipolarQuant", "Relu", "Clip", "Add", "Sub", "Mul", "Div", "Identity", "Dropout"}
+"""Operators that may act before their input is laid out anew, if all their other inputs are single numbers."""
+
+
+def natural_index(context: Context, value: Real | Function | Flat, axes: int) -> Index:
+    """Every element of a map where ONNX has it: (1, C, H, W), (1, C, H * W) or (1, C * H * W)."""
+    real = value.real if isinstance(value, Flat) else value
+    h, w, c = context.tensors[real.tensor].shape
+    shapes: dict[int, tuple[int, ...]] = {4: (1, c, h, w), 3: (1, c, h * w), 2: (1, c * h * w)}
+    return np.arange(c * h * w, dtype=np.int32).reshape(shapes[2 if isinstance(value, Flat) else axes])
+
+
+def as_view(context: Context, node: OnnxNode, value: Value | None, axes: int | None = None) -> View:
+    """``value`` as a view that ``node`` can lay out anew."""
+    value = required(node, value)
+    if isinstance(value, View):
+        return replace(value, node=node)
+    if isinstance(value, Flat):
+        return View(real=value.real, index=natural_index(context, value, 2), node=node)
+    real = value if isinstance(value, Function) else context.activation(node, value, skewed=True)
+    axes = axes or context.axes.get(node.proto.input[0], 4)
+    return View(real=real, index=natural_index(context, real, axes), node=node)
+
+
+def axes_of(context: Context, node: OnnxNode, value: Value | None) -> int:
+    """Axes of the node's first input."""
+    if isinstance(value, View):
+        return value.index.ndim
+    return 2 if isinstance(value, Flat) else context.axes.get(node.proto.input[0], 4)
+
+
+def _axis(node: OnnxNode, axis: int, axes: int) -> int:
+    if not -axes <= axis < axes:
+        raise node.unsupported(f"axis {axis} of a tensor of {axes} axes", "export the model again")
+    return axis % axes
+
+
+def _axes_list(node: OnnxNode, inputs: list[Value | None], at: int = 1) -> list[int] | None:
+    """The ``axes`` of a node, an attribute before opset 13 and an input since."""
+    if len(inputs) > at and inputs[at] is not None:
+        return node.whole_numbers(inputs[at], "axes")
+    return [int(a) for a in node.attrs["axes"]] if "axes" in node.attrs else None
+
+
+def _check_size(node: OnnxNode, shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > MAX_SIZE:
+        raise node.unsupported(f"makes a tensor of {math.prod(shape):,} numbers", f"stay below {MAX_SIZE:,}")
+
+
+def reshape(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Reshape; a fixed batch in the target shape counts as one frame."""
+    view = as_view(context, node, inputs[0])
+    if len(inputs) > 1 and inputs[1] is not None:
+        wanted = node.whole_numbers(inputs[1], "target shape")
+    else:
+        wanted = [int(v) for v in node.attrs.get("shape", ())]
+    if not node.attrs.get("allowzero", 0):
+        wanted = [view.index.shape[i] if v == 0 and i < view.index.ndim else v for i, v in enumerate(wanted)]
+    rest = wanted[1:]
+    known = int(np.prod([v for v in rest if v != -1], dtype=np.int64))
+    if wanted and wanted[0] in (-1, context.batch) and (known == view.index.size or (-1 in rest and wanted[0] != 1)):
+        wanted = [1, *rest]
+    try:
+        return [replace(view, index=view.index.reshape(wanted))]
+    except ValueError:
+        raise node.unsupported(
+            f"reshapes {view.index.shape} to {wanted}", "export the model again, with one frame in a batch"
+        ) from None
+
+
+def transpose(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Transpose; of the model's input, NHWC images to NCHW change nothing: pixels come in with their channels together."""
+    perm = tuple(node.attrs.get("perm", ()))
+    if isinstance(inputs[0], ModelInput) and perm == (0, 3, 1, 2):
+        h, w, c = inputs[0].shape
+        return [replace(inputs[0], shape=(c, h, w))]
+    view = as_view(context, node, inputs[0], len(perm) or None)
+    perm = perm or tuple(range(view.index.ndim))[::-1]
+    if sorted(perm) != list(range(view.index.ndim)):
+        raise node.unsupported(f"transposes a tensor of shape {view.index.shape} by {perm}", "export the model again")
+    return [replace(view, index=view.index.transpose(perm))]
+
+
+def flatten(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Flatten."""
+    view = as_view(context, node, inputs[0])
+    axis = int(node.attrs.get("axis", 1))
+    axis += view.index.ndim if axis < 0 else 0
+    rows = int(np.prod(view.index.shape[:axis], dtype=np.int64))
+    return [replace(view, index=view.index.reshape(rows, -1))]
+
+
+def squeeze(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Squeeze."""
+    view, axes = as_view(context, node, inputs[0]), _axes_list(node, inputs)
+    chosen = None if axes is None else tuple(_axis(node, a, view.index.ndim) for a in axes)
+    if chosen is not None and any(view.index.shape[a] != 1 for a in chosen):
+        raise node.unsupported(f"squeezes axes {axes} of {view.index.shape}", "only axes of size 1 can be left out")
+    return [replace(view, index=view.index.squeeze(chosen))]
+
+
+def unsqueeze(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Unsqueeze."""
+    view, axes = as_view(context, node, inputs[0]), _axes_list(node, inputs)
+    if not axes:
+        raise node.unsupported("no axes", "export the model again")
+    return [replace(view, index=np.expand_dims(view.index, tuple(axes)))]
+
+
+def slices(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Slice: of channels, or rows and columns in any steps forward."""
+    if isinstance(inputs[0], np.ndarray):
+        raise node.unsupported("its bounds are computed from activations", "export with constant parameters")
+    axes_in = axes_of(context, node, inputs[0])
+    if len(inputs) > 2:
+        starts, ends = (node.whole_numbers(inputs[i], "slice bounds") for i in (1, 2))
+        axes = _axes_list(node, inputs, 3)
+    else:
+        starts, ends = ([int(v) for v in node.attrs.get(name, ())] for name in ("starts", "ends"))
+        axes = _axes_list(node, inputs, 9)
+    axes = list(range(len(starts))) if axes is None else [_axis(node, a, axes_in) for a in axes]
+    steps = node.whole_numbers(inputs[4], "steps") if len(inputs) > 4 and inputs[4] is not None else [1] * len(starts)
+    if isinstance(inputs[0], Real) and axes == [1] and steps == [1]:
+        return [slice_channels(context, node, inputs[0], starts[0], ends[0])]
+    view = as_view(context, node, inputs[0])
+    cuts = [slice(None)] * view.index.ndim
+    for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
+        cuts[axis] = slice(first, None if step < 0 and last < -view.index.shape[axis] else last, step)
+    cut = view.index[tuple(cuts)]
+    if cut.size == 0:
+        raise node.unsupported(f"the slice {starts}:{ends} of {view.index.shape} is empty", "repair the slice")
+    return [replace(view, index=cut)]
+
+
+def split(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Split along any axis."""
+    axes, count = axes_of(context, node, inputs[0]), len(node.proto.output)
+    axis = _axis(node, int(node.attrs.get("axis", 0)), axes)
+    view = None if isinstance(inputs[0], Real) and axis == 1 else as_view(context, node, inputs[0])
+    size = context.tensors[context.real(node, inputs[0]).tensor].channels if view is None else view.index.shape[axis]
+    if len(inputs) > 1 and inputs[1] is not None:
+        sizes = node.whole_numbers(inputs[1], "split sizes")
+    elif "split" in node.attrs:
+        sizes = [int(v) for v in node.attrs["split"]]
+    else:
+        each = -(-size // count)
+        sizes = [min(each, size - i * each) for i in range(count)]
+    if sum(sizes) != size or len(sizes) != count or min(sizes) < 1:
+        what = "channels" if axis == 1 else f"elements of axis {axis}"
+        raise node.unsupported(f"cuts {size} {what} into {sizes}", "the parts must be positive and cover all of them")
+    if view is None:
+        return split_channels(context, node, context.real(node, inputs[0]), sizes)
+    parts = np.split(view.index, np.cumsum(sizes)[:-1], axis=axis)
+    return [replace(view, index=part) for part in parts]
+
+
+def gather(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Gather with constant indices, along any axis."""
+    axes = axes_of(context, node, inputs[0])
+    axis = _axis(node, int(node.attrs.get("axis", 0)), axes)
+    indices = np.asarray(node.const(inputs[1], "indices"))
+    if indices.size == 0 or indices.dtype.kind not in "iu":
+        raise node.unsupported(f"{indices.size} indices of type {indices.dtype}", "index by whole numbers")
+    if isinstance(inputs[0], Real) and axis == 1 and indices.ndim == 1:
+        return [gather_channels(context, node, inputs[0], indices)]
+    view = as_view(context, node, inputs[0])
+    if indices.min() < -view.index.shape[axis] or indices.max() >= view.index.shape[axis]:
+        raise node.unsupported(
+            f"indices {indices.min()} to {indices.max()} into {view.index.shape[axis]} along axis {axis}", "repair the indices"
+        )
+    return [replace(view, index=np.take(view.index, indices, axis=axis))]
+
+
+def pad(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Pad with zeros, or cut where padding is negative."""
+    mode = str(node.attrs.get("mode", "constant"))
+    if mode != "constant":
+        raise node.unsupported(f"pads by {mode}", "pad with zeros")
+    amounts = node.whole_numbers(inputs[1], "pads") if len(inputs) > 1 else [int(v) for v in node.attrs.get("pads", ())]
+    fill = node.const(inputs[2], "fill value") if len(inputs) > 2 and inputs[2] is not None else node.attrs.get("value", 0)
+    if np.any(np.asarray(fill, np.float64) != 0):
+        raise node.unsupported(f"pads with {np.asarray(fill).ravel()[0]}", "pad with zeros")
+    view = as_view(context, node, inputs[0])
+    chosen = _axes_list(node, inputs, 3)
+    axes = range(view.index.ndim) if chosen is None else [_axis(node, a, view.index.ndim) for a in chosen]
+    if len(amounts) != 2 * len(axes):
+        raise node.unsupported(f"{len(amounts)} paddings for {len(axes)} axes", "export the model again")
+    widths = np.zeros((view.index.ndim, 2), np.int64)
+    widths[list(axes)] = np.reshape(amounts, (2, -1)).T
+    _check_size(node, tuple((np.maximum(widths, 0).sum(axis=1) + view.index.shape).tolist()))
+    index = np.pad(view.index, np.maximum(widths, 0), constant_values=-1)
+    index = index[tuple(slice(max(0, -a), n - max(0, -b)) for (a, b), n in zip(widths.tolist(), index.shape, strict=True))]
+    if not np.any(index >= 0):
+        raise node.unsupported(f"padding {amounts} leaves nothing of {view.index.shape}", "repair the padding")
+    return [replace(view, index=index)]
+
+
+def expand(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Expand and Tile: the same elements again."""
+    view = as_view(context, node, inputs[0])
+    wanted = node.whole_numbers(inputs[1], "shape or repetitions")
+    have = view.index.shape
+    if node.op_type == "Tile":
+        fits = len(wanted) == len(have) and min(wanted) > 0
+        shape: tuple[int, ...] = tuple(a * b for a, b in zip(have, wanted, strict=False))
+    else:
+        axes = max(len(have), len(wanted))
+        pairs = list(zip((1,) * (axes - len(have)) + have, [1] * (axes - len(wanted)) + wanted, strict=True))
+        fits = all((b > 0 and 1 in (a, b)) or a == b for a, b in pairs)
+        shape = tuple(max(a, b) for a, b in pairs)
+    if not fits:
+        raise node.unsupported(f"expands {have} by {wanted}", "export the model again")
+    _check_size(node, shape)
+    repeated = np.tile(view.index, wanted) if node.op_type == "Tile" else np.broadcast_to(view.index, shape)
+    return [replace(view, index=repeated)]
+
+
+def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Concat: of views of one map a view, else along channels."""
+    axis = _axis(node, int(node.attrs.get("axis", 1)), axes_of(context, node, inputs[0]))
+    if any(isinstance(value, View) for value in inputs) and all(isinstance(value, Real | View) for value in inputs):
+        views = [
+            as_view(context, node, value, axes)
+            for value, axes in zip(inputs, (context.axes.get(name, 4) for name in node.proto.input), strict=True)
+        ]
+        if all(v.real is views[0].real for v in views):
+            return [replace(views[0], index=np.concatenate([v.index for v in views], axis=axis))]
+    if axis != 1:
+        raise node.unsupported(f"works along axis {axis}", "only the channel axis (1) of different tensors can be joined")
+    return concat_channels(context, node, [plain(context, value) for value in inputs])
+
+
+def shape_of(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Shape of a tensor, of one frame."""
+    value = inputs[0]
+    if isinstance(value, ModelInput):
+        shape: tuple[int, ...] = (1, *value.shape)[: context.axes.get(node.proto.input[0], 4)]
+    else:
+        shape = as_view(context, node, value).index.shape
+    start, end = int(node.attrs.get("start", 0)), node.attrs.get("end")
+    return [np.array(shape, np.int64)[start : None if end is None else int(end)]]
+
+
+def _again(first: View | Flat, result: Value) -> Value:
+    """``result``, of the map, as ``first`` lays it out."""
+    if isinstance(first, View):
+        return replace(first, real=result) if isinstance(result, Real | Function) else result
+    return Flat(result) if isinstance(result, Real) else result
+
+
+def _with_zeros(value: View | Flat) -> bool:
+    return isinstance(value, View) and bool(np.any(value.index < 0))
+
+
+def plain(context: Context, value: Value | None) -> Value | None:
+    """``value``, laid out if it is a view."""
+    return context.laid_out(value) if isinstance(value, View) else value
+
+
+def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """What ``handler`` makes of ``inputs``: views are laid out first, or behind an operator that acts on each number."""
+    if node.op_type in VIEWS:
+        return handler(context, node, inputs)
+    first, others = inputs[0] if inputs else None, [v for v in inputs[1:] if v is not None]
+    single = all(isinstance(v, np.ndarray) and v.size == 1 for v in others)
+    if isinstance(first, View | Flat) and single and node.op_type in ELEMENTWISE and not _with_zeros(first):
+        results = handler(context, node, [first.real, *inputs[1:]])
+        return [_again(first, result) for result in results]
+    return handler(context, node, [plain(context, value) for value in inputs])
+
+
+VIEWS: dict[str, Handler] = {
+    "Reshape": reshape,
+    "Transpose": transpose,
+    "Flatten": flatten,
+    "Squeeze": squeeze,
+    "Unsqueeze": unsqueeze,
+    "Slice": slices,
+    "Split": split,
+    "Gather": gather,
+    "Pad": pad,
+    "Expand": expand,
+    "Tile": expand,
+    "Concat": concat,
+    "Shape": shape_of,
+}

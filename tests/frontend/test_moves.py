@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data movement as torch exports it: what is imported equals what onnxruntime makes of the same file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from headrace_host.program import Program
+from onnx import helper, numpy_helper
+from qonnx_file import QONNX
+from torch import Tensor, nn
+from torch.nn import functional
+
+from headrace.compile import lower
+from headrace.ir.graph import Graph, to_program
+
+Move = Callable[[Tensor], Any]
+
+
+class Moved(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, move: Move) -> None:
+        super().__init__()
+        self.move = move
+
+    def forward(self, x: Tensor) -> Any:
+        return self.move(x)
+
+
+def exported(move: Move, shape: tuple[int, ...], opset: int) -> onnx.ModelProto:
+    """``move`` as torch writes it."""
+    buffer = io.BytesIO()
+    torch.onnx.export(Moved(move), (torch.zeros(shape),), buffer, opset_version=opset, dynamo=False, input_names=["x"])
+    return onnx.load_model_from_string(buffer.getvalue())
+
+
+def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model behind a quantizer of signed bytes, in steps of 1."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    graph = model.graph
+    constants = [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("s", 1.0), ("z", 0.0), ("b", 8.0))]
+    quant = helper.make_node("Quant", ["image", "s", "z", "b"], ["x"], domain=QONNX, signed=1, narrow=0)
+    nodes = [quant, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(constants)
+    graph.input[0].name = "image"
+    model.opset_import.append(helper.make_opsetid(QONNX, 1))
+    return model
+
+
+def check(model: onnx.ModelProto, shape: tuple[int, ...], folder: Path) -> Graph:
+    """Compares all outputs on random integers; returns the lowered graph."""
+    path = folder / "model.onnx"
+    onnx.save(quantized(model), path)
+    graph = lower(path).graph
+    x = np.random.default_rng(0).integers(-128, 128, shape)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    theirs = session.run(None, {"x": x.astype(np.float32)})
+    image = graph.tensors[graph.inputs[0]]
+    ours = Program(*to_program(graph)).run({image.name: x.reshape(*shape[:3], -1).transpose(0, 2, 3, 1)})
+    for name, expected in zip(graph.outputs, theirs, strict=True):
+        scale, offset = graph.tensors[name].scale, graph.tensors[name].offset
+        got = (ours[name] * np.array(scale) + np.array(offset)).transpose(0, 3, 1, 2)
+        np.testing.assert_array_equal(got.reshape(expected.shape), expected, name)
+    return graph
+
+
+def groups(x: Tensor, count: int) -> Tensor:
+    n, c, h, w = x.shape
+    return x.reshape(n, count, c // count, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+
+def halves_as_in_nanodet(x: Tensor) -> tuple[Tensor, Tensor]:
+    """A shuffle and its halves in one, the batch merged with the channels."""
+    n, c, h, w = x.shape
+    y = x.reshape(n * c // 2, 2, h * w).permute(1, 0, 2).reshape(2, -1, c // 2, h, w)
+    return y[0] + 0, y[1] + 0
+
+
+def focus(x: Tensor) -> Tensor:
+    """The first layer of YOLOv5."""
+    return torch.cat([x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]], 1)
+
+
+def shifted(x: Tensor) -> Tensor:
+    """A shift network's layer by crops and paddings."""
+    a, b, c = x.chunk(3, 1)
+    return torch.cat([functional.pad(a[:, :, 1:], (0, 0, 0, 1)), functional.pad(b[..., :-2], (2, 0)), c], 1)
+
+
+def rows_out_of_channels(x: Tensor) -> Tensor:
+    n, c, h, _ = x.shape
+    return x.reshape(n, c // 3, 3, h).transpose(2, 3).reshape(n, c // 3, 3 * h, 1)
+
+
+def repeated(x: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    return x[:, :, :, None, :, None].expand(n, c, h, 2, w, 3).reshape(n, c, 2 * h, 3 * w)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return (x.permute(0, 2, 3, 1) * 2).relu().permute(0, 3, 1, 2)
+
+
+# name, what torch does, shape, operators that remain
+MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
+    ("pixel shuffle", lambda x: functional.pixel_shuffle(x, 2), (1, 20, 3, 4), ["gather", "depth_to_space"]),
+    ("pixel unshuffle", lambda x: functional.pixel_unshuffle(x, 3), (1, 2, 6, 9), ["space_to_depth", "gather"]),
+    ("unshuffled and back", lambda x: functional.pixel_shuffle(functional.pixel_unshuffle(x, 2).relu(), 2), (1, 3, 4, 6), []),
+    ("focus", focus, (1, 3, 6, 8), ["space_to_depth", "gather"]),
+    ("channel shuffle", lambda x: groups(x, 3), (1, 6, 3, 4), ["split", "interleave"]),
+    ("shuffle of many groups", lambda x: groups(x, 6), (1, 12, 3, 4), ["gather"]),
+    ("halves", halves_as_in_nanodet, (1, 6, 3, 4), ["gather", "gather"]),
+    ("chosen channels", lambda x: x[:, [4, 0, 0, 2]], (1, 5, 3, 4), ["gather"]),
+    ("flipped channels", lambda x: x.flip(1), (1, 5, 3, 4), ["gather"]),
+    ("every other channel", lambda x: x[:, ::2], (1, 5, 3, 4), ["gather"]),
+    ("some channels", lambda x: x[:, 1:4], (1, 5, 3, 4), ["split", "concat"]),
+    ("chunks", lambda x: torch.cat(x.chunk(2, 1)[::-1], 1), (1, 6, 3, 4), ["split", "concat"]),
+    ("crop", lambda x: x[:, :, 1:-2, 2:], (1, 2, 6, 5), ["crop"]),
+    ("every third row", lambda x: x[:, :, 1::3, ::2], (1, 2, 8, 5), ["crop"]),
+    ("border", lambda x: functional.pad(x, (1, 2, 0, 3)), (1, 2, 4, 5), ["crop"]),
+    ("border and crop", lambda x: functional.pad(x, (1, -2, -1, 3)), (1, 2, 4, 5), ["crop"]),
+    ("shifts", shifted, (1, 6, 5, 4), ["split", "crop", "crop", "concat"]),
+    ("channels last and back", channels_last, (1, 3, 4, 5), []),
+    ("flattened", lambda x: torch.flatten(x, 1), (1, 3, 4, 5), ["space_to_depth", "gather"]),
+    ("flattened, channels last", lambda x: x.permute(0, 2, 3, 1).flatten(1), (1, 3, 4, 5), ["space_to_depth"]),
+    ("one row", lambda x: x.flatten(2), (1, 3, 4, 5), ["raster"]),
+    ("rows of another length", lambda x: x.reshape(1, 3, 2, 10), (1, 3, 4, 5), ["raster"]),
+    ("row to column", lambda x: x.squeeze(2).unsqueeze(-1), (1, 3, 1, 5), ["raster"]),
+    (
+        "sub-pixel of rows",
+        rows_out_of_channels,
+        (1, 6, 5, 1),
+        ["split", "interleave", "depth_to_space"],
+    ),
+    ("map on its side", lambda x: x.transpose(2, 3), (1, 3, 4, 5), ["space_to_depth", "gather", "depth_to_space"]),
+    ("tokens", lambda x: x.flatten(2).transpose(1, 2), (1, 3, 2, 5), ["space_to_depth", "gather", "depth_to_space"]),
+    ("upside down", lambda x: x.flip(2), (1, 3, 4, 5), ["space_to_depth", "gather", "depth_to_space"]),
+    (
+        "repeated pixels",
+        repeated,
+        (1, 2, 3, 4),
+        ["upsample"],
+    ),
+    ("repeated channels", lambda x: x.expand(1, 4, 3, 5), (1, 1, 3, 5), ["gather"]),
+    ("one channel", lambda x: x[:, 2].unsqueeze(1), (1, 4, 3, 5), ["split", "concat"]),
+    ("a batch of two", lambda x: groups(x, 2), (2, 4, 3, 5), ["split", "interleave"]),
+)
+
+
+@pytest.mark.parametrize(("move", "shape", "remains"), [pytest.param(m, s, r, id=n) for n, m, s, r in MOVES])
+@pytest.mark.parametrize("opset", [13, 18])
+def test_moves_as_torch_exports_them(
+    opset: int, move: Move, shape: tuple[int, ...], remains: list[str], tmp_path: Path
+) -> None:
+    graph = check(exported(move, shape, opset), shape, tmp_path)
+    kinds = [node.op.kind for node in graph.nodes if node.op.kind != "requant"]
+    assert kinds == remains
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_blocks_as_onnx_names_them(mode: str, tmp_path: Path) -> None:
+    shape = (1, 12, 2, 3)
+    nodes = [
+        helper.make_node("DepthToSpace", ["x"], ["wide"], blocksize=2, mode=mode),
+        helper.make_node("SpaceToDepth", ["x"], ["deep"], blocksize=1),
+        helper.make_node("SpaceToDepth", ["wide"], ["again"], blocksize=2),
+    ]
+    info = {name: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("wide", "again")}
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
+    graph = helper.make_graph(nodes, "blocks", [x], list(info.values()))
+    check(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), shape, tmp_path)
+
+
+def test_images_with_channels_last(tmp_path: Path) -> None:
+    """Models converted from TensorFlow begin and end with (N, H, W, C)."""
+    model = exported(lambda x: x.permute(0, 3, 1, 2)[:, :2].permute(0, 2, 3, 1), (1, 4, 5, 3), 13)
+    model.graph.node[0].input[0] = "x"
+    graph = model.graph
+    path = tmp_path / "model.onnx"
+    constants = [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("s", 1.0), ("z", 0.0), ("b", 8.0))]
+    quant = helper.make_node("Quant", ["first", "s", "z", "b"], ["q"], domain=QONNX, signed=1, narrow=0)
+    first = graph.node[0].output[0]
+    for node in list(graph.node)[1:]:
+        node.input[:] = ["q" if name == first else name for name in node.input]
+    graph.node[0].output[0] = "first"
+    nodes = [graph.node[0], quant, *list(graph.node)[1:]]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(constants)
+    model.opset_import.append(helper.make_opsetid(QONNX, 1))
+    onnx.save(model, path)
+    lowered = lower(path).graph
+    x = np.random.default_rng(0).integers(-128, 128, (1, 4, 5, 3))
+    np.testing.assert_array_equal(next(iter(Program(*to_program(lowered)).run({lowered.inputs[0]: x}).values())), x[..., :2])
