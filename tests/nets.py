@@ -29,8 +29,8 @@ from headrace.operators.conv import Conv, conv_bounds
 from headrace.operators.deform import DeformDepthwise, deform_bounds
 from headrace.operators.gather import Gather
 from headrace.operators.pool import MaxPool
-from headrace.operators.tables import Lookup, Thresholds
 from headrace.operators.raster import Crop, Raster
+from headrace.operators.tables import Lookup, Thresholds
 from headrace.operators.upsample import Upsample
 from headrace.passes.requantize import requantize
 from headrace.passes.simplify import simplify

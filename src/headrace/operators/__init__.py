@@ -8,10 +8,21 @@ import numpy as np
 from headrace.frontend.context import Handler
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ranges import Range
-from headrace.operators import add, channels, conv, deform, pool, reduce, requant, tables, topk, upsample
-from headrace.operators import add, channels, conv, deform, pool, requant, tables, upsample
-from headrace.operators import add, blocks, channels, conv, deform, gather, pool, requant, upsample
-from headrace.operators import add, blocks, channels, conv, deform, gather, pool, raster, requant, tables, upsample
+from headrace.operators import (
+    add,
+    blocks,
+    channels,
+    conv,
+    deform,
+    gather,
+    pool,
+    raster,
+    reduce,
+    requant,
+    tables,
+    topk,
+    upsample,
+)
 from headrace.operators.base import Fold, Mapped, Operator
 
 OPERATORS: tuple[Operator, ...] = (
