@@ -29,14 +29,25 @@ Check = Callable[[str, list[str]], str]
 # Parameter sets that reach each generate branch; separated by commas in one string.
 PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
-    "engine_depthwise": ('RomFile="w.hex"', 'Beats=3,Steps=9,Taps=1,RomFile="w.hex"'),
+    "engine_depthwise": (
+        'RomFile="w.hex"',
+        'LutMul=1,RomFile="w.hex"',
+        'LutMul=1,WgtW=2,RomFile="w.hex"',
+        'Beats=3,Steps=9,Taps=1,RomFile="w.hex"',
+    ),
     "engine_lookup": ('RomFile="v.hex"', 'Beats=3,RomFile="v.hex"', 'Shared=1,Lanes=1,InW=1,OutW=1,RomFile="v.hex"'),
     "engine_gather": (
         "LanesIn=4,OutC=5,Index=80'h00000003000200020001",
         "LanesIn=3,LanesOut=7,OutC=5,Index=80'h00000003000200020001",
         "LanesIn=3,LanesOut=3,OutC=5,Index=80'h00000003000200020001,Memory=1",
     ),
-    "engine_matvec": ('RomFile="w.hex"', 'RomBlock=1,RomFile="w.hex"', 'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"'),
+    "engine_matvec": (
+        'RomFile="w.hex"',
+        'Groups=3,RomFile="w.hex"',
+        'LutMul=1,ActW=1,Groups=2,BeatsOut=1,RomFile="w.hex"',
+        'RomBlock=1,RomFile="w.hex"',
+        'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"',
+    ),
     "engine_pool": (
         "Taps=1",
         "Steps=1",
@@ -66,7 +77,8 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_window": (
         "Taps=3",
         "Taps=9",
-        "Taps=9,TapsInner=0,Channels=9",
+        "Taps=9,GroupBeats=3,Channels=9",
+        "Taps=2,Rows=4,GroupBeats=2,Channels=8",
         "KH=1,KW=1,StrideH=2,StrideW=2,PadT=0,PadL=0,OutH=4,OutW=4",
         "PadT=-2,PadL=-1,OutH=4,OutW=5",
         "Deform=1,DilationW=3,DilationSigned=1,DilationLo=-2,DilationHi=3,Rows=8",

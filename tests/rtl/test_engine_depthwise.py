@@ -12,21 +12,27 @@ from headrace_sim.words import beats_of, ceil_div, pack, rom_lines
 
 BENCH = "headrace_sim.benches.engine_depthwise"
 
-# Channels, Lanes, (KH, KW), Taps, ActW, ActSigned, WgtW, AccW
+# Channels, Lanes, (KH, KW), Taps, ActW, ActSigned, WgtW, AccW, LutMul
 SHAPES = [
-    (4, 4, (3, 3), 9, 8, 0, 4, 16),
-    (5, 2, (3, 3), 3, 8, 0, 8, 20),
-    (3, 1, (3, 3), 1, 8, 1, 8, 20),
-    (7, 4, (2, 3), 2, 4, 1, 3, 12),
-    (2, 3, (1, 1), 1, 8, 0, 8, 17),
-    (6, 2, (5, 5), 25, 2, 0, 2, 9),
-    (1, 1, (5, 5), 5, 1, 0, 1, 6),
+    (4, 4, (3, 3), 9, 8, 0, 4, 16, 0),
+    (5, 2, (3, 3), 3, 8, 0, 8, 20, 0),
+    (3, 1, (3, 3), 1, 8, 1, 8, 20, 0),
+    (7, 4, (2, 3), 2, 4, 1, 3, 12, 0),
+    (2, 3, (1, 1), 1, 8, 0, 8, 17, 0),
+    (6, 2, (5, 5), 25, 2, 0, 2, 9, 0),
+    (1, 1, (5, 5), 5, 1, 0, 1, 6, 0),
+    (3, 2, (3, 2), 3, 8, 0, 8, 20, 1),
+    (2, 2, (3, 3), 9, 16, 1, 8, 30, 1),
+    (3, 3, (2, 2), 4, 16, 0, 8, 27, 0),
+    (4, 2, (3, 1), 3, 1, 0, 8, 11, 1),
+    (4, 4, (3, 1), 1, 8, 1, 2, 12, 1),
+    (2, 1, (2, 2), 2, 16, 0, 1, 19, 1),
 ]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, int], tmp_path: Path) -> None:
-    channels, lanes, kernel, taps, act_bits, act_signed, wgt_bits, acc_bits = shape
+def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, int, int], tmp_path: Path) -> None:
+    channels, lanes, kernel, taps, act_bits, act_signed, wgt_bits, acc_bits, lut_mul = shape
     rng = np.random.default_rng(channels)
     act_min, act_max = (-(1 << (act_bits - 1)), (1 << (act_bits - 1)) - 1) if act_signed else (0, (1 << act_bits) - 1)
     wgt_min, wgt_max = -(1 << (wgt_bits - 1)), (1 << (wgt_bits - 1)) - 1
@@ -45,7 +51,7 @@ def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, i
         folder=tmp_path,
         parameters={
             "Lanes": lanes, "Taps": taps, "ActW": act_bits, "ActSigned": act_signed, "WgtW": wgt_bits,
-            "AccW": acc_bits, "Beats": beats, "Steps": steps, "RomFile": "weights.hex",
+            "AccW": acc_bits, "Beats": beats, "Steps": steps, "LutMul": lut_mul, "RomFile": "weights.hex",
         },
         case={"latency": 4 + (taps - 1).bit_length()},
         arrays={"x": x, "weights": weights},

@@ -14,19 +14,19 @@ FRAMES = 5
 
 DEFAULTS = {
     "LaneW": 8, "Lanes": 2, "Channels": 4, "InH": 8, "InW": 8, "KH": 3, "KW": 3, "StrideH": 1, "StrideW": 1,
-    "DilH": 1, "DilW": 1, "PadT": 1, "PadL": 1, "OutH": 8, "OutW": 8, "Taps": 1, "TapsInner": 1, "Rows": 4,
+    "DilH": 1, "DilW": 1, "PadT": 1, "PadL": 1, "OutH": 8, "OutW": 8, "Taps": 1, "GroupBeats": 1, "Rows": 4,
     "PadValue": 0, "Deform": 0, "DilationW": 1, "DilationSigned": 0, "DilationLo": 0, "DilationHi": 0,
 }  # fmt: skip
 
 # name: (what differs from DEFAULTS, whether Rows suffice for flow without bubbles)
 STATIC: dict[str, tuple[dict[str, int], bool]] = {
     "same_serial": ({}, True),
-    "same_columns_dense": ({"Taps": 3, "TapsInner": 0, "Channels": 5}, True),
+    "same_columns_dense": ({"Taps": 3, "GroupBeats": 3, "Channels": 5}, True),
     "same_parallel": ({"Taps": 9, "Channels": 1, "Lanes": 1, "InW": 11, "OutW": 11}, True),
     "fewest_rows": ({"Rows": 3, "Taps": 3}, False),
     "stride_two": ({"StrideH": 2, "StrideW": 2, "OutH": 4, "OutW": 4, "Rows": 5, "Taps": 3}, True),
     "stride_two_odd_map": (
-        {"InH": 7, "InW": 9, "StrideH": 2, "StrideW": 2, "OutH": 4, "OutW": 5, "Rows": 5, "TapsInner": 0}, True,
+        {"InH": 7, "InW": 9, "StrideH": 2, "StrideW": 2, "OutH": 4, "OutW": 5, "Rows": 5, "GroupBeats": 2}, True,
     ),
     "pointwise_stride_three": (
         {"KH": 1, "KW": 1, "PadT": 0, "PadL": 0, "StrideH": 3, "StrideW": 2, "OutH": 3, "OutW": 4, "Rows": 4}, True,
@@ -48,7 +48,7 @@ STATIC: dict[str, tuple[dict[str, int], bool]] = {
     "row_kernel": ({"KH": 1, "KW": 5, "PadT": 0, "PadL": 2, "Rows": 2, "Taps": 5, "PadValue": 7}, True),
     "cropped": ({"PadT": -2, "PadL": -3, "OutH": 4, "OutW": 3, "Taps": 3, "Channels": 3}, True),
     "cropped_pixels": (
-        {"KH": 1, "KW": 1, "PadT": -3, "PadL": -1, "OutH": 4, "OutW": 7, "Rows": 2, "InH": 9, "TapsInner": 0}, True,
+        {"KH": 1, "KW": 1, "PadT": -3, "PadL": -1, "OutH": 4, "OutW": 7, "Rows": 2, "InH": 9, "GroupBeats": 2}, True,
     ),
     "cropped_above_padded_left": (
         {"PadT": -1, "PadL": 2, "OutH": 7, "OutW": 10, "Rows": 5, "Taps": 9, "PadValue": 77, "StrideH": 1}, True,
@@ -57,7 +57,23 @@ STATIC: dict[str, tuple[dict[str, int], bool]] = {
         {"PadT": 1, "PadL": -2, "OutH": 3, "OutW": 3, "StrideH": 2, "DilH": 2, "KW": 2, "Rows": 7, "Taps": 1}, False,
     ),
     "cropped_to_the_last_row": (
-        {"KH": 2, "KW": 1, "PadT": -7, "PadL": -7, "OutH": 2, "OutW": 1, "Rows": 2, "TapsInner": 0, "PadValue": 5}, True,
+        {"KH": 2, "KW": 1, "PadT": -7, "PadL": -7, "OutH": 2, "OutW": 1, "Rows": 2, "GroupBeats": 2, "PadValue": 5}, True,
+    ),
+    "grouped": ({"Channels": 12, "GroupBeats": 3, "OutH": 6, "PadT": 0, "Rows": 6, "InW": 5, "OutW": 5}, True),
+    "grouped_columns": ({"Channels": 12, "GroupBeats": 2, "Taps": 3, "Lanes": 3, "StrideW": 2, "OutW": 4}, True),
+    "ragged_steps": ({"KH": 5, "KW": 2, "PadT": 2, "OutW": 7, "PadL": 0, "Taps": 2, "Rows": 6, "PadValue": 200}, True),
+    "ragged_steps_grouped": (
+        {"KH": 7, "KW": 3, "PadT": 3, "Taps": 3, "Rows": 9, "Channels": 8, "GroupBeats": 2, "PadValue": 3}, True,
+    ),
+    "ragged_steps_dilated": (
+        {"KH": 4, "KW": 2, "DilH": 2, "PadT": 3, "PadL": 0, "OutW": 7, "Taps": 3, "Rows": 8, "StrideH": 1}, True,
+    ),
+    "tall_columns_folded": (
+        {"KH": 11, "KW": 1, "PadT": 5, "PadL": 0, "Taps": 5, "Rows": 15, "Lanes": 1, "Channels": 2, "StrideH": 2, "OutH": 4},
+        True,
+    ),
+    "tall_columns": (
+        {"KH": 9, "KW": 2, "PadT": 4, "PadL": 1, "Taps": 9, "Rows": 10, "Lanes": 1, "Channels": 3, "OutW": 9}, True,
     ),
     "more_out_than_in": ({"PadT": 3, "PadL": 2, "OutH": 12, "OutW": 10, "Taps": 9, "PadValue": 1}, True),
 }  # fmt: skip
@@ -76,7 +92,10 @@ DEFORMABLE: dict[str, tuple[dict[str, int], bool]] = {
     ),
     "wide_kernel_dense": (
         {"KH": 5, "KW": 3, "DilationLo": -1, "DilationHi": 2, "DilationW": 5, "DilationSigned": 1, "Rows": 10,
-         "Taps": 5, "TapsInner": 0}, True,
+         "Taps": 5, "GroupBeats": 2}, True,
+    ),
+    "part_of_a_column": (
+        {"KH": 5, "DilationLo": -1, "DilationHi": 2, "DilationW": 4, "DilationSigned": 1, "Taps": 2, "Rows": 10}, True,
     ),
     "zero_only": ({"DilationLo": 0, "DilationHi": 0, "DilationW": 2, "Rows": 2}, True),
     "negative_only": ({"DilationLo": -3, "DilationHi": -1, "DilationW": 3, "DilationSigned": 1, "Rows": 8}, True),
@@ -119,7 +138,8 @@ def test_deformable_windows(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"Taps": 2}, "Taps must be 1, KH or KH*KW of the 3x3 kernel; got 2"),
+        ({"Taps": 4}, "Taps must be 1 to KH, or KH*KW, of the 3x3 kernel; got 4"),
+        ({"GroupBeats": 3}, "GroupBeats must divide the 2 channel beats; got 3"),
         ({"Rows": 2}, "need Rows >= 3 for windows of 3 rows; got 2"),
         ({"Deform": 1, "DilationHi": 3, "DilationW": 2, "Rows": 6}, "need Rows >= 7 for windows of 7 rows; got 6"),
         ({"Deform": 1, "StrideH": 2, "OutH": 4, "Rows": 8}, "got K 3x3, 2x1, 4x8, 8x8"),

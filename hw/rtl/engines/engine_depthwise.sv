@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Depthwise convolution on windows from `engine_window` with `TapsInner`: each lane multiplies its
-/// taps with its channel's weights and accumulates them over the `Steps` beats of a channel beat.
+/// Depthwise convolution on windows from `engine_window` with GroupBeats = 1: each lane multiplies its
+/// taps with its channel's weights and accumulates them over the `Steps` beats of a channel beat. With
+/// `LutMul` there are no multipliers but adders in LUTs.
 ///
 /// Weight word `cb * Steps + step` of `RomFile` holds the weight of tap t and lane p at bits
 /// [(t*Lanes+p)*WgtW +: WgtW], signed. Accumulators are exact modulo 2**AccW.
@@ -19,6 +20,8 @@ module engine_depthwise #(
   parameter int unsigned Beats = 1,
   /// Input beats of a channel beat.
   parameter int unsigned Steps = 1,
+  /// Multiply in LUTs rather than DSPs.
+  parameter bit          LutMul = 1'b0,
   parameter RomFile = ""
 ) (
   input  logic                            clk_i,
@@ -90,7 +93,8 @@ module engine_depthwise #(
   end
 
   mac_array #(
-    .Lanes(Lanes), .Inputs(Taps), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW), .AccW(AccW)
+    .Lanes(Lanes), .Inputs(Taps), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW),
+    .AccW(AccW), .LutMul(LutMul)
   ) u_mac (
     .clk_i,
     .rst_ni,

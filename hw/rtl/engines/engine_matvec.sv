@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Matrix-vector product of a pointwise or dense layer: a vector of `BeatsIn` beats of `LanesIn`
-/// activations gives `BeatsOut` beats of `LanesOut` accumulators.
+/// Matrix-vector product of a pointwise, dense or grouped layer: a vector of `BeatsIn` beats of
+/// `LanesIn` activations gives `BeatsOut` beats of `LanesOut` accumulators. The vectors of a pixel's
+/// `Groups` follow each other, each with weights of its own.
 ///
-/// Weight word `out_beat * BeatsIn + in_beat` of `RomFile` holds the weight of output lane o and
-/// input lane i at bits [(o*LanesIn+i)*WgtW +: WgtW], signed. Accumulators are exact modulo
-/// 2**AccW.
+/// Weight word `(group * BeatsOut + out_beat) * BeatsIn + in_beat` of `RomFile` holds the weight of
+/// output lane o and input lane i at bits [(o*LanesIn+i)*WgtW +: WgtW], signed. Accumulators are
+/// exact modulo 2**AccW.
 ///
-/// Two output lanes share each multiplier where its operands fit 25 x 18 bits (`mac_array`).
+/// Two output lanes share each multiplier where its operands fit 25 x 18 bits (`mac_array`); with
+/// `LutMul` there are no multipliers but adders in LUTs.
 ///
 /// Throughput: one vector per BeatsIn * BeatsOut cycles, without bubbles. Two vectors are stored in
 /// turn, so the next one arrives at any time while this one is used; its first beats are used
@@ -23,6 +25,9 @@ module engine_matvec #(
   parameter int unsigned AccW = 20,
   parameter int unsigned BeatsIn = 2,
   parameter int unsigned BeatsOut = 2,
+  parameter int unsigned Groups = 1,
+  /// Multiply in LUTs rather than DSPs.
+  parameter bit          LutMul = 1'b0,
   parameter RomFile = "",
   /// Keep the weights in block RAM rather than in LUTs.
   parameter bit          RomBlock = 1'b0
@@ -37,18 +42,18 @@ module engine_matvec #(
   output logic [LanesOut-1:0][AccW-1:0] data_o
 );
   if (LanesIn == 0 || LanesOut == 0 || ActW == 0 || WgtW == 0 || AccW == 0 || BeatsIn == 0 ||
-      BeatsOut == 0) begin : gen_check
-    $fatal(1, "zero among Lanes %0d, %0d ActW %0d WgtW %0d AccW %0d Beats %0d, %0d",
-           LanesIn, LanesOut, ActW, WgtW, AccW, BeatsIn, BeatsOut);
+      BeatsOut == 0 || Groups == 0) begin : gen_check
+    $fatal(1, "zero among Lanes %0d, %0d ActW %0d WgtW %0d AccW %0d Beats %0d, %0d Groups %0d",
+           LanesIn, LanesOut, ActW, WgtW, AccW, BeatsIn, BeatsOut, Groups);
   end
 
-  localparam int unsigned WORDS = BeatsIn * BeatsOut;
+  localparam int unsigned WORDS = Groups * BeatsIn * BeatsOut;
   localparam int unsigned WordW = WORDS > 1 ? $clog2(WORDS) : 1;
   localparam int unsigned BeatW = BeatsIn > 1 ? $clog2(BeatsIn) : 1;
 
   // ---- one product beat: an activation beat meets a weight word
   logic                         act_valid, take, mac_ready;
-  logic                         beat_first, beat_last, vector_last;
+  logic                         beat_first, beat_last, words_last;
   logic                         valid_q, first_q, last_q;
   logic [WordW-1:0]             word_q;
   logic [BeatW-1:0]             beat_q;
@@ -59,7 +64,7 @@ module engine_matvec #(
   assign take        = act_valid && step_ready;
   assign beat_first  = beat_q == '0;
   assign beat_last   = beat_q == BeatW'(BeatsIn - 1);
-  assign vector_last = word_q == WordW'(WORDS - 1);
+  assign words_last  = word_q == WordW'(WORDS - 1);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -69,7 +74,7 @@ module engine_matvec #(
     end else begin
       if (step_ready) valid_q <= act_valid;
       if (take) begin
-        word_q <= vector_last ? '0 : word_q + 1'b1;
+        word_q <= words_last ? '0 : word_q + 1'b1;
         beat_q <= beat_last ? '0 : beat_q + 1'b1;
       end
     end
@@ -91,7 +96,18 @@ module engine_matvec #(
     logic [AddrW-1:0] waddr_q, rbase_q;
     logic [BeatW-1:0] wbeat_q;
     logic [1:0]       full_q;    // whole vectors that are still in use
-    logic             write, filled, emptied;
+    logic             write, filled, emptied, vector_last;
+
+    if (Groups == 1) begin : gen_whole
+      assign vector_last = words_last;
+    end else begin : gen_groups
+      logic [$clog2(BeatsOut)-1:0] out_q;
+      assign vector_last = beat_last && out_q == $bits(out_q)'(BeatsOut - 1);
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) out_q <= '0;
+        else if (take && beat_last) out_q <= vector_last ? '0 : out_q + 1'b1;
+      end
+    end
 
     assign ready_o   = full_q != 2'd2;
     assign write     = valid_i && ready_o;
@@ -144,7 +160,7 @@ module engine_matvec #(
 
   mac_array #(
     .Lanes(LanesOut), .Inputs(LanesIn), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW),
-    .AccW(AccW), .SharedAct(1'b1)
+    .AccW(AccW), .SharedAct(1'b1), .LutMul(LutMul)
   ) u_mac (
     .clk_i,
     .rst_ni,

@@ -8,10 +8,14 @@
 /// ox * StrideW - PadL + j * DilW), or with `Deform` (oy + s * (i - (KH-1)/2),
 /// ox + s * (j - (KW-1)/2)) where s is the pixel's dilation clamped to DilationLo..DilationHi. Taps
 /// outside the map are `PadValue` in every channel. Negative paddings crop the map: its first rows
-/// and columns then reach no output. Taps are numbered down the columns,
-/// n = j * KH + i; step s of KH*KW/Taps steps carries taps s*Taps and up, tap by tap, in its lanes.
-/// `TapsInner` gives all steps of a channel beat before the next channel beat (depthwise, pooling);
-/// without it, all channel beats of a step come before the next step (dense convolution).
+/// and columns then reach no output. Taps are numbered down the columns; a beat carries `Taps` of a
+/// column in its lanes, tap by tap, or the whole kernel. Where Taps does not divide KH, the last beat
+/// of a column ends with taps outside the map.
+///
+/// Beats of a window: groups of `GroupBeats` channel beats, one after the other; in each, all tap
+/// beats; for each of these, the group's channel beats. So GroupBeats = 1 brings all taps of a
+/// channel beat before the next one (depthwise, pooling), and one group of all channels brings all
+/// channels of a tap beat before the next one (dense convolution).
 ///
 /// Latency: three cycles from the last input beat of a window to its first output beat. Throughput:
 /// one beat in and one beat out per cycle, without bubbles between pixels, rows or frames: the rows
@@ -44,9 +48,10 @@ module engine_window #(
   parameter int          PadL = 1,
   parameter int unsigned OutH = 8,
   parameter int unsigned OutW = 8,
-  /// Taps per beat: 1, KH or KH*KW.
+  /// Taps per beat: 1 to KH, or KH*KW.
   parameter int unsigned Taps = 1,
-  parameter bit          TapsInner = 1'b1,
+  /// Channel beats of a group: a divisor of the channel beats of a pixel.
+  parameter int unsigned GroupBeats = 1,
   parameter int unsigned Rows = 4,
   parameter logic [LaneW-1:0] PadValue = '0,
   parameter bit          Deform = 1'b0,
@@ -71,10 +76,8 @@ module engine_window #(
   // ---- sizes
   localparam int unsigned BEATS = (Channels + Lanes - 1) / Lanes;
   localparam int unsigned ROW_WORDS = InW * BEATS;
-  localparam int unsigned ROW_TAPS = Taps == 1 ? 1 : KH;
-  localparam int unsigned COL_TAPS = Taps == KH * KW ? KW : 1;
-  localparam int unsigned ROW_STEPS = KH / ROW_TAPS;
-  localparam int unsigned COL_STEPS = KW / COL_TAPS;
+  localparam int unsigned ROW_TAPS = Taps < KH ? Taps : KH;
+  localparam int unsigned COL_TAPS = Taps > KH ? KW : 1;
 
   localparam int unsigned HI_ABS = unsigned'(DilationHi < 0 ? -DilationHi : DilationHi);
   localparam int unsigned LO_ABS = unsigned'(DilationLo < 0 ? -DilationLo : DilationLo);
@@ -89,16 +92,27 @@ module engine_window #(
       LAST_ROW < 1 ? 1 : (LAST_ROW > int'(MAP_H) ? MAP_H : unsigned'(LAST_ROW));
   localparam int unsigned MIN_ROWS = SPAN < USED_H ? SPAN : USED_H;
 
-  // Row slots are numbered when each is a memory, else addressed.
-  localparam int unsigned ROW_UNIT = ROW_TAPS == 1 ? ROW_WORDS : 1;
-  localparam int unsigned RING = Rows * ROW_UNIT;
-  localparam int unsigned SelW = RING > 1 ? $clog2(RING) : 1;
+  // A bank for each row slot serves any taps; neighbouring rows need no more banks than taps.
+  localparam bit FOLDED = ROW_TAPS < KH && DilH == 1 && !Deform && Rows % ROW_TAPS == 0;
+  localparam int unsigned BANKS = ROW_TAPS == 1 ? 1 : (FOLDED ? ROW_TAPS : Rows);
+  localparam int unsigned GROUPS = Rows / BANKS;
+  localparam int unsigned BANK_WORDS = GROUPS * ROW_WORDS;
+
+  // Signed coordinates, wide enough for every tap in the padding.
+  localparam int unsigned KINDS = Deform ? unsigned'(DilationHi - DilationLo) + 1 : 1;
+  localparam int unsigned PAD_L = unsigned'(PadL < 0 ? -PadL : PadL);
+  localparam int unsigned Y_MAX =
+      OutH * StrideH + (KH + ROW_TAPS) * DilH + 2 * REACH + unsigned'(PAD_T);
+  localparam int unsigned X_MAX = OutW * StrideW + KW * DilW + 2 * REACH * KW + PAD_L;
+  localparam int unsigned YW = 1 + $clog2((Y_MAX > InH ? Y_MAX : InH) + 1);
+  localparam int unsigned XW = 1 + $clog2((X_MAX > InW ? X_MAX : InW) + 1);
+
+  localparam int unsigned BankW = BANKS > 1 ? $clog2(BANKS) : 1;
+  localparam int unsigned GroupW = BANK_WORDS > 1 ? $clog2(BANK_WORDS) : 1;
   localparam int unsigned ColW = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
-  localparam int unsigned AddrW = ROW_TAPS == 1 ? SelW : ColW;
+  localparam int unsigned KindW = KINDS > 1 ? $clog2(KINDS) : 1;
   localparam int unsigned CountW = $clog2(USED_H + InW + Rows + 1) + 1;
   localparam int unsigned BeatW = BEATS > 1 ? $clog2(BEATS) : 1;
-  localparam int unsigned RowStepW = ROW_STEPS > 1 ? $clog2(ROW_STEPS) : 1;
-  localparam int unsigned ColStepW = COL_STEPS > 1 ? $clog2(COL_STEPS) : 1;
 
   if (LaneW == 0 || Lanes == 0 || Channels == 0 || InH == 0 || InW == 0 || OutH == 0 || OutW == 0 ||
       KH == 0 || KW == 0 || StrideH == 0 || StrideW == 0 || DilH == 0 || DilW == 0) begin : gen_size
@@ -108,8 +122,11 @@ module engine_window #(
   if (SKIP_H >= InH || (!Deform && -PadL >= int'(InW))) begin : gen_crop
     $fatal(1, "crops all of the map: PadT %0d, PadL %0d on %0dx%0d", PadT, PadL, InH, InW);
   end
-  if (Taps != 1 && Taps != KH && Taps != KH * KW) begin : gen_taps
-    $fatal(1, "Taps must be 1, KH or KH*KW of the %0dx%0d kernel; got %0d", KH, KW, Taps);
+  if (Taps == 0 || (Taps > KH && Taps != KH * KW)) begin : gen_taps
+    $fatal(1, "Taps must be 1 to KH, or KH*KW, of the %0dx%0d kernel; got %0d", KH, KW, Taps);
+  end
+  if (GroupBeats == 0 || BEATS % GroupBeats != 0) begin : gen_groups
+    $fatal(1, "GroupBeats must divide the %0d channel beats; got %0d", BEATS, GroupBeats);
   end
   if (Rows < MIN_ROWS) begin : gen_rows
     $fatal(1, "need Rows >= %0d for windows of %0d rows; got %0d", MIN_ROWS, SPAN, Rows);
@@ -124,21 +141,24 @@ module engine_window #(
            DilationLo, DilationHi, DilationW);
   end
 
-  // ---- descriptions of the output pixels
-  logic                    scan_valid, pixel_done;
-  logic [KH-1:0][SelW-1:0] row_sel;
-  logic [KH-1:0]           row_in;
-  logic [KW-1:0][ColW-1:0] col_addr;
-  logic [KW-1:0]           col_in;
-  logic [CountW-1:0]       need_row, need_col, release_count;
-  logic                    row_last, frame_last;
+  // ---- descriptions of the output pixels: the scan's is the next one, the walk's is being read
+  logic                     scan_valid, walk_ready, walk_valid, pixel_last;
+  logic signed [YW-1:0]     y;
+  logic signed [XW-1:0]     x;
+  logic [GroupW+BankW-1:0]  place;
+  logic [ColW-1:0]          addr;
+  logic [KindW-1:0]         kind;
+  logic [CountW-1:0]        scan_need_row, scan_need_col, scan_release;
+  logic                     scan_row_last, scan_frame_last;
+  logic [CountW-1:0]        need_row_q, need_col_q, release_q;
+  logic                     row_last_q, frame_last_q;
 
   window_scan #(
-    .InH(MAP_H), .InW(InW), .OutH(OutH), .OutW(OutW), .KH(KH), .KW(KW), .StrideH(StrideH),
-    .StrideW(StrideW), .DilH(DilH), .DilW(DilW), .PadT(PAD_T), .PadL(PadL), .UsedH(USED_H),
-    .Beats(BEATS), .Rows(Rows), .RowUnit(ROW_UNIT), .Deform(Deform), .DilationW(DilationW),
+    .InW(InW), .OutH(OutH), .OutW(OutW), .KH(KH), .KW(KW), .StrideH(StrideH), .StrideW(StrideW),
+    .DilH(DilH), .DilW(DilW), .PadT(PAD_T), .PadL(PadL), .UsedH(USED_H),
+    .Beats(BEATS), .Banks(BANKS), .Groups(GROUPS), .Deform(Deform), .DilationW(DilationW),
     .DilationSigned(DilationSigned), .DilationLo(DilationLo), .DilationHi(DilationHi),
-    .SelW(SelW), .ColW(ColW), .CountW(CountW)
+    .YW(YW), .XW(XW), .BankW(BankW), .GroupW(GroupW), .ColW(ColW), .KindW(KindW), .CountW(CountW)
   ) u_scan (
     .clk_i,
     .rst_ni,
@@ -146,25 +166,93 @@ module engine_window #(
     .dil_ready_o,
     .dil_i,
     .valid_o     (scan_valid),
-    .ready_i     (pixel_done),
-    .row_sel_o   (row_sel),
-    .row_in_o    (row_in),
-    .col_addr_o  (col_addr),
-    .col_in_o    (col_in),
-    .need_row_o  (need_row),
-    .need_col_o  (need_col),
-    .row_last_o  (row_last),
-    .release_o   (release_count),
-    .frame_last_o(frame_last)
+    .ready_i     (walk_ready),
+    .y_o         (y),
+    .x_o         (x),
+    .place_o     (place),
+    .addr_o      (addr),
+    .kind_o      (kind),
+    .need_row_o  (scan_need_row),
+    .need_col_o  (scan_need_col),
+    .row_last_o  (scan_row_last),
+    .release_o   (scan_release),
+    .frame_last_o(scan_frame_last)
   );
+
+  always_ff @(posedge clk_i) begin
+    if (walk_ready) begin
+      need_row_q   <= scan_need_row;
+      need_col_q   <= scan_need_col;
+      row_last_q   <= scan_row_last;
+      release_q    <= scan_release;
+      frame_last_q <= scan_frame_last;
+    end
+  end
+
+  // ---- the beats of one output pixel
+  logic                             issue, pixel_done, beat_last;
+  logic [ROW_TAPS-1:0][BankW-1:0]   rbank;
+  logic [GroupW-1:0]                group, group_behind;
+  logic [ROW_TAPS-1:0]              row_in;
+  logic [COL_TAPS-1:0][ColW-1:0]    col_addr;
+  logic [COL_TAPS-1:0]              col_in;
+  logic [COL_TAPS-1:0][GroupW-1:0]  raddr, raddr_below;
+  logic [Taps-1:0]                  in_map;
+
+  window_walk #(
+    .InH(MAP_H), .InW(InW), .KH(KH), .KW(KW), .DilH(DilH), .DilW(DilW), .Beats(BEATS),
+    .GroupBeats(GroupBeats), .RowTaps(ROW_TAPS), .ColTaps(COL_TAPS), .Banks(BANKS),
+    .Groups(GROUPS), .Deform(Deform), .DilationLo(DilationLo), .DilationHi(DilationHi), .YW(YW),
+    .XW(XW), .BankW(BankW), .GroupW(GroupW), .ColW(ColW), .KindW(KindW)
+  ) u_walk (
+    .clk_i,
+    .rst_ni,
+    .valid_i       (scan_valid),
+    .ready_o       (walk_ready),
+    .y_i           (y),
+    .x_i           (x),
+    .place_i       (place),
+    .addr_i        (addr),
+    .kind_i        (kind),
+    .valid_o       (walk_valid),
+    .issue_i       (issue),
+    .pixel_last_o  (pixel_last),
+    .beat_last_o   (beat_last),
+    .bank_o        (rbank),
+    .group_o       (group),
+    .group_behind_o(group_behind),
+    .row_in_o      (row_in),
+    .addr_o        (col_addr),
+    .col_in_o      (col_in)
+  );
+
+  assign pixel_done = issue && pixel_last;
+
+  for (genvar c = 0; c < COL_TAPS; c++) begin : gen_col
+    assign raddr[c]       = group + GroupW'(col_addr[c]);
+    assign raddr_below[c] = group_behind + GroupW'(col_addr[c]);
+    for (genvar i = 0; i < ROW_TAPS; i++) begin : gen_inside
+      assign in_map[c*ROW_TAPS+i] = col_in[c] && row_in[i];
+    end
+  end
 
   // ---- writer: where the next input beat goes
   logic               write, row_written, kept_row_written, drop;
   logic [BeatW-1:0]   wbeat_q;
   logic [CountW-1:0]  wcol_q;    // pixels of this input row that have arrived
-  logic [AddrW-1:0]   waddr_q;
-  logic [SelW-1:0]    wslot_q;
+  logic [GroupW-1:0]  waddr_q;
+  logic [GroupW-1:0]  wbase_q;   // where the row began
+  logic [BankW-1:0]   wbank_q;
   logic [CountW-1:0]  room_q;    // free row slots, the one being written included
+
+  logic               wbank_last;
+  logic [GroupW-1:0]  wbase_next;
+  assign wbank_last = wbank_q == BankW'(BANKS - 1);
+  always_comb begin
+    if (!wbank_last) wbase_next = wbase_q;
+    else if (waddr_q == GroupW'(BANK_WORDS - 1)) wbase_next = '0;
+    else wbase_next = waddr_q + 1'b1;
+  end
 
   assign ready_o          = drop || room_q != 0;
   assign write            = valid_i && ready_o;
@@ -191,29 +279,32 @@ module engine_window #(
       wbeat_q <= '0;
       wcol_q  <= '0;
       waddr_q <= '0;
-      wslot_q <= '0;
+      wbase_q <= '0;
+      wbank_q <= '0;
     end else if (write) begin
       wbeat_q <= wbeat_q == BeatW'(BEATS - 1) ? '0 : wbeat_q + 1'b1;
       if (row_written) wcol_q <= '0;
       else if (wbeat_q == BeatW'(BEATS - 1)) wcol_q <= wcol_q + 1'b1;
       if (!drop) begin
-        waddr_q <= waddr_q == AddrW'(ROW_TAPS == 1 ? RING - 1 : ROW_WORDS - 1) ? '0
-                                                                                : waddr_q + 1'b1;
-        if (row_written) wslot_q <= wslot_q == SelW'(Rows - 1) ? '0 : wslot_q + 1'b1;
+        waddr_q <= row_written ? wbase_next : waddr_q + 1'b1;
+        if (row_written) begin
+          wbase_q <= wbase_next;
+          wbank_q <= wbank_last ? '0 : wbank_q + 1'b1;
+        end
       end
     end
   end
 
   // ---- what has arrived, and what may be overwritten
-  logic                     issue, arrived, advance;
+  logic                     arrived, advance;
   logic signed [CountW:0]   lead_q;   // kept rows written, counted from the reader's frame
   logic signed [CountW:0]   need_row_s;
 
-  assign need_row_s = signed'({1'b0, need_row});
+  assign need_row_s = signed'({1'b0, need_row_q});
   assign arrived    = lead_q > need_row_s ||
-                      (lead_q == need_row_s && !drop && wcol_q > need_col);
+                      (lead_q == need_row_s && !drop && wcol_q > need_col_q);
   assign advance    = !valid_o || ready_i;
-  assign issue      = scan_valid && arrived && advance;
+  assign issue      = walk_valid && arrived && advance;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -221,75 +312,28 @@ module engine_window #(
       room_q <= CountW'(Rows);
     end else begin
       lead_q <= lead_q + (CountW + 1)'(kept_row_written) -
-                (pixel_done && frame_last ? (CountW + 1)'(USED_H) : '0);
+                (pixel_done && frame_last_q ? (CountW + 1)'(USED_H) : '0);
       room_q <= room_q - CountW'(kept_row_written) +
-                (pixel_done && row_last ? release_count : '0);
+                (pixel_done && row_last_q ? release_q : '0);
     end
-  end
-
-  // ---- the beats of one output pixel
-  logic [BeatW-1:0]    beat_q;
-  logic [RowStepW-1:0] row_step_q;
-  logic [ColStepW-1:0] col_step_q;
-  logic                beat_last, row_step_last, col_step_last;
-  logic                beat_next, row_step_next, col_step_next;
-
-  assign beat_last     = beat_q == BeatW'(BEATS - 1);
-  assign row_step_last = row_step_q == RowStepW'(ROW_STEPS - 1);
-  assign col_step_last = col_step_q == ColStepW'(COL_STEPS - 1);
-  assign row_step_next = issue && (TapsInner || beat_last);
-  assign col_step_next = row_step_next && row_step_last;
-  assign beat_next     = issue && (!TapsInner || (row_step_last && col_step_last));
-  assign pixel_done    = issue && beat_last && row_step_last && col_step_last;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      beat_q     <= '0;
-      row_step_q <= '0;
-      col_step_q <= '0;
-    end else begin
-      if (beat_next) beat_q <= beat_last ? '0 : beat_q + 1'b1;
-      if (row_step_next) row_step_q <= row_step_last ? '0 : row_step_q + 1'b1;
-      if (col_step_next) col_step_q <= col_step_last ? '0 : col_step_q + 1'b1;
-    end
-  end
-
-  // ---- read addresses; one row tap finds its slot by address, several by slot number
-  logic [COL_TAPS-1:0][AddrW-1:0] raddr;
-  logic [ROW_TAPS-1:0][SelW-1:0]  rslot;
-  logic [Taps-1:0]                in_map;
-
-  for (genvar c = 0; c < COL_TAPS; c++) begin : gen_col
-    logic [ColStepW-1:0] col;
-    assign col = COL_TAPS == 1 ? col_step_q : '0;
-    always_comb begin
-      raddr[c] = AddrW'(col_addr[COL_TAPS == 1 ? 32'(col) : c]) + AddrW'(beat_q);
-      if (ROW_TAPS == 1) raddr[c] += AddrW'(row_sel[row_step_q]);
-    end
-    for (genvar i = 0; i < ROW_TAPS; i++) begin : gen_inside
-      assign in_map[c*ROW_TAPS+i] = col_in[COL_TAPS == 1 ? 32'(col) : c] &&
-                                    row_in[ROW_TAPS == 1 ? 32'(row_step_q) : i];
-    end
-  end
-  for (genvar i = 0; i < ROW_TAPS; i++) begin : gen_row
-    assign rslot[i] = row_sel[i];
   end
 
   window_store #(
-    .LaneW(LaneW), .Lanes(Lanes), .LastLanes(Channels - (BEATS - 1) * Lanes), .Rows(Rows),
-    .RowWords(ROW_WORDS), .RowTaps(ROW_TAPS), .ColTaps(COL_TAPS), .PadValue(PadValue),
-    .SlotW(SelW), .AddrW(AddrW)
+    .LaneW(LaneW), .Lanes(Lanes), .LastLanes(Channels - (BEATS - 1) * Lanes), .Banks(BANKS),
+    .BankWords(BANK_WORDS), .RowTaps(ROW_TAPS), .ColTaps(COL_TAPS), .TapStep(DilH), .Free(Deform),
+    .PadValue(PadValue), .BankW(BankW), .AddrW(GroupW)
   ) u_store (
     .clk_i,
-    .we_i       (write && !drop),
-    .wslot_i    (wslot_q),
-    .waddr_i    (waddr_q),
-    .wdata_i    (data_i),
-    .en_i       (advance),
-    .raddr_i    (raddr),
-    .rslot_i    (rslot),
-    .inside_i   (in_map),
-    .last_beat_i(beat_last),
+    .we_i         (write && !drop),
+    .wbank_i      (wbank_q),
+    .waddr_i      (waddr_q),
+    .wdata_i      (data_i),
+    .en_i         (advance),
+    .raddr_i      (raddr),
+    .raddr_below_i(raddr_below),
+    .rbank_i      (rbank),
+    .inside_i     (in_map),
+    .last_beat_i  (beat_last),
     .data_o
   );
 

@@ -6,7 +6,8 @@
 ///
 /// With `SharedAct` all lanes multiply the same activations; then two lanes share each multiplier
 /// where its operands fit 25 x 18 bits: the weights of a pair lie ActW+WgtW bits apart in one
-/// operand, and so do the two products in the result.
+/// operand, and so do the two products in the result. With `LutMul` the products are sums of shifted
+/// activations or weights (`mac_digits`) and take no multiplier.
 ///
 /// Throughput: one beat per cycle. Latency: 3 + ceil(log2(Inputs)) cycles from the last beat
 /// (operands, products, adder tree, accumulator). The pipeline waits while an output beat is not
@@ -19,6 +20,7 @@ module mac_array #(
   parameter int unsigned WgtW = 4,
   parameter int unsigned AccW = 20,
   parameter bit          SharedAct = 1'b0,
+  parameter bit          LutMul = 1'b0,
   localparam int unsigned ACT_LANES = SharedAct ? 1 : Lanes
 ) (
   input  logic                                       clk_i,
@@ -38,7 +40,7 @@ module mac_array #(
   // An unsigned activation becomes a non-negative signed number of one bit more.
   localparam int unsigned FactorW = ActSigned ? ActW : ActW + 1;
   localparam int unsigned PairW = ProductW + WgtW + 1;
-  localparam bit PACK = SharedAct && PairW <= 25 && FactorW <= 18;
+  localparam bit PACK = SharedAct && !LutMul && PairW <= 25 && FactorW <= 18;
 
   logic advance;
   assign advance = !valid_o || ready_i;
@@ -76,7 +78,30 @@ module mac_array #(
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
     for (genvar i = 0; i < Inputs; i++) begin : gen_input
-      if (PACK && l % 2 == 0 && l + 1 < Lanes) begin : gen_pair
+      if (LutMul) begin : gen_digits
+        logic signed [FactorW-1:0] factor_q;
+        logic signed [WgtW-1:0]    weight_q;
+        logic [ProductW-1:0]       product_q, part;
+        logic                      carry_q, part_carry;
+        mac_digits #(
+          .AW(FactorW), .BW(WgtW), .ProductW(ProductW)
+        ) u_product (
+          .a_i      (factor_q),
+          .b_i      (weight_q),
+          .product_o(part),
+          .carry_o  (part_carry)
+        );
+        always_ff @(posedge clk_i) begin
+          if (advance) begin
+            factor_q  <= factor[SharedAct ? 0 : l][i];
+            weight_q  <= wgt_i[l][i];
+            product_q <= part;
+            carry_q   <= part_carry;
+          end
+        end
+        assign product[l][i] = product_q;
+        assign carry[l][i]   = carry_q;
+      end else if (PACK && l % 2 == 0 && l + 1 < Lanes) begin : gen_pair
         logic signed [FactorW-1:0]    factor_q;
         logic signed [PairW-1:0]      weights_q;
         logic signed [2*ProductW-1:0] both_q;

@@ -15,7 +15,7 @@ from headrace_sim.words import beats_of, ceil_div, pack, unpack
 
 
 def tap_beats(case: Case) -> IntArray:
-    """What a window engine sends for the map (1, H, W, C): beats (N, Taps * Lanes), TapsInner order."""
+    """What a window engine sends for the map (1, H, W, C): beats (N, Taps * Lanes), GroupBeats = 1."""
     p, x = case.parameters, case.arrays["x"]
     _, k_h, k_w, _ = case.arrays["weights"].shape
     height, width = x.shape[1] - k_h + 1, x.shape[2] - k_w + 1

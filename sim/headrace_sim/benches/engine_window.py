@@ -49,16 +49,25 @@ def deformed_taps(x: IntArray, dilations: IntArray, p: Mapping[str, int]) -> Int
     return taps
 
 
+def steps_of(p: Mapping[str, int]) -> int:
+    """Tap beats of a window: whole columns are cut into beats of ``Taps``, the last of each ragged."""
+    return 1 if p["Taps"] == p["KH"] * p["KW"] else ceil_div(p["KH"], p["Taps"]) * p["KW"]
+
+
 def window_beats(taps: IntArray, p: Mapping[str, int]) -> IntArray:
     """Beats (N, Taps * Lanes) of windows (F, OH, OW, KW * KH, C), lanes beyond C zero."""
     frames, height, width, count, channels = taps.shape
+    steps, per_pixel = steps_of(p), ceil_div(channels, p["Lanes"])
+    if steps * p["Taps"] > count:  # behind a column's last tap comes what is outside the map
+        columns = taps.reshape(frames, height, width, p["KW"], p["KH"], channels)
+        extra = steps * p["Taps"] // p["KW"] - p["KH"]
+        columns = np.pad(columns, ((0, 0),) * 4 + ((0, extra), (0, 0)), constant_values=p["PadValue"])
+        taps = columns.reshape(frames, height, width, steps * p["Taps"], channels)
     cut = beats_of(taps.reshape(-1, channels), p["Lanes"])
-    per_pixel = ceil_div(channels, p["Lanes"])
-    steps = count // p["Taps"]
-    cut = cut.reshape(frames * height * width, steps, p["Taps"], per_pixel, p["Lanes"])
-    # To (pixel, channel beat, step, tap, lane), or (pixel, step, channel beat, tap, lane).
-    order = (0, 3, 1, 2, 4) if p["TapsInner"] else (0, 1, 3, 2, 4)
-    return cut.transpose(order).reshape(-1, p["Taps"] * p["Lanes"])
+    groups = per_pixel // p["GroupBeats"]
+    cut = cut.reshape(frames * height * width, steps, p["Taps"], groups, p["GroupBeats"], p["Lanes"])
+    # To (pixel, group, step, channel beat, tap, lane).
+    return cut.transpose(0, 3, 1, 4, 2, 5).reshape(-1, p["Taps"] * p["Lanes"])
 
 
 def expected_beats(case: Case) -> IntArray:
@@ -76,7 +85,7 @@ def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float, float]) 
     if p["Deform"]:
         dilations = pack(case.arrays["dilations"].reshape(-1, 1), bits=p["DilationW"])
         bench.source(dilations, stall=stall[2], valid="dil_valid_i", ready="dil_ready_o", data="dil_i")
-    count = len(x) * p["OutH"] * p["OutW"] * ceil_div(p["Channels"], p["Lanes"]) * (p["KH"] * p["KW"] // p["Taps"])
+    count = len(x) * p["OutH"] * p["OutW"] * ceil_div(p["Channels"], p["Lanes"]) * steps_of(p)
     return bench, bench.sink(count, stall=stall[1])
 
 

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Walks the beats of one output pixel of `engine_window`: groups of channel beats, in each the
+/// kernel's columns, in each the steps of `RowTaps` rows, in each the group's beats. Holds one
+/// description of `window_scan` and gives, of the beat that is to be read next, the place of its
+/// taps and which of them lie inside the map. All of a beat's outputs follow registers by one adder.
+///
+/// With `issue_i` the beat is read, and the walk goes on; a description is taken with the last beat
+/// of the one before it, so pixels follow without a pause. `ready_o` depends combinationally on
+/// `issue_i`.
+module window_walk #(
+  parameter int unsigned InH = 8,
+  parameter int unsigned InW = 8,
+  parameter int unsigned KH = 3,
+  parameter int unsigned KW = 3,
+  parameter int unsigned DilH = 1,
+  parameter int unsigned DilW = 1,
+  parameter int unsigned Beats = 1,
+  /// Channel beats of a group; a divisor of Beats.
+  parameter int unsigned GroupBeats = 1,
+  parameter int unsigned RowTaps = 1,
+  parameter int unsigned ColTaps = 1,
+  parameter int unsigned Banks = 1,
+  parameter int unsigned Groups = 4,
+  parameter bit          Deform = 1'b0,
+  parameter int          DilationLo = 0,
+  parameter int          DilationHi = 0,
+  parameter int unsigned YW = 8,
+  parameter int unsigned XW = 8,
+  parameter int unsigned BankW = 1,
+  parameter int unsigned GroupW = 5,
+  parameter int unsigned ColW = 3,
+  parameter int unsigned KindW = 1
+) (
+  input  logic                            clk_i,
+  input  logic                            rst_ni,
+  // The next pixel.
+  input  logic                            valid_i,
+  output logic                            ready_o,
+  input  logic signed [YW-1:0]            y_i,
+  input  logic signed [XW-1:0]            x_i,
+  input  logic [GroupW+BankW-1:0]         place_i,
+  input  logic [ColW-1:0]                 addr_i,
+  input  logic [KindW-1:0]                kind_i,
+  // The beat.
+  output logic                            valid_o,
+  input  logic                            issue_i,
+  output logic                            pixel_last_o,   // of the pixel's beats
+  output logic                            beat_last_o,    // a beat of the last channels
+  /// Bank of each row tap; the rows of the banks below the first one's lie in the group behind it.
+  output logic [RowTaps-1:0][BankW-1:0]   bank_o,
+  output logic [GroupW-1:0]               group_o,
+  output logic [GroupW-1:0]               group_behind_o,
+  output logic [RowTaps-1:0]              row_in_o,
+  output logic [ColTaps-1:0][ColW-1:0]    addr_o,
+  output logic [ColTaps-1:0]              col_in_o
+);
+  localparam int unsigned ROW_STEPS = (KH + RowTaps - 1) / RowTaps;
+  localparam int unsigned COL_STEPS = KW / ColTaps;
+  localparam int unsigned CHANNEL_GROUPS = Beats / GroupBeats;
+  localparam int unsigned KINDS = Deform ? unsigned'(DilationHi - DilationLo) + 1 : 1;
+  localparam int unsigned PlaceW = GroupW + BankW;
+  localparam int unsigned BeatW = GroupBeats > 1 ? $clog2(GroupBeats) : 1;
+  localparam int unsigned RowStepW = ROW_STEPS > 1 ? $clog2(ROW_STEPS) : 1;
+  localparam int unsigned ColStepW = COL_STEPS > 1 ? $clog2(COL_STEPS) : 1;
+  localparam int unsigned ChannelW = CHANNEL_GROUPS > 1 ? $clog2(CHANNEL_GROUPS) : 1;
+  localparam logic signed [YW-1:0] IN_H = YW'(InH);
+  localparam logic signed [XW-1:0] IN_W = XW'(InW);
+
+  function automatic logic [PlaceW-1:0] place_of(int row);
+    int slot;
+    slot = ((row % int'(Banks * Groups)) + int'(Banks * Groups)) % int'(Banks * Groups);
+    return {GroupW'(slot / int'(Banks) * int'(InW * Beats)), BankW'(slot % int'(Banks))};
+  endfunction
+
+  // ---- position in the pixel
+  logic [BeatW-1:0]    beat_q;
+  logic [RowStepW-1:0] row_step_q;
+  logic [ColStepW-1:0] col_step_q;
+  logic [ChannelW-1:0] channel_q;
+  logic                beat_last, row_last, col_last, channel_last;
+  logic                step_done, column_done, load;
+
+  assign beat_last    = beat_q == BeatW'(GroupBeats - 1);
+  assign row_last     = row_step_q == RowStepW'(ROW_STEPS - 1);
+  assign col_last     = col_step_q == ColStepW'(COL_STEPS - 1);
+  assign channel_last = channel_q == ChannelW'(CHANNEL_GROUPS - 1);
+  assign step_done    = issue_i && beat_last;
+  assign column_done  = step_done && row_last;
+  assign pixel_last_o = beat_last && row_last && col_last && channel_last;
+  assign beat_last_o  = beat_last && channel_last;
+  assign ready_o      = !valid_o || (issue_i && pixel_last_o);
+  assign load         = valid_i && ready_o;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_o    <= 1'b0;
+      beat_q     <= '0;
+      row_step_q <= '0;
+      col_step_q <= '0;
+      channel_q  <= '0;
+    end else begin
+      if (ready_o) valid_o <= valid_i;
+      if (issue_i) beat_q <= beat_last ? '0 : beat_q + 1'b1;
+      if (step_done) row_step_q <= row_last ? '0 : row_step_q + 1'b1;
+      if (column_done) col_step_q <= col_last ? '0 : col_step_q + 1'b1;
+      if (column_done && col_last) channel_q <= channel_last ? '0 : channel_q + 1'b1;
+    end
+  end
+
+  // ---- offsets by the pixel's dilation: of the taps of a beat, to the next step and column, and back
+  // from the last to the first
+  logic [KindW-1:0]               kind_q;
+  logic signed [YW-1:0]           y_step, y_back;
+  logic signed [XW-1:0]           x_step, x_back;
+  logic [ColW-1:0]                addr_step, addr_back;
+  logic [PlaceW-1:0]              place_step, place_back;
+  logic signed [YW-1:0]           y_tap [RowTaps];
+  logic signed [XW-1:0]           x_tap [ColTaps];
+  logic [ColTaps-1:0][ColW-1:0]   addr_tap;
+  logic [RowTaps-1:0][PlaceW-1:0] place_tap;
+
+  function automatic int dilation(int kind, int unsigned fixed);
+    return Deform ? DilationLo + kind : int'(fixed);
+  endfunction
+
+  always_comb begin
+    y_step     = '0;
+    y_back     = '0;
+    x_step     = '0;
+    x_back     = '0;
+    addr_step  = '0;
+    addr_back  = '0;
+    place_step = '0;
+    place_back = '0;
+    addr_tap   = '0;
+    place_tap  = '0;
+    for (int i = 0; i < int'(RowTaps); i++) y_tap[i] = '0;
+    for (int j = 0; j < int'(ColTaps); j++) x_tap[j] = '0;
+    for (int v = 0; v < int'(KINDS); v++) begin
+      if (kind_q == KindW'(v)) begin
+        y_step     = YW'(int'(RowTaps) * dilation(v, DilH));
+        y_back     = YW'(-int'((ROW_STEPS - 1) * RowTaps) * dilation(v, DilH));
+        x_step     = XW'(dilation(v, DilW));
+        x_back     = XW'(-int'(COL_STEPS - 1) * dilation(v, DilW));
+        addr_step  = ColW'(int'(Beats) * dilation(v, DilW) - int'(GroupBeats - 1));
+        addr_back  = ColW'(-int'((COL_STEPS - 1) * Beats) * dilation(v, DilW) + 1);
+        place_step = place_of(int'(RowTaps) * dilation(v, DilH));
+        place_back = place_of(-int'((ROW_STEPS - 1) * RowTaps) * dilation(v, DilH));
+        for (int i = 0; i < int'(RowTaps); i++) begin
+          y_tap[i]     = YW'(i * dilation(v, DilH));
+          place_tap[i] = place_of(i * dilation(v, DilH));
+        end
+        for (int j = 0; j < int'(ColTaps); j++) begin
+          x_tap[j]    = XW'(j * dilation(v, DilW));
+          addr_tap[j] = ColW'(j * int'(Beats) * dilation(v, DilW));
+        end
+      end
+    end
+  end
+
+  // ---- the first tap of the beat
+  logic signed [YW-1:0] y_q;
+  logic signed [XW-1:0] x_q;
+  logic [PlaceW-1:0]    place_q, place_next;
+  logic [ColW-1:0]      addr_q, addr_move;
+
+  window_ring #(
+    .Banks(Banks), .Groups(Groups), .Unit(InW * Beats), .BankW(BankW), .GroupW(GroupW)
+  ) u_next (
+    .a_i  (place_q),
+    .b_i  (row_last ? place_back : place_step),
+    .sum_o(place_next)
+  );
+
+  always_comb begin
+    if (!beat_last) addr_move = ColW'(1);
+    else if (!row_last) addr_move = -ColW'(GroupBeats - 1);
+    else addr_move = col_last ? addr_back : addr_step;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (load) begin
+      kind_q  <= kind_i;
+      y_q     <= y_i;
+      x_q     <= x_i;
+      place_q <= place_i;
+      addr_q  <= addr_i;
+    end else begin
+      if (issue_i) addr_q <= addr_q + addr_move;
+      if (column_done) x_q <= x_q + (col_last ? x_back : x_step);
+      if (step_done && ROW_STEPS > 1) begin
+        y_q     <= y_q + (row_last ? y_back : y_step);
+        place_q <= place_next;
+      end
+    end
+  end
+
+  // ---- all taps of the beat
+  for (genvar i = 0; i < RowTaps; i++) begin : gen_row
+    logic signed [YW-1:0] y;
+    logic [PlaceW-1:0]    place;
+    assign y = y_q + y_tap[i];
+    if (ROW_STEPS * RowTaps > KH && i >= KH - (ROW_STEPS - 1) * RowTaps) begin : gen_ragged
+      assign row_in_o[i] = y >= 0 && y < IN_H && !row_last;
+    end else begin : gen_whole
+      assign row_in_o[i] = y >= 0 && y < IN_H;
+    end
+    window_ring #(
+      .Banks(Banks), .Groups(Groups), .Unit(InW * Beats), .BankW(BankW), .GroupW(GroupW)
+    ) u_tap (
+      .a_i  (place_q),
+      .b_i  (place_tap[i]),
+      .sum_o(place)
+    );
+    assign bank_o[i] = place[BankW-1:0];
+    logic unused_group;
+    assign unused_group = &{1'b0, place[BankW+:GroupW]};
+  end
+
+  for (genvar j = 0; j < ColTaps; j++) begin : gen_col
+    logic signed [XW-1:0] x;
+    assign x           = x_q + x_tap[j];
+    assign col_in_o[j] = x >= 0 && x < IN_W;
+    assign addr_o[j]   = addr_q + addr_tap[j];
+  end
+
+  assign group_o        = place_q[BankW+:GroupW];
+  assign group_behind_o = group_o == GroupW'((Groups - 1) * InW * Beats) ? '0
+                                                                        : group_o + GroupW'(InW * Beats);
+endmodule
