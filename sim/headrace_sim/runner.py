@@ -10,7 +10,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -29,6 +30,7 @@ from headrace.build.toolenv import (
 from headrace_sim.case import Case, write_case
 
 HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
+FORMAL = HW.parent / "formal"
 
 ParameterValue = int | str
 _OPTIMIZE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
@@ -41,21 +43,43 @@ class BenchError(AssertionError):
     """A bench failed, or a module could not be built; the message ends with the log's tail."""
 
 
+class BenchBuildError(BenchError):
+    """A module could not be built; the message ends with the log's tail."""
+
+
+_replaced: dict[str, Path] = {}
+
+
+@contextmanager
+def replaced_sources(files: Mapping[str, Path]) -> Iterator[None]:
+    """Within a ``with`` block, take modules from other files: ``{module: file}``. For benches of changed modules.
+
+    The files keep the names of the modules, which Verilator wants.
+    """
+    before = dict(_replaced)
+    _replaced.update(files)
+    try:
+        yield
+    finally:
+        _replaced.clear()
+        _replaced.update(before)
+
+
 def packed(values: Sequence[int], *, bits: int) -> str:
     """Return the literal of a packed array parameter, element 0 in the low bits."""
     total = sum((value & ((1 << bits) - 1)) << (bits * k) for k, value in enumerate(values))
     return f"{len(values) * bits}'h{total:x}"
 
 
-def module_sources(top: str) -> list[Path]:
-    """Return the files under ``hw/rtl`` that ``top`` needs, in order of name.
+def module_sources(top: str, *, folders: Sequence[Path] = (HW,)) -> list[Path]:
+    """Return the files under ``folders`` (default: ``hw/rtl``) that ``top`` needs, in order of name.
 
     Raises:
         BenchError: No file holds the module.
     """
-    known = {path.stem: path for path in sorted(HW.rglob("*.sv"))}
+    known = {path.stem: path for folder in folders for path in sorted(folder.rglob("*.sv"))} | _replaced
     if top not in known:
-        raise BenchError(f"no file {top}.sv under {HW}; there are {', '.join(known)}")
+        raise BenchError(f"no file {top}.sv under {', '.join(map(str, folders))}; there are {', '.join(known)}")
     found: set[str] = set()
     queue = [top]
     while queue:
@@ -209,7 +233,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
                 build_args=[*_BUILD_OPTIONS, *options, *(str(path) for path in cpp)],
             )
         except (SystemExit, RuntimeError) as error:
-            raise BenchError(f"{top} {list(options)}: {error}\n{_tail(log)}") from error
+            raise BenchBuildError(f"{top} {list(options)}: {error}\n{_tail(log)}") from error
     _keep_runtime(build, runtime)
     return build / top
 

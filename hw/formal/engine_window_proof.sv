@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The address arithmetic of `engine_window`, proven for good (by induction) for any stalls and
+/// dilations. Row r of a frame that is kept has the place `(first + r) % Rows` in the ring, where `first`
+/// is the place of row 0 of the reader's frame. Then, for each tap of each beat that is read:
+/// - it is treated as inside exactly if its coordinates lie in the map;
+/// - inside, its address is that of its row, column and channel beat;
+/// - its pixel has come, and nothing has been or is being written over it;
+/// and each input beat is written to the address of its row, column and channel beat, if its row is kept.
+/// All coordinates come from counters of this module's own. `engine_window_data_proof` follows the data.
+module engine_window_proof #(
+  parameter int unsigned Lanes = 1,
+  parameter int unsigned Channels = 1,
+  parameter int unsigned InH = 3,
+  parameter int unsigned InW = 3,
+  parameter int unsigned KH = 2,
+  parameter int unsigned KW = 2,
+  parameter int unsigned StrideH = 1,
+  parameter int unsigned StrideW = 1,
+  parameter int unsigned DilH = 1,
+  parameter int unsigned DilW = 1,
+  parameter int unsigned PadT = 0,
+  parameter int unsigned PadL = 0,
+  parameter int unsigned OutH = 2,
+  parameter int unsigned OutW = 2,
+  parameter int unsigned Taps = 4,
+  parameter bit          TapsInner = 1'b1,
+  parameter int unsigned Rows = 3,
+  parameter bit          Deform = 1'b0,
+  parameter int unsigned DilationW = 2,
+  parameter bit          DilationSigned = 1'b1,
+  parameter int          DilationLo = 0,
+  parameter int          DilationHi = 0
+) (
+  input logic                 clk_i,
+  input logic                 rst_ni,
+  input logic                 valid_i,
+  input logic [Lanes-1:0][0:0] data_i,
+  input logic                 dil_valid_i,
+  input logic [DilationW-1:0] dil_i,
+  input logic                 ready_i
+);
+  logic                       ready_o, dil_ready_o, valid_o;
+  logic [Taps*Lanes-1:0][0:0] data_o;
+
+  engine_window #(
+    .LaneW(1), .Lanes(Lanes), .Channels(Channels), .InH(InH), .InW(InW), .KH(KH), .KW(KW),
+    .StrideH(StrideH), .StrideW(StrideW), .DilH(DilH), .DilW(DilW), .PadT(PadT), .PadL(PadL),
+    .OutH(OutH), .OutW(OutW), .Taps(Taps), .TapsInner(TapsInner), .Rows(Rows), .Deform(Deform),
+    .DilationW(DilationW), .DilationSigned(DilationSigned), .DilationLo(DilationLo),
+    .DilationHi(DilationHi)
+  ) dut (
+    .clk_i, .rst_ni, .valid_i, .ready_o, .data_i, .dil_valid_i, .dil_ready_o, .dil_i, .valid_o,
+    .ready_i, .data_o
+  );
+
+  // Coordinates and addresses, all small; `shift` keeps a dividend positive.
+  typedef logic signed [9:0] num_t;
+  localparam num_t BEATS = num_t'((Channels + Lanes - 1) / Lanes);
+  localparam num_t STEPS = num_t'(KH * KW / Taps);
+  localparam num_t ROWS = num_t'(Rows);
+  localparam num_t SHIFT = num_t'(8 * Rows);
+  localparam bit   FLAT = Taps == 1;  // one memory, rows end to end
+  localparam num_t HI_ABS = num_t'(DilationHi < 0 ? -DilationHi : DilationHi);
+  localparam num_t LO_ABS = num_t'(DilationLo < 0 ? -DilationLo : DilationLo);
+  localparam num_t REACH = Deform ? (HI_ABS > LO_ABS ? HI_ABS : LO_ABS) * num_t'((KH - 1) / 2) : '0;
+
+  function automatic num_t row_of(num_t oy, num_t dilation, num_t i);
+    return Deform ? oy + dilation * (i - num_t'((KH - 1) / 2))
+                  : oy * num_t'(StrideH) - num_t'(PadT) + i * num_t'(DilH);
+  endfunction
+
+  function automatic num_t col_of(num_t ox, num_t dilation, num_t j);
+    return Deform ? ox + dilation * (j - num_t'((KW - 1) / 2))
+                  : ox * num_t'(StrideW) - num_t'(PadL) + j * num_t'(DilW);
+  endfunction
+
+  /// Rows of a frame down to the lowest one that any window reads.
+  function automatic int used_rows();
+    int last;
+    last = Deform ? int'(OutH) - 1 + int'(REACH)
+                  : int'((OutH - 1) * StrideH + (KH - 1) * DilH) - int'(PadT);
+    if (last < 0) last = 0;
+    used_rows = last >= int'(InH) ? int'(InH) : last + 1;
+  endfunction
+  localparam num_t USED = num_t'(used_rows());
+
+  /// Rows above the first one that output row `oy` or a later one can read.
+  function automatic num_t spent_rows(num_t oy);
+    num_t top;
+    top = Deform ? oy - REACH : oy * num_t'(StrideH) - num_t'(PadT);
+    if (top < 0) top = '0;
+    spent_rows = top > USED ? USED : top;
+  endfunction
+
+  logic started_q = 1'b0;
+  always_ff @(posedge clk_i) started_q <= 1'b1;
+  always_comb if (!started_q) assume (!rst_ni);
+
+  // ---- counters of the input: the beat that comes next
+  logic push;
+  num_t in_beat_q, in_col_q, in_row_q;
+  assign push = valid_i && ready_o;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      in_beat_q <= '0;
+      in_col_q  <= '0;
+      in_row_q  <= '0;
+    end else if (push) begin
+      in_beat_q <= in_beat_q == BEATS - 1 ? '0 : in_beat_q + 1'b1;
+      if (in_beat_q == BEATS - 1) begin
+        in_col_q <= in_col_q == num_t'(InW - 1) ? '0 : in_col_q + 1'b1;
+        if (in_col_q == num_t'(InW - 1)) begin
+          in_row_q <= in_row_q == num_t'(InH - 1) ? '0 : in_row_q + 1'b1;
+        end
+      end
+    end
+  end
+
+  // ---- counters of the reader: the beat that is read next, and its pixel's dilation
+  logic issue, pixel_end, frame_end;
+  num_t step_q, beat_q, ox_q, oy_q, dilation_q;
+  assign issue     = dut.issue;
+  assign pixel_end = issue && step_q == STEPS - 1 && beat_q == BEATS - 1;
+  assign frame_end = pixel_end && ox_q == num_t'(OutW - 1) && oy_q == num_t'(OutH - 1);
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      step_q <= '0;
+      beat_q <= '0;
+      ox_q   <= '0;
+      oy_q   <= '0;
+    end else if (issue) begin
+      if (TapsInner || beat_q == BEATS - 1) step_q <= step_q == STEPS - 1 ? '0 : step_q + 1'b1;
+      if (!TapsInner || step_q == STEPS - 1) beat_q <= beat_q == BEATS - 1 ? '0 : beat_q + 1'b1;
+      if (pixel_end) begin
+        ox_q <= ox_q == num_t'(OutW - 1) ? '0 : ox_q + 1'b1;
+        if (ox_q == num_t'(OutW - 1)) oy_q <= oy_q == num_t'(OutH - 1) ? '0 : oy_q + 1'b1;
+      end
+    end
+  end
+
+  num_t dilation;
+  always_comb begin
+    dilation = DilationSigned ? num_t'(signed'(dil_i)) : signed'(num_t'(dil_i));
+    if (dilation < num_t'(DilationLo)) dilation = num_t'(DilationLo);
+    if (dilation > num_t'(DilationHi)) dilation = num_t'(DilationHi);
+  end
+  always_ff @(posedge clk_i) if (Deform && dil_valid_i && dil_ready_o) dilation_q <= dilation;
+
+  // ---- rows between reader and writer
+  num_t first_q;   // place in the ring of row 0 of the reader's frame
+  num_t frames_q;  // frames that the writer has begun and the reader has not ended, less one
+  num_t lead;      // kept rows that have come, counted from row 0 of the reader's frame
+  logic keeps;
+  assign keeps = in_row_q < USED;
+  assign lead  = frames_q * USED + (keeps ? in_row_q : USED);
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      first_q  <= '0;
+      frames_q <= '0;
+    end else begin
+      frames_q <= frames_q - num_t'(frame_end) +
+          num_t'(push && in_beat_q == BEATS - 1 && in_col_q == num_t'(InW - 1) &&
+                 in_row_q == num_t'(InH - 1));
+      if (frame_end) first_q <= (first_q + USED) % ROWS;
+    end
+  end
+
+  function automatic num_t place(num_t row);
+    return (first_q + row + SHIFT) % ROWS;
+  endfunction
+
+  function automatic num_t word(num_t col, num_t beat);
+    return col * BEATS + beat;
+  endfunction
+
+  localparam num_t ROW_WORDS = num_t'(InW) * BEATS;
+  localparam int unsigned COL_W = ROW_WORDS > 1 ? $clog2(32'(ROW_WORDS)) : 1;
+
+  // ---- what is promised
+  logic writing;  // the row `lead` is begun, now or earlier
+  assign writing = keeps && (in_col_q != '0 || in_beat_q != '0 || push);
+  for (genvar t = 0; t < Taps; t++) begin : gen_tap
+    num_t tap, row, col, column_memory;
+    logic inside_map;
+    assign tap        = step_q * num_t'(Taps) + num_t'(t);
+    assign row        = row_of(oy_q, dilation_q, tap % num_t'(KH));
+    assign col        = col_of(ox_q, dilation_q, tap / num_t'(KH));
+    assign inside_map = row >= 0 && row < num_t'(InH) && col >= 0 && col < num_t'(InW);
+    localparam int unsigned COPY = Taps == KH * KW ? t / KH : 0;
+    localparam int unsigned BANK = FLAT ? 0 : t % KH;
+    assign column_memory = signed'(num_t'(dut.raddr[COPY]));
+
+    always_comb begin
+      if (started_q && rst_ni && issue) begin
+        Inside_A: assert (dut.in_map[t] == inside_map);
+        if (inside_map) begin
+          Arrived_A: assert (row < lead || (row == lead && keeps && col < in_col_q));
+          NotOverwritten_A: assert (row > lead - ROWS || (row == lead - ROWS && !writing));
+          if (FLAT) begin
+            Address_A: assert (column_memory == place(row) * ROW_WORDS + word(col, beat_q));
+          end else begin
+            Slot_A: assert (signed'(num_t'(dut.rslot[BANK])) == place(row));
+            Column_A: assert (column_memory == word(col, beat_q));
+          end
+        end
+      end
+    end
+  end
+
+  num_t write_word;
+  assign write_word = keeps ? word(in_col_q, in_beat_q) : '0;
+  always_comb begin
+    if (started_q && rst_ni) begin
+      Kept_A: assert (dut.drop == !keeps);
+      Written_A: assert (signed'(num_t'(dut.waddr_q)) ==
+                         (FLAT ? place(lead) * ROW_WORDS + write_word : write_word));
+      WriteSlot_A: assert (signed'(num_t'(dut.wslot_q)) == place(lead));
+    end
+  end
+
+  // ---- invariants inside, by which the above is inductive
+  num_t next_ox, next_oy, next_first;  // the pixel that the scan describes next
+  logic shown;                         // it shows the reader's pixel now
+  assign shown = dut.scan_valid;
+  always_comb begin
+    next_ox    = ox_q;
+    next_oy    = oy_q;
+    next_first = first_q;
+    if (shown) begin
+      next_ox = ox_q == num_t'(OutW - 1) ? '0 : ox_q + 1'b1;
+      if (ox_q == num_t'(OutW - 1)) begin
+        next_oy = oy_q == num_t'(OutH - 1) ? '0 : oy_q + 1'b1;
+        if (oy_q == num_t'(OutH - 1)) next_first = (first_q + USED) % ROWS;
+      end
+    end
+  end
+
+  always_comb begin
+    if (started_q && rst_ni) begin
+      Ranges_A: assert (in_beat_q >= 0 && in_beat_q < BEATS && in_col_q >= 0 &&
+          in_col_q < num_t'(InW) && in_row_q >= 0 && in_row_q < num_t'(InH) && beat_q >= 0 &&
+          beat_q < BEATS && step_q >= 0 && step_q < STEPS && ox_q >= 0 && ox_q < num_t'(OutW) &&
+          oy_q >= 0 && oy_q < num_t'(OutH) && first_q >= 0 && first_q < ROWS);
+      Dilation_A: assert (!Deform || !shown ||
+          (dilation_q >= num_t'(DilationLo) && dilation_q <= num_t'(DilationHi)));
+      BeatCounters_A: assert (signed'(num_t'(dut.wbeat_q)) == in_beat_q &&
+          signed'(num_t'(dut.wcol_q)) == in_col_q && signed'(num_t'(dut.beat_q)) == beat_q);
+      StepCounters_A: assert (step_q == (signed'(num_t'(dut.col_step_q)) * (FLAT ? num_t'(KH) : 1) +
+          signed'(num_t'(dut.row_step_q))) && signed'(num_t'(dut.row_step_q)) < (FLAT ? num_t'(KH) : 1));
+      Idle_A: assert (shown || (step_q == '0 && beat_q == '0));
+      Lead_A: assert (num_t'(dut.lead_q) == lead && frames_q >= -1 && frames_q <= ROWS + 1);
+      Room_A: assert (signed'(num_t'(dut.room_q)) == ROWS - lead + spent_rows(oy_q) &&
+                      lead <= ROWS + spent_rows(oy_q));
+      // The reader ends a frame ahead of pixels that no window reads, at most.
+      Ahead_A: assert (frames_q >= 0 || in_row_q >= USED - 1);
+      RoomToWrite_A: assert (!keeps || dut.room_q != '0 || (in_col_q == '0 && in_beat_q == '0));
+
+      ScanCounters_A: assert (signed'(num_t'(dut.u_scan.ox_q)) == next_ox &&
+                              signed'(num_t'(dut.u_scan.oy_q)) == next_oy);
+      ScanOrigin_A: assert (
+          num_t'(dut.u_scan.y_q) == (Deform ? next_oy : next_oy * num_t'(StrideH) - num_t'(PadT)) &&
+          num_t'(dut.u_scan.x_q) == (Deform ? next_ox : next_ox * num_t'(StrideW) - num_t'(PadL)));
+      ScanPlace_A: assert (signed'(num_t'(dut.u_scan.sel_q)) ==
+          ((next_first + num_t'(dut.u_scan.y_q) + SHIFT) % ROWS) * (FLAT ? ROW_WORDS : 1));
+      ScanWord_A: assert (dut.u_scan.addr_q == COL_W'(num_t'(dut.u_scan.x_q) * BEATS));
+      ScanSpent_A: assert (signed'(num_t'(dut.u_scan.base_q)) == spent_rows(next_oy));
+      if (shown) begin
+        Ends_A: assert (dut.row_last == (ox_q == num_t'(OutW - 1)) &&
+                        dut.frame_last == (dut.row_last && oy_q == num_t'(OutH - 1)));
+        // After the last row everything is spent, and the count starts again in the next frame.
+        Release_A: assert (!dut.row_last || signed'(num_t'(dut.release_count)) ==
+            (dut.frame_last ? USED : spent_rows(oy_q + 1'b1)) - spent_rows(oy_q));
+        NeedsAPixel_A: assert (signed'(num_t'(dut.need_row)) < USED && dut.need_col < InW);
+        NeedsTheLastRow_A: assert (!dut.frame_last || signed'(num_t'(dut.need_row)) == USED - 1);
+      end
+    end
+  end
+  if (USED < num_t'(InH)) begin : gen_drop
+    always_comb if (started_q && rst_ni) begin
+      RowCounter_A: assert (signed'(num_t'(dut.gen_drop.wrow_q)) == in_row_q);
+    end
+  end
+  for (genvar i = 0; i < KH; i++) begin : gen_row
+    num_t row;
+    assign row = row_of(oy_q, dilation_q, num_t'(i));
+    always_comb if (started_q && rst_ni && shown) begin
+      Row_A: assert (dut.row_in[i] == (row >= 0 && row < num_t'(InH)));
+      RowPlace_A: assert (!dut.row_in[i] || (row < USED && row >= spent_rows(oy_q) &&
+          row <= signed'(num_t'(dut.need_row)) &&
+          signed'(num_t'(dut.row_sel[i])) == place(row) * (FLAT ? ROW_WORDS : 1)));
+    end
+  end
+  for (genvar j = 0; j < KW; j++) begin : gen_col
+    num_t col;
+    assign col = col_of(ox_q, dilation_q, num_t'(j));
+    always_comb if (started_q && rst_ni && shown) begin
+      Col_A: assert (dut.col_in[j] == (col >= 0 && col < num_t'(InW)));
+      ColWord_A: assert (!dut.col_in[j] || (col <= signed'(num_t'(dut.need_col)) &&
+          signed'(num_t'(dut.col_addr[j])) == word(col, '0)));
+    end
+  end
+
+  logic again_q;  // a frame has ended
+  always_ff @(posedge clk_i) again_q <= rst_ni && (again_q || frame_end);
+  always_comb SecondFrameEnds_C: cover (started_q && rst_ni && frame_end && again_q);
+endmodule
