@@ -8,7 +8,7 @@ JOBS ?= 2
 DEMO := build/demo
 IMAGES := quant_models/headrace_models/zoo/images
 
-.PHONY: demo test families lint docs format clean
+.PHONY: demo test test-all families lint docs format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ test: $(VENV)/.dev
 families: $(VENV)/.dev
 	-$(BIN)/pytest -n $(JOBS) tests/families
 	$(BIN)/python tests/families_table.py
+
+# More parameters, deeper proofs, more mutants and examples: an hour or so the first time, as models and proofs are cached.
+test-all: $(VENV)/.dev
+	$(BIN)/pytest -n $(JOBS) --deep
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -12,11 +12,29 @@ from hypothesis import settings
 
 # The same examples in every run, and no example fails because the machine is busy.
 settings.register_profile("headrace", deadline=None, derandomize=True)
+settings.register_profile("deep", deadline=None, derandomize=True, max_examples=1000)
 settings.load_profile("headrace")
 
 _TESTS = str(Path(__file__).resolve().parent)
 if _TESTS not in sys.path:
     sys.path.insert(0, _TESTS)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deep", action="store_true", help="include the tests marked deep, and try more examples of the others")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--deep"):
+        settings.load_profile("deep")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--deep"):
+        return
+    deep = [item for item in items if item.get_closest_marker("deep")]
+    items[:] = [item for item in items if not item.get_closest_marker("deep")]
+    config.hook.pytest_deselected(items=deep)
 
 
 @pytest.fixture(scope="session")

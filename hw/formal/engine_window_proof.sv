@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The address arithmetic of `engine_window`, proven for good (by induction) for any stalls and
-/// dilations. Row r of a frame that is kept has the place `(first + r) % Rows` in the ring, where `first`
-/// is the place of row 0 of the reader's frame. Then, for each tap of each beat that is read:
+/// dilations. The r-th kept row of a frame has the place `(first + r) % Rows` in the ring, where `first`
+/// is the place of the first one of the reader's frame. Then, for each tap of each beat that is read:
 /// - it is treated as inside exactly if its coordinates lie in the map;
 /// - inside, its address is that of its row, column and channel beat;
 /// - its pixel has come, and nothing has been or is being written over it;
@@ -19,8 +19,8 @@ module engine_window_proof #(
   parameter int unsigned StrideW = 1,
   parameter int unsigned DilH = 1,
   parameter int unsigned DilW = 1,
-  parameter int unsigned PadT = 0,
-  parameter int unsigned PadL = 0,
+  parameter int          PadT = 0,
+  parameter int          PadL = 0,
   parameter int unsigned OutH = 2,
   parameter int unsigned OutW = 2,
   parameter int unsigned Taps = 4,
@@ -63,6 +63,7 @@ module engine_window_proof #(
   localparam bit   FLAT = Taps == 1;  // one memory, rows end to end
   localparam num_t HI_ABS = num_t'(DilationHi < 0 ? -DilationHi : DilationHi);
   localparam num_t LO_ABS = num_t'(DilationLo < 0 ? -DilationLo : DilationLo);
+  localparam num_t SKIP = num_t'(Deform || PadT > 0 ? 0 : -PadT);  // rows above the first window
   localparam num_t REACH = Deform ? (HI_ABS > LO_ABS ? HI_ABS : LO_ABS) * num_t'((KH - 1) / 2) : '0;
 
   function automatic num_t row_of(num_t oy, num_t dilation, num_t i);
@@ -75,20 +76,20 @@ module engine_window_proof #(
                   : ox * num_t'(StrideW) - num_t'(PadL) + j * num_t'(DilW);
   endfunction
 
-  /// Rows of a frame down to the lowest one that any window reads.
+  /// Rows of a frame from the first one below `SKIP` to the lowest one that any window reads.
   function automatic int used_rows();
     int last;
     last = Deform ? int'(OutH) - 1 + int'(REACH)
-                  : int'((OutH - 1) * StrideH + (KH - 1) * DilH) - int'(PadT);
+                  : int'((OutH - 1) * StrideH + (KH - 1) * DilH) - PadT;
     if (last < 0) last = 0;
-    used_rows = last >= int'(InH) ? int'(InH) : last + 1;
+    used_rows = (last >= int'(InH) ? int'(InH) : last + 1) - int'(SKIP);
   endfunction
   localparam num_t USED = num_t'(used_rows());
 
-  /// Rows above the first one that output row `oy` or a later one can read.
+  /// Kept rows above the first one that output row `oy` or a later one can read.
   function automatic num_t spent_rows(num_t oy);
     num_t top;
-    top = Deform ? oy - REACH : oy * num_t'(StrideH) - num_t'(PadT);
+    top = Deform ? oy - REACH : oy * num_t'(StrideH) - num_t'(PadT) - SKIP;
     if (top < 0) top = '0;
     spent_rows = top > USED ? USED : top;
   endfunction
@@ -148,12 +149,13 @@ module engine_window_proof #(
   always_ff @(posedge clk_i) if (Deform && dil_valid_i && dil_ready_o) dilation_q <= dilation;
 
   // ---- rows between reader and writer
-  num_t first_q;   // place in the ring of row 0 of the reader's frame
+  num_t first_q;   // place in the ring of the first kept row of the reader's frame
   num_t frames_q;  // frames that the writer has begun and the reader has not ended, less one
-  num_t lead;      // kept rows that have come, counted from row 0 of the reader's frame
+  num_t lead;      // kept rows that have come, counted from that one
   logic keeps;
-  assign keeps = in_row_q < USED;
-  assign lead  = frames_q * USED + (keeps ? in_row_q : USED);
+  assign keeps = in_row_q >= SKIP && in_row_q < SKIP + USED;
+  assign lead  = frames_q * USED +
+      (in_row_q < SKIP ? num_t'(0) : in_row_q >= SKIP + USED ? USED : in_row_q - SKIP);
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       first_q  <= '0;
@@ -181,10 +183,11 @@ module engine_window_proof #(
   logic writing;  // the row `lead` is begun, now or earlier
   assign writing = keeps && (in_col_q != '0 || in_beat_q != '0 || push);
   for (genvar t = 0; t < Taps; t++) begin : gen_tap
-    num_t tap, row, col, column_memory;
+    num_t tap, row, kept, col, column_memory;
     logic inside_map;
     assign tap        = step_q * num_t'(Taps) + num_t'(t);
     assign row        = row_of(oy_q, dilation_q, tap % num_t'(KH));
+    assign kept       = row - SKIP;
     assign col        = col_of(ox_q, dilation_q, tap / num_t'(KH));
     assign inside_map = row >= 0 && row < num_t'(InH) && col >= 0 && col < num_t'(InW);
     localparam int unsigned COPY = Taps == KH * KW ? t / KH : 0;
@@ -195,12 +198,12 @@ module engine_window_proof #(
       if (started_q && rst_ni && issue) begin
         Inside_A: assert (dut.in_map[t] == inside_map);
         if (inside_map) begin
-          Arrived_A: assert (row < lead || (row == lead && keeps && col < in_col_q));
-          NotOverwritten_A: assert (row > lead - ROWS || (row == lead - ROWS && !writing));
+          Arrived_A: assert (kept < lead || (kept == lead && keeps && col < in_col_q));
+          NotOverwritten_A: assert (kept > lead - ROWS || (kept == lead - ROWS && !writing));
           if (FLAT) begin
-            Address_A: assert (column_memory == place(row) * ROW_WORDS + word(col, beat_q));
+            Address_A: assert (column_memory == place(kept) * ROW_WORDS + word(col, beat_q));
           end else begin
-            Slot_A: assert (signed'(num_t'(dut.rslot[BANK])) == place(row));
+            Slot_A: assert (signed'(num_t'(dut.rslot[BANK])) == place(kept));
             Column_A: assert (column_memory == word(col, beat_q));
           end
         end
@@ -253,13 +256,13 @@ module engine_window_proof #(
       Room_A: assert (signed'(num_t'(dut.room_q)) == ROWS - lead + spent_rows(oy_q) &&
                       lead <= ROWS + spent_rows(oy_q));
       // The reader ends a frame ahead of pixels that no window reads, at most.
-      Ahead_A: assert (frames_q >= 0 || in_row_q >= USED - 1);
+      Ahead_A: assert (frames_q >= 0 || in_row_q >= SKIP + USED - 1);
       RoomToWrite_A: assert (!keeps || dut.room_q != '0 || (in_col_q == '0 && in_beat_q == '0));
 
       ScanCounters_A: assert (signed'(num_t'(dut.u_scan.ox_q)) == next_ox &&
                               signed'(num_t'(dut.u_scan.oy_q)) == next_oy);
       ScanOrigin_A: assert (
-          num_t'(dut.u_scan.y_q) == (Deform ? next_oy : next_oy * num_t'(StrideH) - num_t'(PadT)) &&
+          num_t'(dut.u_scan.y_q) == (Deform ? next_oy : next_oy * num_t'(StrideH) - num_t'(PadT) - SKIP) &&
           num_t'(dut.u_scan.x_q) == (Deform ? next_ox : next_ox * num_t'(StrideW) - num_t'(PadL)));
       ScanPlace_A: assert (signed'(num_t'(dut.u_scan.sel_q)) ==
           ((next_first + num_t'(dut.u_scan.y_q) + SHIFT) % ROWS) * (FLAT ? ROW_WORDS : 1));
@@ -276,19 +279,20 @@ module engine_window_proof #(
       end
     end
   end
-  if (USED < num_t'(InH)) begin : gen_drop
+  if (USED < num_t'(InH)) begin : gen_drops
     always_comb if (started_q && rst_ni) begin
       RowCounter_A: assert (signed'(num_t'(dut.gen_drop.wrow_q)) == in_row_q);
     end
   end
   for (genvar i = 0; i < KH; i++) begin : gen_row
-    num_t row;
-    assign row = row_of(oy_q, dilation_q, num_t'(i));
+    num_t row, kept;
+    assign row  = row_of(oy_q, dilation_q, num_t'(i));
+    assign kept = row - SKIP;
     always_comb if (started_q && rst_ni && shown) begin
       Row_A: assert (dut.row_in[i] == (row >= 0 && row < num_t'(InH)));
-      RowPlace_A: assert (!dut.row_in[i] || (row < USED && row >= spent_rows(oy_q) &&
-          row <= signed'(num_t'(dut.need_row)) &&
-          signed'(num_t'(dut.row_sel[i])) == place(row) * (FLAT ? ROW_WORDS : 1)));
+      RowPlace_A: assert (!dut.row_in[i] || (kept < USED && kept >= spent_rows(oy_q) &&
+          kept <= signed'(num_t'(dut.need_row)) &&
+          signed'(num_t'(dut.row_sel[i])) == place(kept) * (FLAT ? ROW_WORDS : 1)));
     end
   end
   for (genvar j = 0; j < KW; j++) begin : gen_col

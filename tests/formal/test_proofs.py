@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proves the property modules under ``hw/formal``, and shows that they refute broken modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from headrace_sim.formal import Proof, ProofError, check, require_tools
+from headrace_sim.runner import HW, packed, replaced_sources
+
+from headrace.errors import ToolError
+
+
+@pytest.fixture(autouse=True)
+def _tools() -> None:
+    try:
+        require_tools()
+    except ToolError as error:
+        pytest.skip(str(error))
+
+
+def deep(*values: Any) -> Any:
+    """Parameters of a test that only deep runs include."""
+    return pytest.param(*values, marks=pytest.mark.deep)
+
+
+def repack(lanes: tuple[int, int], in_c: list[int], out_c: list[int]) -> dict[str, int | str]:
+    """Parameters of a converter of ``lanes`` (in, out) for segments of these channels."""
+    channels = {"InC": packed(in_c, bits=16), "OutC": packed(out_c, bits=16)}
+    return {"LaneW": 1, "LanesIn": lanes[0], "LanesOut": lanes[1], "Ins": len(in_c), "Outs": len(out_c), **channels}
+
+
+@pytest.mark.parametrize(
+    ("depth", "block"), [(1, 0), (2, 0), deep(3, 0), (4, 0), deep(7, 0), deep(8, 0), deep(3, 1), (4, 1), deep(5, 1), deep(9, 1)]
+)
+def test_fifo_keeps_all_words_in_order(depth: int, block: int, tmp_path: Path) -> None:
+    check(Proof(top="stream_fifo_proof", parameters={"Depth": depth, "Block": block}, depth=2), folder=tmp_path)
+
+
+@pytest.mark.parametrize(("width", "outputs"), [deep(1, 1), (2, 3), deep(3, 5)])
+def test_fork_gives_each_output_each_beat(width: int, outputs: int, tmp_path: Path) -> None:
+    check(Proof(top="stream_fork_proof", parameters={"Width": width, "Outputs": outputs}, depth=1), folder=tmp_path)
+
+
+@pytest.mark.parametrize(("in_bits", "out_bits", "signed"), [(3, 5, 1), deep(3, 5, 0), deep(4, 4, 1), (5, 2, 1), deep(5, 1, 0)])
+def test_cast_keeps_numbers(in_bits: int, out_bits: int, signed: int, tmp_path: Path) -> None:
+    parameters = {"InW": in_bits, "OutW": out_bits, "Signed": signed}
+    check(Proof(top="stream_cast_proof", parameters=parameters, depth=1), folder=tmp_path)
+
+
+@pytest.mark.parametrize(("lanes", "ins"), [(3, 2), deep(1, 4), deep(2, 1)])
+def test_interleave_shuffles(lanes: int, ins: int, tmp_path: Path) -> None:
+    check(Proof(top="stream_interleave_proof", parameters={"Lanes": lanes, "Ins": ins}, depth=1), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "in_c", "out_c", "depth"),
+    [
+        ((4, 2), [5], [5], 12),  # select: the empty part of a ragged beat is skipped
+        deep((4, 2), [7], [7], 16),
+        deep((2, 2), [3, 2], [5], 14),
+        deep((2, 2), [4, 3], [7], 14),
+        deep((4, 2), [4, 2], [2, 4], 14),
+        ((1, 2), [3], [3], 12),  # widen
+        deep((2, 6), [4, 3], [4, 3], 14),
+        deep((1, 3), [2, 3], [3, 2], 16),
+        deep((3, 2), [5], [5], 12),  # shift
+        ((2, 3), [4], [4], 10),
+        deep((2, 3), [3, 2], [5], 12),
+        deep((2, 2), [5], [2, 3], 12),
+        deep((1, 2), [1, 2], [2, 1], 14),
+    ],
+)
+def test_repack_keeps_the_channel_sequence(
+    lanes: tuple[int, int], in_c: list[int], out_c: list[int], depth: int, tmp_path: Path
+) -> None:
+    parameters = repack(lanes, in_c, out_c)
+    check(Proof(top="stream_repack_proof", parameters=parameters, mode="bmc", depth=depth), folder=tmp_path)
+
+
+WINDOWS: dict[str, dict[str, int]] = {
+    "parallel": {},
+    "serial_padded": {"KH": 3, "KW": 3, "PadT": 1, "PadL": 1, "OutH": 3, "OutW": 3, "Rows": 4, "Channels": 2, "Taps": 1},
+    "rows_dropped_below": {
+        "InH": 5, "InW": 4, "StrideH": 2, "StrideW": 2, "TapsInner": 0, "Channels": 3, "Lanes": 2, "Taps": 1,
+    },
+    "dilated": {"InH": 5, "InW": 4, "DilH": 2, "OutH": 3, "OutW": 3, "Rows": 4, "Taps": 2},
+    "fewest_rows": {"InH": 4, "InW": 3, "OutH": 3, "OutW": 2, "Rows": 2, "Taps": 1},
+    "many_rows": {"InH": 3, "InW": 3, "Rows": 6, "Taps": 2, "TapsInner": 0, "Channels": 2},
+    "columns_dense": {
+        "KH": 3, "InH": 4, "PadT": 1, "PadL": 1, "OutH": 4, "OutW": 4, "Rows": 5, "Taps": 3, "TapsInner": 0,
+    },
+    "padding_above_map": {"KH": 3, "KW": 1, "InH": 2, "InW": 2, "DilH": 2, "PadT": 3, "OutH": 4, "Taps": 3},
+    "stride_beyond_kernel": {"KH": 1, "KW": 1, "InH": 4, "InW": 4, "StrideH": 3, "StrideW": 2, "Rows": 1, "Taps": 1},
+    "cropped": {"InH": 5, "InW": 4, "PadT": -2, "PadL": -1, "Taps": 2},
+    "deformable_signed": {
+        "KH": 3, "KW": 3, "OutH": 3, "OutW": 3, "Deform": 1, "DilationLo": -1, "DilationHi": 1, "Rows": 4, "Taps": 9,
+    },
+    "deformable_columns": {
+        "KH": 3, "KW": 3, "InH": 4, "OutH": 4, "OutW": 3, "Deform": 1, "DilationHi": 2, "DilationSigned": 0, "Rows": 5,
+        "Taps": 3,
+    },
+    "deformable_serial": {
+        "KH": 3, "KW": 3, "InH": 4, "OutH": 4, "OutW": 3, "Deform": 1, "DilationLo": -2, "DilationHi": -1, "Rows": 4,
+        "Taps": 1, "Channels": 2,
+    },
+}  # fmt: skip
+QUICK_WINDOWS = ("rows_dropped_below", "deformable_columns")
+
+
+@pytest.mark.parametrize("name", [name if name in QUICK_WINDOWS else deep(name) for name in WINDOWS])
+def test_window_reads_what_has_come_and_stands(name: str, tmp_path: Path) -> None:
+    check(Proof(top="engine_window_proof", parameters=WINDOWS[name], depth=1), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "depth"),
+    [
+        ({"OutH": 1, "OutW": 1, "Rows": 2}, 12),
+        deep({"KH": 1, "KW": 1, "Rows": 1, "Taps": 1}, 14),
+        deep({"KW": 1, "OutW": 2, "PadT": 1, "Rows": 2, "Taps": 1}, 14),
+        deep({"OutH": 1, "OutW": 1, "Rows": 2, "Taps": 1, "Channels": 2}, 14),
+        deep({"KH": 3, "KW": 3, "Deform": 1, "DilationLo": -1, "DilationHi": 1, "Rows": 2, "Taps": 9}, 10),
+    ],
+)
+def test_window_gives_the_pixels_that_came(parameters: dict[str, int], depth: int, tmp_path: Path) -> None:
+    parameters = {"LaneW": 1, "InH": 2, "InW": 2, **parameters}
+    check(Proof(top="engine_window_data_proof", parameters=parameters, mode="bmc", depth=depth), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("top", "parameters", "depth"),
+    [
+        ("stream_fifo_proof", {"Depth": 2}, 6),
+        deep("stream_fifo_proof", {"Depth": 4, "Block": 1}, 12),
+        deep("stream_fork_proof", {}, 5),
+        deep("stream_cast_proof", {}, 2),
+        deep("stream_interleave_proof", {}, 2),
+        ("stream_repack_proof", repack((2, 3), [3, 2], [5]), 10),
+        ("engine_window_proof", {}, 25),
+        deep("engine_window_proof", WINDOWS["deformable_signed"], 30),
+        deep("engine_window_data_proof", {"LaneW": 1}, 25),
+    ],
+)
+def test_the_properties_are_about_something(top: str, parameters: dict[str, int], depth: int, tmp_path: Path) -> None:
+    """Words, pixels and frames do get through under the assumptions of the property module."""
+    check(Proof(top=top, parameters=parameters, mode="cover", depth=depth), folder=tmp_path)
+
+
+BROKEN = [
+    # module, right, wrong, property that refutes it, its proof
+    ("stream_fifo", "level_q[1] ? skid_q : data_i", "level_q[0] ? skid_q : data_i", "Register_A|InTurn_A",
+     Proof(top="stream_fifo_proof", parameters={"Depth": 2}, mode="bmc", depth=8)),
+    ("stream_fifo", "ready_o = level_q < limit", "ready_o = level_q <= limit", "TakesUnlessFull_A",
+     Proof(top="stream_fifo_proof", parameters={"Depth": 4}, mode="bmc", depth=8)),
+    ("stream_fork", "&(taken_q | ready_i)", "&ready_i", "LeavesWithTheLast_A",
+     Proof(top="stream_fork_proof", mode="bmc", depth=5)),
+    ("stream_repack_shift", "level_q - leaving : level_q;", "level_q - leaving : '0;", "ChannelInOrder_A|SomethingMoves_A",
+     Proof(top="stream_repack_proof", parameters=repack((2, 3), [4], [4]), mode="bmc", depth=8)),
+    ("stream_repack_select", "&& last_of_beat;", ";", "ChannelInOrder_A|RingSuffices_A",
+     Proof(top="stream_repack_proof", parameters=repack((4, 2), [5], [5]), mode="bmc", depth=8)),
+    ("engine_window", "lead_q == need_row_s && !drop && wcol_q > need_col", "lead_q == need_row_s && wcol_q >= need_col",
+     "Arrived_A", Proof(top="engine_window_proof", mode="bmc", depth=12)),
+    ("window_scan", "frame_last || top_next >= USED_H) base_next", "row_last || top_next >= USED_H) base_next",
+     "NotOverwritten_A|Release_A", Proof(top="engine_window_proof", mode="bmc", depth=12)),
+]  # fmt: skip
+QUICK_BROKEN = (0, 5)
+
+
+@pytest.mark.parametrize("index", [k if k in QUICK_BROKEN else deep(k) for k in range(len(BROKEN))])
+def test_a_broken_module_is_refuted(index: int, tmp_path: Path) -> None:
+    module, right, wrong, refuted_by, proof = BROKEN[index]
+    text = next(HW.rglob(f"{module}.sv")).read_text()
+    assert text.count(right) == 1, f"{module} holds '{right}' {text.count(right)} times"
+    changed = tmp_path / "changed" / f"{module}.sv"
+    changed.parent.mkdir()
+    changed.write_text(text.replace(right, wrong))
+    with replaced_sources({module: changed}), pytest.raises(ProofError, match=f"Assert failed in .*({refuted_by})"):
+        check(proof, folder=tmp_path)
