@@ -3,7 +3,8 @@
 /// What `stream_repack` promises in each of its forms, for any stalls and data: channel `c` of the n-th
 /// pixel that leaves is channel `c` of the n-th pixel that came, whatever `c`; beats come from and go
 /// to the segment whose turn it is; lanes beyond the last channel are zero; offered beats stay until
-/// they are taken; and as long as all sides are willing, some beat moves in every cycle.
+/// they are taken; as long as all sides are willing, some beat moves in every cycle; and no more
+/// channels are inside than a beat of each side.
 ///
 /// Control repeats with the pixels, so a bounded proof over the length of some pixels meets each of
 /// its states; the values of the data are free throughout.
@@ -100,6 +101,7 @@ module stream_repack_proof #(
   logic [LaneW-1:0] values_q [4];
   logic [2:0] came_q, left_q;  // pixels whose watched channel has passed, modulo 8
   logic [2:0] between;
+  logic signed [6:0] inside_q;  // channels that have come and not left; negative as explained below
   assign push      = valid_i[source] && ready_o[source];
   assign pop       = valid_o[target] && ready_i[target];
   assign here_in   = channel_i >= in_pos_q && channel_i < in_pos_q + in_count;
@@ -114,7 +116,9 @@ module stream_repack_proof #(
       out_pos_q <= '0;
       came_q    <= '0;
       left_q    <= '0;
+      inside_q  <= '0;
     end else begin
+      inside_q <= inside_q + 7'(push ? in_count : '0) - 7'(pop ? out_count : '0);
       if (push) begin
         in_pos_q <= in_pos_q + in_count == num_t'(C) ? '0 : in_pos_q + in_count;
         if (here_in) begin
@@ -146,6 +150,7 @@ module stream_repack_proof #(
                          : valid_i[source] && here_in && value_out == value_in));
       // -1 while parts of a beat that waits at the input have left.
       RingSuffices_A: assert (between <= 3'd4 || between == 3'd7);
+      NothingPilesUp_A: assert (inside_q <= 7'(LanesIn + LanesOut));
       HeldUntilTaken_A: assert (!held_q || (valid_o[target] && data_o == offered_q));
       SomethingMoves_A: assert (!(&valid_i && &ready_i) || push || pop);
     end

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults that the benches must find: one small change of one module each, and a bench that has to fail on it.
+
+To add one, give the module, a text that it holds exactly once, what to put in its place, and the call of a bench of ``tests/rtl``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import rtl.test_engine_add as add
+import rtl.test_engine_depthwise as depthwise
+import rtl.test_engine_matvec as matvec
+import rtl.test_engine_maxpool as maxpool
+import rtl.test_engine_requant as requant
+import rtl.test_engine_upsample as upsample
+import rtl.test_engine_window as window
+import rtl.test_stream_cast as cast
+import rtl.test_stream_fifo as fifo
+import rtl.test_stream_fork as fork
+import rtl.test_stream_interleave as interleave
+import rtl.test_stream_repack as repack
+import rtl.test_stream_rom as rom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A test function of ``tests/rtl`` and its arguments but the last, a folder."""
+
+    test: Callable[..., None]
+    args: tuple[object, ...]
+
+    def run(self, folder: Path) -> None:
+        """Run it in the empty ``folder``."""
+        self.test(*self.args, folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """``module`` with ``wrong`` in the place of ``right``."""
+
+    module: str
+    right: str
+    wrong: str
+    bench: Bench
+    quick: bool = False
+    """Whether it is tried in every test run, not in deep ones only."""
+
+
+def bench(test: Callable[..., None], *args: object) -> Bench:
+    """Short for `Bench`."""
+    return Bench(test=test, args=args)
+
+
+ADD_SIGNED = bench(add.test_adds_like_the_golden, 1, 4, 0b11, -7, 12, 9)
+ADD_MIXED = bench(add.test_adds_like_the_golden, 2, 8, 0b01, 1, -1, 10)
+DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20))
+MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 4, 0, 8, 16))
+MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 8, 0, 4, 20))
+MAXPOOL = bench(maxpool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True)
+REQUANT_TIES = bench(requant.test_rescales, (6, 4, 20, 12, 24, 8, 8, 0, 255), True, 0)
+REQUANT_LUT = bench(requant.test_rescales, (5, 2, 24, 18, 40, 20, 4, 0, 15), False, 1)
+UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
+WINDOW_SERIAL = bench(window.test_static_windows, "same_serial")
+WINDOW_FEW_ROWS = bench(window.test_static_windows, "fewest_rows")
+WINDOW_UNPADDED = bench(window.test_static_windows, "rows_dropped_below")
+WINDOW_PADDED = bench(window.test_static_windows, "dilated_asymmetric")
+WINDOW_DEFORMABLE = bench(window.test_deformable_windows, "reach_beyond_map")
+FIFO_SKID = bench(fifo.test_stores_and_forwards, 2, 70, False)
+FIFO_LUT = bench(fifo.test_stores_and_forwards, 13, 8, False)
+FIFO_BLOCK = bench(fifo.test_stores_and_forwards, 19, 8, True)
+FORK = bench(fork.test_gives_all_beats_to_all, 33, 2)
+INTERLEAVE = bench(interleave.test_shuffles_like_the_golden, 4, 3, 2, 7)
+CAST = bench(cast.test_keeps_every_value, 2, 8, 12, 1)
+ROM = bench(rom.test_reads_the_file, 7, 3)
+ROM_BLOCK = bench(rom.test_reads_the_file, 99, 100)
+SELECT = bench(repack.test_cuts_pixels_anew, 8, 2, [11], [11])
+WIDEN = bench(repack.test_cuts_pixels_anew, 2, 4, [14], [8, 6])
+SHIFT = bench(repack.test_cuts_pixels_anew, 4, 2, [3, 1, 5], [9])
+
+
+def mutant(module: str, right: str, wrong: str, by: Bench, *, quick: bool = False) -> Mutant:
+    """Short for `Mutant`."""
+    return Mutant(module=module, right=right, wrong=wrong, bench=by, quick=quick)
+
+
+MUTANTS = (
+    mutant("engine_add", "scaled(data_b_i[p], InSigned[1]", "scaled(data_b_i[p], InSigned[0]", ADD_MIXED, quick=True),
+    mutant("engine_add", "ready_a_o = advance && valid_b_i", "ready_a_o = advance", ADD_MIXED),
+    mutant("engine_add", "{{OutW{is_signed & value[InW-1]}}, value}", "{{OutW{1'b0}}, value}", ADD_SIGNED),
+    mutant("engine_depthwise", "data_q[t*Lanes+l]", "data_q[l*Taps+t]", DEPTHWISE, quick=True),
+    mutant("engine_depthwise", "WordW'(WORDS - 1) ? '0", "WordW'(WORDS - 2) ? '0", DEPTHWISE),
+    mutant("engine_depthwise", "first_q <= step_q == '0;", "first_q <= 1'b1;", DEPTHWISE),
+    mutant("engine_depthwise", "if (ready_o) valid_q <= valid_i;", "valid_q <= valid_i;", DEPTHWISE),
+    mutant("engine_matvec", "beat_q < wbeat_q", "beat_q <= wbeat_q", MATVEC, quick=True),
+    mutant("engine_matvec", "full_q != 2'd2", "full_q != 2'd3", MATVEC),
+    mutant("engine_matvec", "rbase_q <= rbase_q == '0 ? AddrW'(BeatsIn) : '0;", "rbase_q <= '0;", MATVEC),
+    mutant("engine_matvec", "last_q  <= beat_last;", "last_q  <= vector_last;", MATVEC),
+    mutant("engine_matvec", "rbase_q + AddrW'(beat_q)", "AddrW'(beat_q)", MATVEC_PACKED),
+    mutant("mac_array", "carry[l+1][i]   = both_q[ProductW-1];", "carry[l+1][i]   = 1'b0;", MATVEC_PACKED, quick=True),
+    mutant("mac_array", "signed'({1'b0, act_i[l][i]})", "signed'({act_i[l][i][ActW-1], act_i[l][i]})", MATVEC_PACKED),
+    mutant("mac_array", "PairW'(signed'(wgt_i[l+1][i]))", "PairW'(signed'(wgt_i[l][i]))", MATVEC_PACKED),
+    mutant("mac_array", "PairW'(signed'(wgt_i[l][i]))", "PairW'(wgt_i[l][i])", MATVEC_PACKED),
+    mutant("mac_array", "end else if (advance) begin\n      valid_q", "end else begin\n      valid_q", DEPTHWISE),
+    mutant("mac_lane", "base = first_i ? '0 : sum_o", "base = sum_o", DEPTHWISE),
+    mutant("mac_lane", "if (en_i && valid_i) sum_o", "if (en_i) sum_o", DEPTHWISE, quick=True),
+    mutant("mac_lane", "gen_level[LEVELS].carry[0]}", "1'b0}", MATVEC_PACKED),
+    mutant("engine_requant", "<< (Shift - 1)) - 1'b1;", "<< (Shift - 1));", REQUANT_TIES, quick=True),
+    mutant("engine_requant", "sum[Shift] ^ Odd", "Odd", REQUANT_TIES),
+    mutant("engine_requant", "BeatW'(Beats - 1) ? '0 : beat_q + 1'b1", "BeatW'(Beats) ? '0 : beat_q + 1'b1", REQUANT_LUT),
+    mutant("engine_requant", "if (valid_i) beat_q", "beat_q", REQUANT_TIES),
+    mutant("engine_requant", "mul[MulW-1] ? -(", "mul[MulW-1] ? (", REQUANT_LUT),
+    mutant("engine_requant", "OutW'(Lo);", "OutW'(quotient_q);", REQUANT_TIES),
+    mutant("engine_maxpool", "flip[LaneW-1] = Signed;", "flip[LaneW-1] = 1'b0;", MAXPOOL),
+    mutant("engine_maxpool", "step_q == '0 ? merged[p] : larger(", "larger(", MAXPOOL, quick=True),
+    mutant("engine_maxpool", "if (merged_valid) step_q", "step_q", MAXPOOL),
+    mutant("engine_upsample", "index_q < stored_q", "index_q <= stored_q", UPSAMPLE, quick=True),
+    mutant("engine_upsample", "read_q - ADDR_W'(ROW - 1);", "read_q - ADDR_W'(ROW);", UPSAMPLE),
+    mutant("engine_upsample", "read && row_done && passes_done;", "read && row_done;", UPSAMPLE),
+    mutant("engine_window", "wcol_q > need_col", "wcol_q >= need_col", WINDOW_SERIAL),
+    mutant("engine_window", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", WINDOW_FEW_ROWS, quick=True),
+    mutant("engine_window", ": c]) + AddrW'(beat_q);", ": c]);", WINDOW_SERIAL),
+    mutant("engine_window", "issue && (TapsInner || beat_last);", "issue && beat_last;", WINDOW_SERIAL),
+    mutant("engine_window", "? '0\n", "? AddrW'(1)\n", WINDOW_SERIAL),
+    mutant("window_scan", "y_q    <= frame_last ? YW'(-PAD_T) : y_q", "y_q    <= y_q", WINDOW_SERIAL),
+    mutant("window_scan", "int'((OutH - 1) * StrideH), int'(Rows)", "int'(OutH * StrideH), int'(Rows)", WINDOW_FEW_ROWS, quick=True),
+    mutant("window_scan", "x >= 0 && x < IN_W", "x > 0 && x < IN_W", WINDOW_SERIAL),
+    mutant("window_scan", "need_row = CountW'(y_end);", "need_row = CountW'(y_q);", WINDOW_SERIAL),
+    mutant("window_scan", "(int'(i) - MID_H)", "int'(i)", WINDOW_DEFORMABLE),
+    mutant("window_scan", "DW'(signed'(dil_i))", "DW'(dil_i)", bench(window.test_deformable_windows, "parallel_signed")),
+    mutant("window_store", "inside_q[t] ? tap[t] : pad", "tap[t]", WINDOW_SERIAL),
+    mutant("window_store", "bank[BankW'(rslot_q[i])]", "bank[BankW'(rslot_i[i])]", WINDOW_UNPADDED, quick=True),
+    mutant("window_store", "l >= LastLanes && last_beat_q ?", "1'b0 ?", WINDOW_PADDED),
+    mutant("engine_ram", "if (re_i) rdata_o", "rdata_o", WINDOW_SERIAL, quick=True),
+    mutant("stream_fifo", "level_q[1] ? skid_q : data_i", "level_q[0] ? skid_q : data_i", FIFO_SKID, quick=True),
+    mutant("stream_fifo", "ready_o = level_q < limit", "ready_o = level_q <= limit", FIFO_LUT),
+    mutant("stream_fifo", "write_q == LAST ? '0 : write_q", "write_q", FIFO_LUT),
+    mutant("stream_fifo", "stored && (pop || !offered_q)", "stored && !offered_q", FIFO_BLOCK),
+    mutant("stream_fork", "&(taken_q | ready_i)", "|(taken_q | ready_i)", FORK, quick=True),
+    mutant("stream_fork", "& ~taken_q;", ";", FORK),
+    mutant("stream_interleave", "data_o[n*Ins+k]", "data_o[k*Lanes+n]", INTERLEAVE),
+    mutant("stream_cast", "{Signed & data_i[lane][InW-1]}", "{1'b0}", CAST),
+    mutant("stream_rom", "if (en_i) data_o <= mem[addr_i];\n  end\nend", "data_o <= mem[addr_i];\n  end\nend", ROM),
+    mutant("stream_rom", "if (en_i) data_o <= mem[addr_i];\n  end else", "data_o <= mem[addr_i];\n  end else", ROM_BLOCK),
+    mutant("stream_repack_select", "ready_i[target] && last_of_beat;", "ready_i[target];", SELECT),
+    mutant("stream_repack_select", "part_q == PART_W'(PARTS - 1) || last_of_input", "part_q == PART_W'(PARTS - 1)", SELECT),
+    mutant("stream_repack_widen", "if (step || ready_i[target_q])", "if (step)", WIDEN),
+    mutant("stream_repack_widen", "|| last_of_output;", ";", WIDEN),
+    mutant("stream_repack_shift", "room  = kept <=", "room  = level_q <=", SHIFT, quick=True),
+    mutant("stream_repack_shift", "level_q <= push ? kept + coming : kept;", "level_q <= push ? coming : kept;", SHIFT),
+    mutant("segment_counter", "SegmentW'(Segments - 1) ? '0", "SegmentW'(Segments) ? '0", SHIFT),
+)
