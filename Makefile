@@ -8,7 +8,7 @@ JOBS ?= 2
 DEMO := build/demo
 IMAGES := quant_models/headrace_models/zoo/images
 
-.PHONY: demo test test-all families lint docs format clean
+.PHONY: demo test test-all families coverage lint docs format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +42,10 @@ families: $(VENV)/.dev
 # More parameters, deeper proofs, more mutants and examples: an hour or so the first time, as models and proofs are cached.
 test-all: $(VENV)/.dev
 	$(BIN)/pytest -n $(JOBS) --deep
+
+# What the benches reach of the RTL: build/coverage/report.md
+coverage: $(VENV)/.dev
+	$(BIN)/python sim/coverage_rtl.py -n $(JOBS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

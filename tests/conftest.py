@@ -22,11 +22,16 @@ if _TESTS not in sys.path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="include the tests marked deep, and try more examples of the others")
+    parser.addoption("--rtl-coverage", type=Path, metavar="DIR", help="leave counts of the RTL lines that benches reach in DIR")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--deep"):
         settings.load_profile("deep")
+    if folder := config.getoption("--rtl-coverage"):
+        from headrace_sim.runner import collect_coverage
+
+        collect_coverage(folder)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

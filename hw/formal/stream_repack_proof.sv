@@ -150,7 +150,7 @@ module stream_repack_proof #(
                          : valid_i[source] && here_in && value_out == value_in));
       // -1 while parts of a beat that waits at the input have left.
       RingSuffices_A: assert (between <= 3'd4 || between == 3'd7);
-      NothingPilesUp_A: assert (inside_q <= 7'(LanesIn + LanesOut));
+      NothingPilesUp_A: assert (inside_q <= signed'(7'(LanesIn + LanesOut)));
       HeldUntilTaken_A: assert (!held_q || (valid_o[target] && data_o == offered_q));
       SomethingMoves_A: assert (!(&valid_i && &ready_i) || push || pop);
     end

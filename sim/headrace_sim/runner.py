@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,17 @@ class BenchBuildError(BenchError):
 
 
 _replaced: dict[str, Path] = {}
+_COVERAGE_OPTIONS = ("--coverage-line", "--coverage-toggle")
+_coverage_folder: list[Path] = []
+
+
+def collect_coverage(folder: Path) -> None:
+    """From now on, count which lines and toggles of the modules the benches of this process reach; see `headrace_sim.coverage`.
+
+    Each run that passes leaves one file in ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _coverage_folder[:] = [folder.resolve()]
 
 
 @contextmanager
@@ -143,7 +155,7 @@ def run_bench(
                 build_dir=executable.parent,
                 test_dir=folder,
                 results_xml=str(results),
-                plusargs=[f"+case={path}", f"+rom_dir={folder}"],
+                plusargs=[f"+case={path}", f"+rom_dir={folder}", f"+verilator+coverage+file+{folder / 'coverage.dat'}"],
                 testcase=testcase,
                 log_file=log,
                 seed=1,
@@ -151,6 +163,10 @@ def run_bench(
         except (SystemExit, RuntimeError) as error:
             raise BenchError(f"{top} {parameters}: {error}\n{_tail(log)}") from error
     _check_results(f"{top} {parameters}", results, log)
+    if _coverage_folder:
+        shutil.move(
+            folder / "coverage.dat", _coverage_folder[0] / f"{executable.parent.name}-{os.getpid()}-{time.time_ns()}.dat"
+        )
 
 
 def expect_refusal(top: str, *, parameters: Mapping[str, ParameterValue], message: str) -> None:
@@ -183,6 +199,7 @@ def build_model(
     """
     sources = module_sources(top)
     options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
+    options += _COVERAGE_OPTIONS if _coverage_folder else ()
     digest = hashlib.sha256()
     for text in (*_versions(), _OPTIMIZE, *_BUILD_OPTIONS, top, *options):
         digest.update(text.encode() + b"\0")

@@ -125,7 +125,9 @@ MUTANTS = (
     mutant("engine_window", "issue && (TapsInner || beat_last);", "issue && beat_last;", WINDOW_SERIAL),
     mutant("engine_window", "? '0\n", "? AddrW'(1)\n", WINDOW_SERIAL),
     mutant("window_scan", "y_q    <= frame_last ? YW'(-PAD_T) : y_q", "y_q    <= y_q", WINDOW_SERIAL),
-    mutant("window_scan", "int'((OutH - 1) * StrideH), int'(Rows)", "int'(OutH * StrideH), int'(Rows)", WINDOW_FEW_ROWS, quick=True),
+    mutant(
+        "window_scan", "int'((OutH - 1) * StrideH), int'(Rows)", "int'(OutH * StrideH), int'(Rows)", WINDOW_FEW_ROWS, quick=True
+    ),
     mutant("window_scan", "x >= 0 && x < IN_W", "x > 0 && x < IN_W", WINDOW_SERIAL),
     mutant("window_scan", "need_row = CountW'(y_end);", "need_row = CountW'(y_q);", WINDOW_SERIAL),
     mutant("window_scan", "(int'(i) - MID_H)", "int'(i)", WINDOW_DEFORMABLE),

@@ -14,7 +14,9 @@ def mutate(mutant: Mutant, folder: Path) -> Path:
     """The file of the changed module, under ``folder``."""
     text = next(HW.rglob(f"{mutant.module}.sv")).read_text()
     found = text.count(mutant.right)
-    assert found == 1, f"{mutant.module}.sv holds '{mutant.right}' {found} times, not once: bring tests/mutation/mutants.py up to date"
+    assert found == 1, (
+        f"{mutant.module}.sv holds '{mutant.right}' {found} times, not once: bring tests/mutation/mutants.py up to date"
+    )
     changed = folder / f"{mutant.module}.sv"
     changed.write_text(text.replace(mutant.right, mutant.wrong))
     return changed
