@@ -3,9 +3,9 @@
 
     check(Proof(top="stream_fifo_proof", parameters={"Depth": 4}, depth=8), folder=tmp_path)
 
-A property module wraps the module it is about, drives it with free inputs (any stalls, any data) and states immediate assertions.
-Passed proofs are cached by the hash of their sources, parameters and tool versions in `headrace.build.toolenv.cache_dir`, so a
-repeated run proves nothing again.
+A property module wraps the module it is about, drives it with free inputs (any stalls, any data) and states immediate
+assertions. Passed proofs are cached by the hash of their sources, parameters and tool versions in
+`headrace.build.toolenv.cache_dir`, so a repeated run proves nothing again.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class ProofError(AssertionError):
 class Proof:
     """What to prove about which property module.
 
-    ``prove`` is for good, by induction of ``depth`` steps; ``bmc`` holds for the first ``depth`` cycles from reset; ``cover`` shows
-    that each cover point is reached within ``depth`` cycles, so that the assertions do not hold for want of anything happening.
+    ``prove`` is for good, by induction of ``depth`` steps; ``bmc`` holds for the first ``depth`` cycles from reset; ``cover``
+    shows that each cover point is reached within ``depth`` cycles, so that assertions do not hold for want of any event.
     """
 
     top: str

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults that the benches must find: one small change of one module each, and a bench that has to fail on it.
 
-To add one, give the module, a text that it holds exactly once, what to put in its place, and the call of a bench of ``tests/rtl``.
+To add one, give the module, a text that it holds exactly once, what to put in its place, and the call of a bench of
+``tests/rtl``.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 4, 0, 8, 16))
 MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 8, 0, 4, 20))
 MAXPOOL = bench(maxpool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True)
 REQUANT_TIES = bench(requant.test_rescales, (6, 4, 20, 12, 24, 8, 8, 0, 255), True, 0)
+REQUANT_HALVES = bench(requant.test_rescales, (3, 3, 16, 8, 20, 1, 8, -128, 127), True, 0)
 REQUANT_LUT = bench(requant.test_rescales, (5, 2, 24, 18, 40, 20, 4, 0, 15), False, 1)
 UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
 WINDOW_SERIAL = bench(window.test_static_windows, "same_serial")
@@ -108,7 +110,7 @@ MUTANTS = (
     mutant("mac_lane", "if (en_i && valid_i) sum_o", "if (en_i) sum_o", DEPTHWISE, quick=True),
     mutant("mac_lane", "gen_level[LEVELS].carry[0]}", "1'b0}", MATVEC_PACKED),
     mutant("engine_requant", "<< (Shift - 1)) - 1'b1;", "<< (Shift - 1));", REQUANT_TIES, quick=True),
-    mutant("engine_requant", "sum[Shift] ^ Odd", "Odd", REQUANT_TIES),
+    mutant("engine_requant", "sum[Shift] ^ Odd", "Odd", REQUANT_HALVES),
     mutant("engine_requant", "BeatW'(Beats - 1) ? '0 : beat_q + 1'b1", "BeatW'(Beats) ? '0 : beat_q + 1'b1", REQUANT_LUT),
     mutant("engine_requant", "if (valid_i) beat_q", "beat_q", REQUANT_TIES),
     mutant("engine_requant", "mul[MulW-1] ? -(", "mul[MulW-1] ? (", REQUANT_LUT),
