@@ -29,6 +29,12 @@ Check = Callable[[str, list[str]], str]
 # Parameter sets that reach each generate branch; separated by commas in one string.
 PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
+    "engine_deform": (
+        "FractionBits=2,DataW=12",
+        "Square=1,OffsetLo=0,OffsetHi=3,OffsetSigned=0,Rows=8",
+        "MaskW=4,DataW=12,OutH=3,KH=1,KW=1,PadT=0,PadL=0,StrideH=2,StrideW=2,OutW=4",
+        "FractionBits=3,MaskW=4,MaskSigned=1,LaneSigned=1,DataW=19,Rows=8,TapsInner=0,Channels=9",
+    ),
     "engine_depthwise": (
         'RomFile="w.hex"',
         'LutMul=1,RomFile="w.hex"',
