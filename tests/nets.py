@@ -27,6 +27,7 @@ from headrace.operators.blocks import DepthToSpace, SpaceToDepth
 from headrace.operators.channels import Concat, Shuffle, Slice, Split
 from headrace.operators.conv import Conv, conv_bounds
 from headrace.operators.deform import DeformDepthwise, deform_bounds
+from headrace.operators.deform_conv import DeformConv, deform_conv_bounds
 from headrace.operators.gather import Gather
 from headrace.operators.pool import MaxPool
 from headrace.operators.raster import Crop, Raster
@@ -116,6 +117,16 @@ class NetBuilder:
         op = DeformDepthwise(weight=self.weights((k, k, source.channels), bits), lo=lo, hi=hi)
         low, high = deform_bounds(op, (source,))
         return self.emit(op, (x, d), source.shape, int(low.min()), int(high.max()))
+
+    def deform_conv(self, x: str, offset: str, mask: str | None, m: int, kernel: Pair, bits: int = 4, **layer: Any) -> str:
+        """A deformable convolution of any kind to accumulators; ``m`` 0 for depthwise, ``layer`` as `DeformConv` has it."""
+        source = self.tensors[x]
+        shape = (m, *kernel, source.channels) if m else (source.channels, *kernel, 1)
+        op = DeformConv(weight=self.weights(shape, bits), groups=1 if m else source.channels, **layer)
+        names = (x, offset, mask) if mask else (x, offset)
+        low, high = deform_conv_bounds(op, tuple(self.tensors[name] for name in names))
+        out = conv_shape(source.shape, shape[0], kernel, op.stride, op.pad, op.dilation)
+        return self.emit(op, names, out, int(low.min()), int(high.max()))
 
     def quantize(self, x: str, lo: int, hi: int) -> str:
         """A quantizer whose slopes spread each channel's range over about [lo, hi]; some rise, some fall."""

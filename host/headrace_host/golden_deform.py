@@ -88,8 +88,8 @@ def deform_conv(
     Raises:
         ValueError: the shapes do not fit each other.
     """
-    n, height, width, c = x.shape
-    m, kh, kw, c_group = w.shape
+    n, height, width, _ = x.shape
+    m, kh, kw, _ = w.shape
     out_hw = (
         conv_size(height, kh, stride[0], pad[0] + pad[2], dilation[0]),
         conv_size(width, kw, stride[1], pad[1] + pad[3], dilation[1]),

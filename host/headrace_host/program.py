@@ -16,6 +16,7 @@ import numpy as np
 from headrace_host import golden, golden_moves, golden_pools, golden_tables
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
+from headrace_host.golden_deform import deform_conv
 
 Attrs = Mapping[str, Any]
 Arrays = Mapping[str, IntArray]
@@ -40,6 +41,12 @@ def _deform(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
     return [golden.deform_depthwise(x[0], x[1], w["weight"], a["lo"], a["hi"])]
 
 
+def _deform_conv(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
+    window = {"stride": _pair(a["stride"]), "pad": _pads(a["pad"]), "dilation": _pair(a["dilation"]), "groups": a["groups"]}
+    offsets = {name: a[name] for name in ("square", "fraction_bits", "lo", "hi")}
+    return [deform_conv(x[0], x[1], w["weight"], x[2] if len(x) > 2 else None, **window, **offsets)]
+
+
 def _requant(x: list[IntArray], a: Attrs, w: Arrays) -> list[IntArray]:
     return [golden.requant(x[0], w["mul"], w["add"], a["shift"], a["lo"], a["hi"], a.get("odd", False))]
 
@@ -59,6 +66,7 @@ def _split(x: list[IntArray], a: Attrs, _: Arrays) -> list[IntArray]:
 _KERNELS: dict[str, Kernel] = {
     "conv": _conv,
     "deform_depthwise": _deform,
+    "deform_conv": _deform_conv,
     "requant": _requant,
     "thresholds": lambda x, _a, w: [golden_tables.thresholds(x[0], w["steps"], w["values"])],
     "lookup": lambda x, a, w: [golden_tables.lookup(x[0], w["table"], a["lo"])],

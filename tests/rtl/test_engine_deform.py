@@ -113,7 +113,11 @@ def layer_end(layer: Layer, axis: int) -> int:
     places = []
     for tap in range(k):
         for offset in range(layer.lo, layer.hi + 1):
-            at = (k - 1) // 2 * one + (tap - (k - 1) // 2) * offset if layer.square else tap * layer.dilation[axis] * one + offset
+            at = (
+                (k - 1) // 2 * one + (tap - (k - 1) // 2) * offset
+                if layer.square
+                else tap * layer.dilation[axis] * one + offset
+            )
             places.append(-(-at // one))
     return max(places)
 

@@ -17,6 +17,7 @@ from headrace.operators.base import Fold, Mapped
 from headrace.operators.channels import Concat
 from headrace.operators.conv import Conv
 from headrace.operators.deform import DeformDepthwise
+from headrace.operators.deform_conv import DeformConv
 from headrace.operators.tables import Thresholds
 
 UNSIZED_DEPTH = 2
@@ -115,7 +116,7 @@ class _Builder:
         """
         producer = self.graph.producer(stream.tensor)
         readers = self.readers(stream.tensor)
-        if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | Add) or len(readers) > 1:
+        if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | DeformConv | Add) or len(readers) > 1:
             return True
         reader = next((n for n in self.graph.nodes if n.name == readers[0][0]), None)
         return (

@@ -189,7 +189,6 @@ REMEDIES = {
     "Hardmax": "use ArgMax",
     "Gemm": "use a 1x1 convolution",
     "MatMul": "use a 1x1 convolution",
-    "DeformConv": "use headrace_models' SquareDeformDepthwise",
 }
 
 

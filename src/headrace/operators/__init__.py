@@ -14,6 +14,7 @@ from headrace.operators import (
     channels,
     conv,
     deform,
+    deform_conv,
     gather,
     pool,
     raster,
@@ -28,6 +29,7 @@ from headrace.operators.base import Fold, Mapped, Operator
 OPERATORS: tuple[Operator, ...] = (
     *conv.OPERATORS,
     *deform.OPERATORS,
+    *deform_conv.OPERATORS,
     *requant.OPERATORS,
     *tables.OPERATORS,
     *pool.OPERATORS,
