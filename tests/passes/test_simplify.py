@@ -151,7 +151,7 @@ def test_computes_what_the_plain_operators_do(seed: int) -> None:
 
 def plain_run(graph: Graph, feeds: dict[str, golden.IntArray]) -> dict[str, golden.IntArray]:
     """Every tensor of ``graph``: slices and shuffles by numpy, the rest by programs of one node each."""
-    realised = {node.name: node for node in requantize(graph)[0].nodes}
+    graph, _ = requantize(graph)
     values = dict(feeds)
     for node in graph.nodes:
         op, x = node.op, values[node.inputs[0]]
@@ -162,6 +162,6 @@ def plain_run(graph: Graph, feeds: dict[str, golden.IntArray]) -> dict[str, gold
             values[node.outputs[0]] = x.take([g * each + i for i in range(each) for g in range(op.groups)], axis=-1)
         else:
             sources = tuple(dict.fromkeys(node.inputs))
-            only = Graph(inputs=sources, outputs=node.outputs, tensors=graph.tensors, nodes=(realised[node.name],))
+            only = Graph(inputs=sources, outputs=node.outputs, tensors=graph.tensors, nodes=(node,))
             values |= Program(*to_program(only)).run({name: values[name] for name in sources})
     return values
