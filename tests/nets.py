@@ -102,12 +102,13 @@ class NetBuilder:
         *,
         bits: int = 4,
         depthwise: bool = False,
+        groups: int = 1,
     ) -> str:
         """A convolution to accumulators."""
         source = self.tensors[x]
-        m = source.channels if depthwise else m
-        weight = self.weights((m, *kernel, 1 if depthwise else source.channels), bits)
-        op = Conv(weight=weight, stride=stride, pad=pad, dilation=dilation, groups=m if depthwise else 1)
+        m, groups = (source.channels, source.channels) if depthwise else (m, groups)
+        weight = self.weights((m, *kernel, source.channels // groups), bits)
+        op = Conv(weight=weight, stride=stride, pad=pad, dilation=dilation, groups=groups)
         lo, hi = conv_bounds(op, (source,))
         return self.emit(op, (x,), conv_shape(source.shape, m, kernel, stride, pad, dilation), int(lo.min()), int(hi.max()))
 
@@ -305,6 +306,24 @@ class _Walk:
         assert x is not None
         self.settle(self.net.conv(x, 0, *self.window(x, 5), bits=int(self.net.rng.integers(2, 9)), depthwise=True))
 
+    def grouped(self) -> None:
+        """Groups of any size, channel multipliers among them, pointwise or with a window."""
+        x = self.pick(lambda t: t.channels >= 2)
+        if x is None:
+            return
+        c, rng = self.net.tensors[x].channels, self.net.rng
+        groups = int(rng.choice([d for d in range(2, c + 1) if c % d == 0]))
+        m = groups * int(rng.integers(1, max(2, 13 // groups)))
+        shape: tuple[Any, ...] = () if self.chance(0.3) else self.window(x, 4)
+        self.settle(self.net.conv(x, m, *shape, bits=int(rng.integers(2, 9)), groups=groups))
+
+    def connected(self) -> None:
+        """A fully connected layer on a whole small map."""
+        x = self.pick(lambda t: t.pixels * t.channels <= 400)
+        if x is not None:
+            kernel = self.net.tensors[x].shape[:2]
+            self.settle(self.net.conv(x, self.channels(), kernel, bits=int(self.net.rng.integers(2, 9))))
+
     def pointwise(self) -> None:
         x = self.pick()
         assert x is not None
@@ -434,6 +453,8 @@ class _Walk:
 _STEPS = (
     (_Walk.dense, 4),
     (_Walk.depthwise, 4),
+    (_Walk.grouped, 3),
+    (_Walk.connected, 1),
     (_Walk.pointwise, 4),
     (_Walk.pool_max, 2),
     (_Walk.residual, 3),

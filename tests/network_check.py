@@ -27,6 +27,7 @@ SETTLED = 3
 PACE = 1.1
 STALLS = ((0.0, 1), (0.3, 1), (0.3, 2), (0.3, 3))
 MAX_MULTIPLIERS = 150
+LUTS_OF_A_MULTIPLIER = 60
 
 
 def folds_for(graph: Graph, size: float) -> Mapping[str, Fold]:
@@ -45,7 +46,8 @@ def random_folds(graph: Graph, seed: int) -> Mapping[str, Fold]:
     folds = {}
     for node in graph.nodes:
         options = fold_options(graph, node)
-        sizes = [map_node(graph, node, option).resources().dsp for option in options]
+        uses = [map_node(graph, node, option).resources() for option in options]
+        sizes = [max(use.dsp, use.lut // LUTS_OF_A_MULTIPLIER) for use in uses]
         small = [o for o, size in zip(options, sizes, strict=True) if size <= max(MAX_MULTIPLIERS, min(sizes))]
         folds[node.name] = small[int(rng.integers(len(small)))]
     return folds

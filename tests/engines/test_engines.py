@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from headrace_host.golden import conv2d
 from headrace_host.packing import to_beats
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,51 +46,62 @@ def test_tiles_cover_a_matrix_row_block_by_row_block(m: int, k: int, rows: int, 
 @st.composite
 def convolutions(draw: st.DrawFn) -> tuple[Any, Fold]:
     """A convolution on a map of one window, and one of its foldings."""
-    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    kernel = draw(st.tuples(st.integers(1, 7), st.integers(1, 3)))
     depthwise = draw(st.booleans())
-    c, m = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    groups = 1 if depthwise else draw(st.integers(1, 3))
+    c, m = groups * draw(st.integers(1, 6)), groups * draw(st.integers(1, 6))
     net = NetBuilder(rng=np.random.default_rng(draw(st.integers(0, 2**31))))
-    pad = (1, 0, 0, 0)  # a window engine even for 1x1
-    graph = net.graph(net.conv(net.input((*kernel, c)), m, kernel, pad=pad, depthwise=depthwise))
+    pad = draw(st.sampled_from([(1, 0, 0, 0), (0, 0, 0, 0)]))  # with padding, a window engine even for 1x1
+    conv = net.conv(net.input((*kernel, c)), m, kernel, pad=pad, depthwise=depthwise, groups=groups)
+    graph = net.graph(conv)
     return graph, draw(st.sampled_from(fold_options(graph, graph.nodes[0])))
 
 
-@settings(max_examples=80, deadline=None)
+def window_beats(x: np.ndarray[Any, Any], fold: Fold, group_beats: int) -> np.ndarray[Any, Any]:
+    """The window that is all of ``x`` (KH, KW, C), as engine_window.sv describes it: (groups, steps, beats, taps, lanes)."""
+    kh, kw, c = x.shape
+    whole = fold.taps == kh * kw
+    rows = kh if whole else ceil_div(kh, fold.taps) * fold.taps
+    taps = [x[i, j] if i < kh else 0 * x[0, 0] for j in range(kw) for i in range(rows)]  # numbered down the columns
+    beats = np.stack([to_beats(tap[None, None, None], fold.lanes) for tap in taps])
+    beats = beats.reshape(-1, fold.taps, ceil_div(c, fold.lanes) // group_beats, group_beats, fold.lanes)
+    return beats.transpose(2, 0, 3, 1, 4)
+
+
+@settings(max_examples=120, deadline=None)
 @given(case=convolutions(), seed=st.integers(0, 2**31))
 def test_memory_contents_meet_the_window_beat_by_beat(case: tuple[Any, Fold], seed: int) -> None:
     """Multiplies each beat of a window, in the order that the window engine documents, by the memory's words in order."""
     graph, fold = case
     node = graph.nodes[0]
     op: Conv = node.op
-    engine = map_node(graph, node, fold).chain[-1]
-    (kh, kw), (source,) = op.kernel, graph.input_tensors(node)
+    chain = map_node(graph, node, fold).chain
+    (source,) = graph.input_tensors(node)
     x = np.random.default_rng(seed).integers(0, 256, source.shape)
-    taps = [x[n % kh, n // kh] for n in range(kh * kw)]  # numbered down the columns
-    lanes = [to_beats(tap[None, None, None], fold.lanes) for tap in taps]  # (channel beats, lanes) of each tap
+    if len(chain) == 2:
+        assert isinstance(chain[0], Window)
+        stream = window_beats(x, fold, chain[0].group_beats)
+    else:  # the map as it comes: pixel by pixel, each in channel beats, group by group
+        beats = to_beats(x[None], fold.lanes).reshape(source.pixels, op.groups, -1, 1, fold.lanes)
+        stream = beats.transpose(1, 0, 2, 3, 4)
+        assert source.pixels == 1 or op.groups == 1
+    expected = conv2d(x[None], op.weight, groups=op.groups)[0, 0, 0]
+    engine = chain[-1]
     rom = engine.rom()
     assert rom is not None
-    words = iter(rom.fields)
-    steps, channel_beats = kh * kw // fold.taps, ceil_div(source.channels, fold.lanes)
-    expected = np.einsum("ijc,mijc->m", x, op.weight) if not op.depthwise else np.einsum("ijc,cij->c", x, op.weight[..., 0])
-    result = []
-    if op.depthwise:
-        assert isinstance(engine, Depthwise)
-        for beat in range(channel_beats):
+    words, result = iter(rom.fields), []
+    for group in stream:
+        if isinstance(engine, Depthwise):
             acc = np.zeros(fold.lanes, np.int64)
-            for step in range(steps):
-                word = next(words).reshape(fold.taps, fold.lanes)
-                for t in range(fold.taps):
-                    acc += word[t] * lanes[step * fold.taps + t][beat]
+            for beat in group.reshape(-1, fold.taps, fold.lanes):
+                acc += (next(words).reshape(fold.taps, fold.lanes) * beat).sum(axis=0)
             result += acc.tolist()
-    else:
+            continue
         assert isinstance(engine, MatVec)
         for _ in range(engine.beats_out):
             acc = np.zeros(fold.pe, np.int64)
-            for step in range(steps):
-                for beat in range(channel_beats):
-                    word = next(words).reshape(fold.pe, fold.taps, fold.lanes)
-                    for t in range(fold.taps):
-                        acc += word[:, t] @ lanes[step * fold.taps + t][beat]
+            for beat in group.reshape(-1, fold.taps * fold.lanes):
+                acc += next(words).reshape(fold.pe, -1) @ beat
             result += acc.tolist()
     assert next(words, None) is None
     np.testing.assert_array_equal(result[: len(expected)], expected)

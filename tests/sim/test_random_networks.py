@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from nets import lowered, random_network
+from nets import NetBuilder, lowered, random_network
 from network_check import check, folds_for, random_folds
 from qonnx_file import QONNX, QonnxFile
 from torch_nets import exact_net, export_plain, float_net
 
 from headrace.compile import lower
+from headrace.ir.graph import Graph
 
 
 @pytest.mark.parametrize(("seed", "size"), [(0, 0.03), (12, 0.3), (7, 100.0)])
@@ -24,6 +26,25 @@ def test_folded_for_a_board(seed: int, size: float, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [105, 552, 606])
 def test_folded_at_random(seed: int, tmp_path: Path) -> None:
     graph = lowered(random_network(seed, steps=4))
+    check(graph, random_folds(graph, seed), tmp_path, seed)
+
+
+def convolutions(net: NetBuilder) -> Graph:
+    """Groups, channel multipliers, one bit, large and long kernels, fully connected layers."""
+    x = net.input((9, 8, 6))
+    x = net.quantize(net.conv(x, 8, (3, 3), pad=(1, 1, 1, 1), groups=2), 0, 15)
+    parted = net.quantize(net.conv(x, 16, (3, 2), (2, 1), (1, 0, 1, 1), groups=8, bits=8), -128, 127)
+    grouped = net.quantize(net.conv(parted, 12, groups=4, bits=2), 0, 1)
+    tall = net.quantize(net.conv(grouped, 0, (7, 5), pad=(3, 2, 3, 2), depthwise=True), -2, 1)
+    wide = net.quantize(net.conv(tall, 6, (1, 7), pad=(0, 3, 0, 3), groups=3, bits=2), -(1 << 15), (1 << 15) - 1)
+    large = net.quantize(net.conv(wide, 5, (9, 9), pad=(4, 4, 4, 4), dilation=(1, 1), bits=3), 0, 255)
+    connected = net.quantize(net.conv(large, 11, net.tensors[large].shape[:2], bits=5), -8, 7)
+    return net.graph(net.conv(connected, 7, bits=8), net.quantize(net.conv(tall, 24, groups=12), 0, 3))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_shape_of_convolution(seed: int, tmp_path: Path) -> None:
+    graph = lowered(convolutions(NetBuilder(rng=np.random.default_rng(seed))))
     check(graph, random_folds(graph, seed), tmp_path, seed)
 
 

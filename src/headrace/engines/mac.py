@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fold_matrix, in_block, memory
+from headrace.engines.window import tap_steps
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
 
@@ -17,9 +18,22 @@ PACKED_BITS = 25
 """Two products share a DSP48 when the activation and both weights fit its wider operand (AMD UG479)."""
 
 
-def column_major(weights: IntArray) -> IntArray:
-    """(KH, KW, ...) -> (KH * KW, ...), taps numbered down the columns, as the window engine brings them."""
-    return weights.swapaxes(0, 1).reshape(-1, *weights.shape[2:])
+def column_major(weights: IntArray, taps: int = 1) -> IntArray:
+    """(KH, KW, ...) -> (steps * taps, ...), numbered down the columns, as the window engine brings them.
+
+    Where ``taps`` does not divide the rows of the kernel, each column ends with zeros.
+    """
+    kh, kw = weights.shape[:2]
+    whole = kh if taps == kh * kw else ceil_div(kh, taps) * taps
+    padded = np.zeros((whole, *weights.shape[1:]), weights.dtype)
+    padded[:kh] = weights
+    return padded.swapaxes(0, 1).reshape(-1, *weights.shape[2:])
+
+
+def product_luts(a: int, b: int) -> int:
+    """LUTs of one product of ``a`` and ``b`` signed bits without a DSP (mac_digits.sv, fitted to yosys)."""
+    wide, digits = max(a, b), ceil_div(min(a, b), 2)
+    return wide + 1 + (digits - 1) * (wide + 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +42,26 @@ class MatVec(Engine):
 
     module: ClassVar[str] = "engine_matvec"
     weights: IntArray = field(repr=False)
-    """(M, KH, KW, C)"""
+    """(M, KH, KW, C / groups)"""
     weight_bits: int
     source: Tensor
     result: Tensor
     pe: int
     lanes: int
     taps: int
+    groups: int = 1
+    """Parts of input and output that belong together; more than one: ``lanes`` and ``pe`` divide theirs."""
+    raster: bool = False
+    """The kernel is the whole map, which comes as it is: rows, columns, channels; one tap a beat."""
+    lut_mul: bool = False
+    """Multiply in LUTs."""
     lut_rom: bool = False
     """Keep the weights in LUTs whatever their size."""
 
     @property
     def rom_block(self) -> bool:
         """Whether the weights are in block RAM."""
-        return not self.lut_rom and in_block(self.beats_in * self.beats_out, self.pe * self.simd * self.weight_bits)
+        return not self.lut_rom and in_block(self.words, self.pe * self.simd * self.weight_bits)
 
     @property
     def simd(self) -> int:
@@ -50,14 +70,19 @@ class MatVec(Engine):
 
     @property
     def beats_in(self) -> int:
-        """Input beats of a vector; the last channel beat of each tap group may be ragged."""
+        """Input beats of a group's vector; the last channel beat of each tap beat may be ragged."""
         _, kh, kw, c = self.weights.shape
-        return int(kh * kw) // self.taps * ceil_div(c, self.lanes)
+        return tap_steps((int(kh), int(kw)), self.taps) * ceil_div(c, self.lanes)
 
     @property
     def beats_out(self) -> int:
-        """Output beats of a vector; the last may be ragged."""
-        return ceil_div(self.weights.shape[0], self.pe)
+        """Output beats of a group's vector; the last may be ragged."""
+        return ceil_div(self.weights.shape[0] // self.groups, self.pe)
+
+    @property
+    def words(self) -> int:
+        """Words of weights, one for each cycle of a pixel."""
+        return self.groups * self.beats_in * self.beats_out
 
     @property
     def in_widths(self) -> tuple[int, ...]:
@@ -72,7 +97,7 @@ class MatVec(Engine):
     @property
     def cycles(self) -> int:
         """One weight word each cycle, for each output pixel."""
-        return self.result.pixels * self.beats_in * self.beats_out
+        return self.result.pixels * self.words
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_matvec.sv."""
@@ -85,35 +110,43 @@ class MatVec(Engine):
             "AccW": acc_bits(self.result),
             "BeatsIn": self.beats_in,
             "BeatsOut": self.beats_out,
+            "Groups": self.groups,
+            "LutMul": self.lut_mul,
             "RomFile": f'"{self.name}.hex"',
             "RomBlock": self.rom_block,
         }
 
     def columns(self) -> IntArray:
-        """Weights (M, beats_in * simd) in the order in which the beats bring the activations."""
+        """Weights (M, beats_in * simd) in the order in which the beats bring the activations of a filter's group."""
         m, kh, kw, c = self.weights.shape
-        beats, steps = ceil_div(c, self.lanes), kh * kw // self.taps
-        padded = np.zeros((kh * kw, m, beats * self.lanes), self.weights.dtype)
-        padded[..., :c] = column_major(self.weights.transpose(1, 2, 0, 3))
+        beats, steps = ceil_div(c, self.lanes), tap_steps((int(kh), int(kw)), self.taps)
+        spread = self.weights.transpose(1, 2, 0, 3)
+        padded = np.zeros((steps * self.taps, m, beats * self.lanes), self.weights.dtype)
+        padded[..., :c] = spread.reshape(kh * kw, m, c) if self.raster else column_major(spread, self.taps)
         tiles = padded.reshape(steps, self.taps, m, beats, self.lanes).transpose(2, 0, 3, 1, 4)
         return tiles.reshape(m, self.beats_in * self.simd)
 
     def rom(self) -> Rom:
-        """Tiles in order of use."""
-        fields = fold_matrix(self.columns(), self.pe, self.simd)
+        """Tiles in order of use, group after group."""
+        parts = np.split(self.columns(), self.groups)
+        fields = np.concatenate([fold_matrix(part, self.pe, self.simd) for part in parts])
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
     def resources(self) -> Resources:
         """Multipliers, an adder tree per row (fitted to yosys), the weight memory and the input buffer."""
         operands = self.source.bits + self.weight_bits
-        words = self.beats_in * self.beats_out
-        rom = memory(words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
+        rom = memory(self.words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
         buffer = memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources()
+        adders, acc = (self.simd - 1) * (operands + 2), acc_bits(self.result)
+        if self.lut_mul:
+            product = product_luts(factor_bits(self.source), self.weight_bits)
+            lut, ff = self.simd * product + adders + acc, self.simd * (operands + self.weight_bits + 1) + adders + acc
+            return rom + buffer + Resources(lut=self.pe * lut + 60, ff=self.pe * ff + self.simd * self.source.bits + 60)
         if self.packed:  # a packed pair of products needs a correction of the upper one
-            lane = max(0, 2 * operands * self.simd - 40) + acc_bits(self.result)
+            lane = max(0, 2 * operands * self.simd - 40) + acc
             dsp = ceil_div(self.pe, 2) * self.simd
         else:
-            lane = (self.simd - 1) * (operands + 2) + acc_bits(self.result)
+            lane = adders + acc
             dsp = self.pe * self.simd
         return rom + buffer + Resources(lut=self.pe * lane + 60, ff=self.pe * lane + 60, dsp=dsp)
 
@@ -129,12 +162,14 @@ class Depthwise(Engine):
 
     module: ClassVar[str] = "engine_depthwise"
     weights: IntArray = field(repr=False)
-    """(channels, KH * KW), taps down the columns of the kernel."""
+    """(channels, steps * taps), taps down the columns of the kernel (`column_major`)."""
     weight_bits: int
     source: Tensor
     result: Tensor
     lanes: int
     taps: int
+    lut_mul: bool = False
+    """Multiply in LUTs."""
 
     @property
     def beats(self) -> int:
@@ -172,6 +207,7 @@ class Depthwise(Engine):
             "AccW": acc_bits(self.result),
             "Beats": self.beats,
             "Steps": self.steps,
+            "LutMul": self.lut_mul,
             "RomFile": f'"{self.name}.hex"',
         }
 
@@ -187,7 +223,16 @@ class Depthwise(Engine):
         """One multiplier per weight of a word, an adder tree per lane (fitted to yosys) and the weight memory."""
         lane = (self.taps - 1) * (self.weight_bits + self.source.bits + 2) + acc_bits(self.result) + 10
         rom = memory(self.beats * self.steps, self.lanes * self.taps * self.weight_bits)
+        if self.lut_mul:
+            product = product_luts(factor_bits(self.source), self.weight_bits)
+            lut, ff = lane + self.taps * product, lane + self.taps * (2 * (self.weight_bits + self.source.bits) + 1)
+            return rom + Resources(lut=self.lanes * lut + 40, ff=self.lanes * ff + 40)
         return rom + Resources(lut=self.lanes * lane + 40, ff=self.lanes * lane + 40, dsp=self.lanes * self.taps)
+
+
+def factor_bits(tensor: Tensor) -> int:
+    """Signed width in which activations are multiplied."""
+    return tensor.bits if tensor.signed else tensor.bits + 1
 
 
 def acc_bits(tensor: Tensor) -> int:

@@ -42,6 +42,8 @@ class Window(Engine):
     taps: int
     taps_inner: bool
     """All taps of a channel beat before the next channel beat (depthwise, pooling)."""
+    groups: int = 1
+    """Channel groups, one after the other; in each, all channel beats of a tap beat before the next."""
     pad_value: int = 0
     deform: Deform | None = None
 
@@ -58,8 +60,25 @@ class Window(Engine):
 
     @property
     def steps(self) -> int:
-        """Tap beats of a window."""
-        return self.kernel[0] * self.kernel[1] // self.taps
+        """Tap beats of a window; the last of a column may be ragged."""
+        return tap_steps(self.kernel, self.taps)
+
+    @property
+    def group_beats(self) -> int:
+        """Channel beats of a group; 1 brings all taps of a channel beat together."""
+        return 1 if self.taps_inner else self.beats // self.groups
+
+    @property
+    def banks(self) -> int:
+        """Memories of which a beat reads one word each: one for a tap, as many as taps for a part of a column."""
+        if min(self.taps, self.kernel[0]) == 1:
+            return 1
+        return self.taps if self._folded else self.rows
+
+    @property
+    def _folded(self) -> bool:
+        """Whether neighbouring rows, and fewer than the kernel's, are read at once."""
+        return 1 < self.taps < self.kernel[0] and self.dilation[0] == 1 and self.deform is None
 
     @property
     def rows(self) -> int:
@@ -75,7 +94,8 @@ class Window(Engine):
         last = (self.out_hw[0] - 1) * self.stride[0] - top
         first_rows = min(height, span - top)
         last_rows = min(height, last + span) - max(0, last)
-        return min(max(span + self.stride[0], first_rows + last_rows), 2 * height)
+        rows = min(max(span + self.stride[0], first_rows + last_rows), 2 * height)
+        return ceil_div(rows, self.taps) * self.taps if self._folded else rows
 
     @property
     def in_widths(self) -> tuple[int, ...]:
@@ -114,7 +134,7 @@ class Window(Engine):
             "OutH": self.out_hw[0],
             "OutW": self.out_hw[1],
             "Taps": self.taps,
-            "TapsInner": self.taps_inner,
+            "GroupBeats": self.group_beats,
             "Rows": self.rows,
             "PadValue": f"{self.source.bits}'d{self.pad_value % (1 << self.source.bits)}",
             "Deform": self.deform is not None,
@@ -131,14 +151,23 @@ class Window(Engine):
         return (("dil_valid_i", "1'b0"), ("dil_ready_o", ""), ("dil_i", "1'b0"))
 
     def resources(self) -> Resources:
-        """Line buffer memories (a bank per row for a column of taps, copied per column for all taps) and control."""
+        """Line buffer memories (a copy per column for all taps), the selection of taps from banks, and control."""
         width = self.lanes * self.source.bits
-        words = self.source.shape[1] * self.beats
-        if self.taps == 1:
-            store = memory(self.rows * words, width)
-        else:
-            bank = memory(words, width)
-            copies = self.rows * (self.kernel[1] if self.taps > self.kernel[0] else 1)
-            store = Resources(lut=bank.lut * copies, ff=bank.ff * copies, bram36=bank.bram36 * copies)
-        select = self.rows * width * 6 // 5 if self.taps > 1 and self.deform else 0
-        return store + Resources(lut=150 + self.taps * width + select, ff=180 + self.taps * width)
+        copies = self.kernel[1] if self.taps > self.kernel[0] else 1
+        bank = memory(ceil_div(self.rows, self.banks) * self.source.shape[1] * self.beats, width)
+        count = self.banks * copies
+        store = Resources(lut=bank.lut * count, ff=bank.ff * count, bram36=bank.bram36 * count)
+        row_taps = min(self.taps, self.kernel[0])
+        if self.banks == 1:
+            select = 0.0
+        elif self.deform:  # a multiplexer of all banks for each tap
+            select = row_taps * max(1.0, self.banks * 0.33)
+        else:  # stages of four to one
+            select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
+        control = 190 + 4 * (row_taps if self.banks > 1 else 0) + int(copies * (select + row_taps * 0.5) * width)
+        return store + Resources(lut=control, ff=140 + self.taps * (width + 1))
+
+
+def tap_steps(kernel: Pair, taps: int) -> int:
+    """Beats that carry ``taps`` taps of a kernel: all of them, or whole columns cut into beats."""
+    return 1 if taps == kernel[0] * kernel[1] else ceil_div(kernel[0], taps) * kernel[1]

@@ -26,17 +26,17 @@ class Fold:
     lanes: int = 1
     """Channels of an input beat (SIMD per tap for a convolution)."""
     taps: int = 1
-    """Kernel taps of a beat: 1, KH or KH * KW."""
+    """Kernel taps of a beat: a part of a column, or KH * KW."""
     pe: int = 1
-    """Output channels in parallel (dense convolutions)."""
+    """Output channels in parallel (dense and grouped convolutions)."""
     lut_mul: bool = False
-    """Multiply in LUTs instead of DSPs (requantizers)."""
+    """Multiply in LUTs instead of DSPs."""
     thresholds: bool = False
     """Search among thresholds instead of multiplying or looking up (requantizers, functions of one value)."""
     table: bool = False
     """Look up instead of multiplying or searching (the same)."""
     lut_rom: bool = False
-    """Keep weights in LUTs that by their size belong in block RAM (dense convolutions)."""
+    """Keep weights in LUTs that by their size belong in block RAM (dense and grouped convolutions)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolution: dense or depthwise."""
+"""Convolution in any number of groups, and matrix products as convolutions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.engines.base import LUT_MEMORY_BITS, Engine, fields_of
-from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major
+from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major, factor_bits, product_luts
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
@@ -21,6 +21,11 @@ from headrace.ir.ops import IntArray, Op, Pads, Pair
 from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
+
+MAX_PRODUCT_LUTS = 60
+"""Widest products that are offered in LUTs: one cycle has to do for their adders."""
+PARTED_COLUMN = 5
+"""Rows of the largest kernel whose columns dense convolutions take whole or tap by tap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +52,10 @@ class Conv(Op):
         """Rows, columns."""
         return self.weight.shape[1], self.weight.shape[2]
 
+    def covers(self, source: Tensor) -> bool:
+        """One window, which is the whole map, of all channels at once: a fully connected layer."""
+        return self.groups == 1 and self.kernel == source.shape[:2] and self.dilation == (1, 1) and not any(self.pad)
+
 
 def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], ExactArray]:
     """Integer weights (M, C / groups, KH, KW) and their scales (M,) or (1,)."""
@@ -71,10 +80,8 @@ def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
         raise node.unsupported(
             f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
         )
-    if groups != 1 and not (c_group == 1 and m == groups):
-        raise node.unsupported(
-            f"{groups} groups of {c_group} channels", "use groups=1, or depthwise with one filter per channel"
-        )
+    if groups < 1 or m % groups:
+        raise node.unsupported(f"{m} filters in {groups} groups", "export the model again")
     stride, pad, dilation = window_attributes(node, source.shape[:2], (kh, kw))
     out_hw = spatial_output(node, source.shape[:2], (kh, kw), stride, pad, dilation)
     op = Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups)
@@ -104,9 +111,9 @@ def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:
     return max(0.0, (op.kernel[0] - 1) * op.dilation[0] - op.pad[0] + PART_ROW) / inputs[0].shape[0]
 
 
-def needs_window(op: Conv) -> bool:
-    """Whether a convolution sees anything but the pixel itself."""
-    return op.kernel != (1, 1) or op.stride != (1, 1) or any(op.pad)
+def needs_window(op: Conv, source: Tensor) -> bool:
+    """Whether a convolution needs its pixels in another order than they come in, or several times."""
+    return not op.covers(source) and (op.kernel != (1, 1) or op.stride != (1, 1) or any(op.pad))
 
 
 def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) -> Window:
@@ -121,41 +128,46 @@ def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fol
         lanes=fold.lanes,
         taps=fold.taps,
         taps_inner=op.depthwise,
+        groups=op.groups,
+    )
+
+
+def _conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) -> Depthwise | MatVec:
+    bits = fields_of(op.weight, 2)
+    if op.depthwise:
+        return Depthwise(
+            name=node.name,
+            weights=column_major(op.weight[..., 0].transpose(1, 2, 0), fold.taps).T,
+            weight_bits=bits,
+            source=source,
+            result=result,
+            lanes=fold.lanes,
+            taps=fold.taps,
+            lut_mul=fold.lut_mul,
+        )
+    return MatVec(
+        name=node.name,
+        weights=op.weight,
+        weight_bits=bits,
+        source=source,
+        result=result,
+        pe=fold.pe,
+        lanes=fold.lanes,
+        taps=fold.taps,
+        groups=op.groups,
+        raster=op.covers(source),
+        lut_mul=fold.lut_mul,
+        lut_rom=fold.lut_rom,
     )
 
 
 def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
-    """Window (unless pointwise), then multiply-accumulate."""
+    """Window (unless the pixels already come as they are needed), then multiply-accumulate."""
     op = cast(Conv, node.op)
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
-    chain: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold),) if needs_window(op) else ()
-    bits = fields_of(op.weight, 2)
-    mac: Depthwise | MatVec
-    if op.depthwise:
-        weights = column_major(op.weight[..., 0].transpose(1, 2, 0)).T
-        mac = Depthwise(
-            name=node.name,
-            weights=weights,
-            weight_bits=bits,
-            source=source,
-            result=result,
-            lanes=fold.lanes,
-            taps=fold.taps,
-        )
-    else:
-        mac = MatVec(
-            name=node.name,
-            weights=op.weight,
-            weight_bits=bits,
-            source=source,
-            result=result,
-            pe=fold.pe,
-            lanes=fold.lanes,
-            taps=fold.taps,
-            lut_rom=fold.lut_rom,
-        )
+    windows: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold),) if needs_window(op, source) else ()
     return Mapped(
-        chain=(*chain, mac),
+        chain=(*windows, _conv_mac(node, op, source, result, fold)),
         in_lanes=(fold.lanes,),
         out_lanes=(fold.lanes if op.depthwise else fold.pe,),
         in_bits=(source.bits,),
@@ -163,18 +175,36 @@ def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     )
 
 
+def divisors(number: int) -> list[int]:
+    """All divisors, rising."""
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def _tap_options(op: Conv, source: Tensor) -> list[int]:
+    if not needs_window(op, source):
+        return [1]
+    kh, kw = op.kernel
+    if op.depthwise:  # any part of a column
+        return sorted({*lane_choices(kh), kh * kw})
+    return sorted({*tap_choices(op.kernel), *(d for d in divisors(kh) if kh > PARTED_COLUMN)})
+
+
 def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
+    """Every tap, lane and row count that divides or is the smallest for its number of beats; products in DSPs and in LUTs."""
     op = cast(Conv, node.op)
-    taps = tap_choices(op.kernel) if needs_window(op) else [1]
-    for t in taps:
-        for lanes in lane_choices(graph.input_tensors(node)[0].channels):
-            if op.depthwise:
-                yield Fold(lanes=lanes, taps=t)
-            else:
-                for pe in lane_choices(op.weight.shape[0]):
-                    yield Fold(lanes=lanes, taps=t, pe=pe)
-                    if op.weight.size * 4 > LUT_MEMORY_BITS:
-                        yield Fold(lanes=lanes, taps=t, pe=pe, lut_rom=True)
+    (source,) = graph.input_tensors(node)
+    m, *_, c_group = op.weight.shape
+    whole = op.depthwise or op.groups == 1
+    lanes_of = lane_choices(source.channels) if whole else divisors(c_group)
+    rows_of = list(lane_choices(m) if whole else divisors(m // op.groups)) if not op.depthwise else [1]
+    deep = not op.depthwise and op.weight.size * 4 > LUT_MEMORY_BITS
+    in_luts = product_luts(factor_bits(source), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
+    for lanes in lanes_of:
+        for taps in _tap_options(op, source):
+            for pe in rows_of:
+                for lut_rom in (False, True)[: 1 + deep]:
+                    for lut_mul in (False, True)[: 1 + in_luts]:
+                        yield Fold(lanes=lanes, taps=taps, pe=pe, lut_rom=lut_rom, lut_mul=lut_mul)
 
 
 OPERATORS = (Operator(op=Conv, map=map_conv, folds=_conv_folds, handlers={"Conv": conv}, bounds=conv_bounds, delay=_delay),)
