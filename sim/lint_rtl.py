@@ -39,6 +39,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'RomFile="w.hex"',
         'LutMul=1,RomFile="w.hex"',
         'LutMul=1,WgtW=2,RomFile="w.hex"',
+        'GroupIn=2,GroupOut=3,RomFile="w.hex"',
         'Beats=3,Steps=9,Taps=1,RomFile="w.hex"',
     ),
     "engine_lookup": ('RomFile="v.hex"', 'Beats=3,RomFile="v.hex"', 'Shared=1,Lanes=1,InW=1,OutW=1,RomFile="v.hex"'),

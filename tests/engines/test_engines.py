@@ -82,20 +82,22 @@ def test_memory_contents_meet_the_window_beat_by_beat(case: tuple[Any, Fold], se
         assert isinstance(chain[0], Window)
         stream = window_beats(x, fold, chain[0].group_beats)
     else:  # the map as it comes: pixel by pixel, each in channel beats, group by group
-        beats = to_beats(x[None], fold.lanes).reshape(source.pixels, op.groups, -1, 1, fold.lanes)
-        stream = beats.transpose(1, 0, 2, 3, 4)
+        each = 1 if isinstance(chain[0], Depthwise) else ceil_div(source.channels // op.groups, fold.lanes)
+        stream = to_beats(x[None], fold.lanes).reshape(source.pixels, -1, each, 1, fold.lanes).transpose(1, 0, 2, 3, 4)
         assert source.pixels == 1 or op.groups == 1
     expected = conv2d(x[None], op.weight, groups=op.groups)[0, 0, 0]
     engine = chain[-1]
     rom = engine.rom()
     assert rom is not None
-    words, result = iter(rom.fields), []
+    words = iter(rom.fields)
+    result: list[int] = []
     for group in stream:
         if isinstance(engine, Depthwise):
-            acc = np.zeros(fold.lanes, np.int64)
-            for beat in group.reshape(-1, fold.taps, fold.lanes):
-                acc += (next(words).reshape(fold.taps, fold.lanes) * beat).sum(axis=0)
-            result += acc.tolist()
+            sums = np.zeros((engine.lanes, engine.group_out), np.int64)
+            for beat in group.reshape(-1, fold.taps, engine.lanes, engine.group_in):
+                weights = next(words).reshape(fold.taps, engine.lanes, engine.group_out, engine.group_in)
+                sums += np.einsum("tlmc,tlc->lm", weights, beat)
+            result += sums.ravel().tolist()
             continue
         assert isinstance(engine, MatVec)
         for _ in range(engine.beats_out):

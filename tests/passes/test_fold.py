@@ -45,16 +45,26 @@ def test_meets_the_goal_within_the_budget(fps: float) -> None:
         assert used <= whole
 
 
-def test_a_slower_goal_never_costs_more_dsps() -> None:
+def test_a_slower_goal_never_costs_more() -> None:
     graph = chain(3, 12, 24, 12)
-    dsps = [fold(graph, board(), fps=fps).resources.dsp for fps in (2_000, 10_000, 50_000, 200_000)]
-    assert dsps == sorted(dsps)
-    assert dsps[0] < dsps[-1]
+    large = board()
+    used = [fold(graph, large, fps=fps).resources for fps in (2_000, 10_000, 50_000, 200_000)]
+    costs = [r.lut / large.resources.lut + r.ff / large.resources.ff + r.dsp / large.resources.dsp for r in used]
+    assert costs == sorted(costs)
+    assert costs[0] < costs[-1]
+
+
+def test_products_are_made_of_what_is_cheaper() -> None:
+    """Ternary products take a few LUTs each; wide ones are what DSPs are for, where those are plenty."""
+    for bits, dsp, in_luts in ((2, 220, True), (8, 2_000, False), (8, 1, True)):
+        net = NetBuilder(rng=np.random.default_rng(0))
+        graph = lowered(net.graph(net.quantize(net.conv(net.input((8, 8, 16)), 16, bits=bits), 0, 255)))
+        assert fold(graph, board(dsp=dsp), fps=200_000).folds[graph.nodes[0].name].lut_mul == in_luts, (bits, dsp)
 
 
 def test_without_a_goal_more_board_is_never_slower() -> None:
     graph = chain(4, 16, 16, 8)
-    intervals = [fold(graph, board(lut=53_200 * n, ff=106_400 * n, dsp=40 * n)).interval for n in (1, 2, 4, 8, 64)]
+    intervals = [fold(graph, board(lut=4_000 * n, ff=8_000 * n, dsp=10 * n)).interval for n in (1, 2, 4, 8, 64)]
     assert intervals == sorted(intervals, reverse=True)
     assert intervals[0] > intervals[-1]
     assert intervals[-1] == 64  # one cycle for each pixel: nothing is faster
@@ -81,7 +91,7 @@ def test_ragged_folds_are_taken_where_they_pay() -> None:
     """58 channels in 8 beats need only 8 lanes, which does not divide 58."""
     graph = chain(58, 8, hw=(16, 16))
     conv = graph.nodes[0].name
-    lanes = {fold(graph, board(dsp=dsp, lut=10**6, ff=10**6)).folds[conv].lanes for dsp in range(20, 200, 20)}
+    lanes = {fold(graph, board(dsp=0, lut=lut, ff=10**6)).folds[conv].lanes for lut in range(2_000, 20_000, 1_000)}
     assert any(58 % n for n in lanes)
 
 
@@ -114,8 +124,11 @@ def test_an_infeasible_rate_is_refused_with_what_is_possible() -> None:
 
 
 def test_a_board_too_small_is_refused_with_the_shortage() -> None:
+    net = NetBuilder(rng=np.random.default_rng(0))
+    wide = net.input((8, 8, 8), 0, 65_535)  # products too wide for LUTs
+    graph = lowered(net.graph(net.conv(wide, 8, bits=8), net.conv(wide, 8, bits=8), net.conv(wide, 8, bits=8)))
     with pytest.raises(FoldingError, match=r"does not fit Bench at any folding: it needs \d+\.\d+ times the DSPs"):
-        fold(chain(8, 32, 32), board(dsp=2))
+        fold(graph, board(dsp=2))
     with pytest.raises(FoldingError, match=r"times the LUTs that --fill 10% leaves for it; raise --fill"):
         fold(chain(8, 32, 32), board(lut=400), fill=0.1)
 

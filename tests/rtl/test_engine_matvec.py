@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from headrace_host.golden import IntArray
 from headrace_sim.runner import expect_refusal, run_bench
 from headrace_sim.words import pack, rom_lines
 
@@ -38,7 +39,7 @@ SHAPES = [
 ]
 
 
-def operands(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def operands(shape: tuple[int, ...]) -> tuple[IntArray, IntArray]:
     """Pixels and weights of extreme and random values."""
     lanes_in, lanes_out, beats_in, beats_out, groups, act_bits, act_signed, wgt_bits, *_ = shape
     rng = np.random.default_rng(sum(shape))

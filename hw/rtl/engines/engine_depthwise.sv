@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Depthwise convolution on windows from `engine_window` with GroupBeats = 1: each lane multiplies its
-/// taps with its channel's weights and accumulates them over the `Steps` beats of a channel beat. With
-/// `LutMul` there are no multipliers but adders in LUTs.
+/// Depthwise convolution on windows from `engine_window` with GroupBeats = 1, or any convolution in
+/// groups that takes whole groups at once: `Lanes` groups of `GroupIn` channels give `GroupOut`
+/// channels each. A lane multiplies its group's taps with its weights and accumulates them over the
+/// `Steps` beats of a channel beat. With `LutMul` there are no multipliers but adders in LUTs.
 ///
-/// Weight word `cb * Steps + step` of `RomFile` holds the weight of tap t and lane p at bits
-/// [(t*Lanes+p)*WgtW +: WgtW], signed. Accumulators are exact modulo 2**AccW.
+/// Weight word `cb * Steps + step` of `RomFile` holds, signed, the weight of tap t, group lane l,
+/// output m and input c at bits [(((t*Lanes+l)*GroupOut+m)*GroupIn+c)*WgtW +: WgtW]. Accumulators are
+/// exact modulo 2**AccW.
 ///
-/// Throughput: one input beat per cycle, without bubbles. Latency: 4 + ceil(log2(Taps)) cycles from
-/// the last beat of a channel beat. `ready_o` depends combinationally on `ready_i`.
+/// Throughput: one input beat per cycle, without bubbles. Latency: 4 + ceil(log2(Taps*GroupIn))
+/// cycles from the last beat of a channel beat. `ready_o` depends combinationally on `ready_i`.
 module engine_depthwise #(
   parameter int unsigned Lanes = 4,
   parameter int unsigned Taps = 9,
+  parameter int unsigned GroupIn = 1,
+  parameter int unsigned GroupOut = 1,
   parameter int unsigned ActW = 8,
   parameter bit          ActSigned = 1'b0,
   parameter int unsigned WgtW = 4,
@@ -24,33 +28,36 @@ module engine_depthwise #(
   parameter bit          LutMul = 1'b0,
   parameter RomFile = ""
 ) (
-  input  logic                            clk_i,
-  input  logic                            rst_ni,   // synchronous
-  input  logic                            valid_i,
-  output logic                            ready_o,
-  input  logic [Taps*Lanes-1:0][ActW-1:0] data_i,
-  output logic                            valid_o,
-  input  logic                            ready_i,
-  output logic [Lanes-1:0][AccW-1:0]      data_o
+  input  logic                                    clk_i,
+  input  logic                                    rst_ni,   // synchronous
+  input  logic                                    valid_i,
+  output logic                                    ready_o,
+  input  logic [Taps*Lanes*GroupIn-1:0][ActW-1:0] data_i,
+  output logic                                    valid_o,
+  input  logic                                    ready_i,
+  output logic [Lanes*GroupOut-1:0][AccW-1:0]     data_o
 );
   if (Lanes == 0 || Taps == 0 || ActW == 0 || WgtW == 0 || AccW == 0 || Beats == 0 ||
-      Steps == 0) begin : gen_check
-    $fatal(1, "zero among Lanes %0d Taps %0d ActW %0d WgtW %0d AccW %0d Beats %0d Steps %0d",
-           Lanes, Taps, ActW, WgtW, AccW, Beats, Steps);
+      Steps == 0 || GroupIn == 0 || GroupOut == 0) begin : gen_check
+    $fatal(1, {"zero among Lanes %0d Taps %0d ActW %0d WgtW %0d AccW %0d Beats %0d Steps %0d, ",
+               "groups of %0d to %0d"},
+           Lanes, Taps, ActW, WgtW, AccW, Beats, Steps, GroupIn, GroupOut);
   end
 
   localparam int unsigned WORDS = Beats * Steps;
   localparam int unsigned WordW = WORDS > 1 ? $clog2(WORDS) : 1;
   localparam int unsigned StepW = Steps > 1 ? $clog2(Steps) : 1;
 
-  logic [WordW-1:0]                      word_q;
-  logic [StepW-1:0]                      step_q;
-  logic                                  take, mac_ready;
-  logic                                  valid_q, first_q, last_q;
-  logic [Taps*Lanes-1:0][ActW-1:0]       data_q;
-  logic [Taps*Lanes-1:0][WgtW-1:0]       weights;
-  logic [Lanes-1:0][Taps-1:0][ActW-1:0]  act;
-  logic [Lanes-1:0][Taps-1:0][WgtW-1:0]  wgt;
+  localparam int unsigned INPUTS = Taps * GroupIn;
+
+  logic [WordW-1:0]                               word_q;
+  logic [StepW-1:0]                               step_q;
+  logic                                           take, mac_ready;
+  logic                                           valid_q, first_q, last_q;
+  logic [Taps*Lanes*GroupIn-1:0][ActW-1:0]        data_q;
+  logic [Taps*Lanes*GroupOut*GroupIn-1:0][WgtW-1:0] weights;
+  logic [Lanes-1:0][INPUTS-1:0][ActW-1:0]         act;
+  logic [Lanes*GroupOut-1:0][INPUTS-1:0][WgtW-1:0] wgt;
 
   assign ready_o = !valid_q || mac_ready;
   assign take    = valid_i && ready_o;
@@ -75,7 +82,7 @@ module engine_depthwise #(
   end
 
   stream_rom #(
-    .Width  (Taps * Lanes * WgtW),
+    .Width  (Taps * Lanes * GroupOut * GroupIn * WgtW),
     .Depth  (WORDS),
     .RomFile(RomFile)
   ) u_weights (
@@ -86,15 +93,18 @@ module engine_depthwise #(
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
-    for (genvar t = 0; t < Taps; t++) begin : gen_tap
-      assign act[l][t] = data_q[t*Lanes+l];
-      assign wgt[l][t] = weights[t*Lanes+l];
+    for (genvar i = 0; i < INPUTS; i++) begin : gen_input
+      localparam int unsigned PLACE = i / GroupIn * Lanes + l;   // of the tap's group
+      assign act[l][i] = data_q[PLACE*GroupIn+i%GroupIn];
+      for (genvar m = 0; m < GroupOut; m++) begin : gen_output
+        assign wgt[l*GroupOut+m][i] = weights[(PLACE*GroupOut+m)*GroupIn+i%GroupIn];
+      end
     end
   end
 
   mac_array #(
-    .Lanes(Lanes), .Inputs(Taps), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW),
-    .AccW(AccW), .LutMul(LutMul)
+    .Lanes(Lanes * GroupOut), .Inputs(INPUTS), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW),
+    .AccW(AccW), .Share(GroupOut), .LutMul(LutMul)
   ) u_mac (
     .clk_i,
     .rst_ni,

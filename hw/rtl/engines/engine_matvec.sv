@@ -160,7 +160,7 @@ module engine_matvec #(
 
   mac_array #(
     .Lanes(LanesOut), .Inputs(LanesIn), .ActW(ActW), .ActSigned(ActSigned), .WgtW(WgtW),
-    .AccW(AccW), .SharedAct(1'b1), .LutMul(LutMul)
+    .AccW(AccW), .Share(LanesOut), .LutMul(LutMul)
   ) u_mac (
     .clk_i,
     .rst_ni,

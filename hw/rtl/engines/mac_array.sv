@@ -4,7 +4,7 @@
 /// weights over the beats from one with `first_i` to the one with `last_i`, then gives the sums of
 /// all lanes as one output beat. Sums are exact modulo 2**AccW.
 ///
-/// With `SharedAct` all lanes multiply the same activations; then two lanes share each multiplier
+/// Each `Share` lanes in a row multiply the same activations; two of them share each multiplier
 /// where its operands fit 25 x 18 bits: the weights of a pair lie ActW+WgtW bits apart in one
 /// operand, and so do the two products in the result. With `LutMul` the products are sums of shifted
 /// activations or weights (`mac_digits`) and take no multiplier.
@@ -19,9 +19,9 @@ module mac_array #(
   parameter bit          ActSigned = 1'b0,
   parameter int unsigned WgtW = 4,
   parameter int unsigned AccW = 20,
-  parameter bit          SharedAct = 1'b0,
+  parameter int unsigned Share = 1,
   parameter bit          LutMul = 1'b0,
-  localparam int unsigned ACT_LANES = SharedAct ? 1 : Lanes
+  localparam int unsigned ACT_LANES = Lanes / Share
 ) (
   input  logic                                       clk_i,
   input  logic                                       rst_ni,   // synchronous
@@ -40,7 +40,7 @@ module mac_array #(
   // An unsigned activation becomes a non-negative signed number of one bit more.
   localparam int unsigned FactorW = ActSigned ? ActW : ActW + 1;
   localparam int unsigned PairW = ProductW + WgtW + 1;
-  localparam bit PACK = SharedAct && !LutMul && PairW <= 25 && FactorW <= 18;
+  localparam bit PACK = Share > 1 && !LutMul && PairW <= 25 && FactorW <= 18;
 
   logic advance;
   assign advance = !valid_o || ready_i;
@@ -93,7 +93,7 @@ module mac_array #(
         );
         always_ff @(posedge clk_i) begin
           if (advance) begin
-            factor_q  <= factor[SharedAct ? 0 : l][i];
+            factor_q  <= factor[l/Share][i];
             weight_q  <= wgt_i[l][i];
             product_q <= part;
             carry_q   <= part_carry;
@@ -101,13 +101,13 @@ module mac_array #(
         end
         assign product[l][i] = product_q;
         assign carry[l][i]   = carry_q;
-      end else if (PACK && l % 2 == 0 && l + 1 < Lanes) begin : gen_pair
+      end else if (PACK && l % Share % 2 == 0 && l % Share + 1 < Share) begin : gen_pair
         logic signed [FactorW-1:0]    factor_q;
         logic signed [PairW-1:0]      weights_q;
         logic signed [2*ProductW-1:0] both_q;
         always_ff @(posedge clk_i) begin
           if (advance) begin
-            factor_q  <= factor[SharedAct ? 0 : l][i];
+            factor_q  <= factor[l/Share][i];
             weights_q <= (PairW'(signed'(wgt_i[l+1][i])) <<< ProductW) +
                          PairW'(signed'(wgt_i[l][i]));
             both_q    <= (2 * ProductW)'(factor_q * weights_q);
@@ -118,13 +118,13 @@ module mac_array #(
         assign carry[l][i]     = 1'b0;
         assign product[l+1][i] = both_q[2*ProductW-1:ProductW];
         assign carry[l+1][i]   = both_q[ProductW-1];
-      end else if (!PACK || l % 2 == 0) begin : gen_single
+      end else if (!PACK || l % Share % 2 == 0) begin : gen_single
         logic signed [FactorW-1:0]  factor_q;
         logic signed [WgtW-1:0]     weight_q;
         logic signed [ProductW-1:0] product_q;
         always_ff @(posedge clk_i) begin
           if (advance) begin
-            factor_q  <= factor[SharedAct ? 0 : l][i];
+            factor_q  <= factor[l/Share][i];
             weight_q  <= wgt_i[l][i];
             product_q <= ProductW'(factor_q * weight_q);
           end

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of ``engine_depthwise`` against the golden convolution with as many groups as channels."""
+"""Bench of ``engine_depthwise`` against the golden grouped convolution."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ def tap_beats(case: Case) -> IntArray:
     _, k_h, k_w, _ = case.arrays["weights"].shape
     height, width = x.shape[1] - k_h + 1, x.shape[2] - k_w + 1
     columns = [x[:, i : i + height, j : j + width] for j in range(k_w) for i in range(k_h)]
-    cut = beats_of(np.stack(columns, axis=3).reshape(-1, x.shape[3]), p["Lanes"])
-    cut = cut.reshape(height * width, p["Steps"], p["Taps"], p["Beats"], p["Lanes"])
-    return cut.transpose(0, 3, 1, 2, 4).reshape(-1, p["Taps"] * p["Lanes"])
+    lanes = p["Lanes"] * p["GroupIn"]
+    cut = beats_of(np.stack(columns, axis=3).reshape(-1, x.shape[3]), lanes)
+    cut = cut.reshape(height * width, p["Steps"], p["Taps"], p["Beats"], lanes)
+    return cut.transpose(0, 3, 1, 2, 4).reshape(-1, p["Taps"] * lanes)
 
 
 def expected_beats(case: Case) -> IntArray:
-    """Accumulators (pixels * Beats, Lanes)."""
-    x = case.arrays["x"]
-    return beats_of(conv2d(x, case.arrays["weights"], groups=x.shape[3]), case.parameters["Lanes"])
+    """Accumulators (pixels * Beats, Lanes * GroupOut)."""
+    p, x = case.parameters, case.arrays["x"]
+    acc = conv2d(x, case.arrays["weights"], groups=x.shape[3] // p["GroupIn"])
+    return beats_of(acc, p["Lanes"] * p["GroupOut"])
 
 
 def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float]) -> tuple[StreamBench, Sink]:
     """Attach the streams of the case to the engine."""
     p = case.parameters
-    assert p["Beats"] == ceil_div(case.arrays["x"].shape[3], p["Lanes"])
+    assert p["Beats"] == ceil_div(case.arrays["x"].shape[3], p["Lanes"] * p["GroupIn"])
     words = pack(tap_beats(case), bits=p["ActW"])
     bench = StreamBench(dut, seed=seed)
     bench.source(words, stall=stall[0])
@@ -44,7 +46,7 @@ def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float]) -> tupl
 def check(case: Case, out: Sink, count: int | None = None) -> None:
     """Compare the beats that came, the first ``count`` of them or all, with the reference."""
     p = case.parameters
-    got = unpack(out.words, bits=p["AccW"], lanes=p["Lanes"], signed=True)
+    got = unpack(out.words, bits=p["AccW"], lanes=p["Lanes"] * p["GroupOut"], signed=True)
     np.testing.assert_array_equal(got, expected_beats(case)[:count])
 
 

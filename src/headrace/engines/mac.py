@@ -133,47 +133,35 @@ class MatVec(Engine):
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
     def resources(self) -> Resources:
-        """Multipliers, an adder tree per row (fitted to yosys), the weight memory and the input buffer."""
-        operands = self.source.bits + self.weight_bits
+        """The multiply-accumulate lanes, the weight memory and the input buffer."""
         rom = memory(self.words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
         buffer = memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources()
-        adders, acc = (self.simd - 1) * (operands + 2), acc_bits(self.result)
-        if self.lut_mul:
-            product = product_luts(factor_bits(self.source), self.weight_bits)
-            lut, ff = self.simd * product + adders + acc, self.simd * (operands + self.weight_bits + 1) + adders + acc
-            return rom + buffer + Resources(lut=self.pe * lut + 60, ff=self.pe * ff + self.simd * self.source.bits + 60)
-        if self.packed:  # a packed pair of products needs a correction of the upper one
-            lane = max(0, 2 * operands * self.simd - 40) + acc
-            dsp = ceil_div(self.pe, 2) * self.simd
-        else:
-            lane = adders + acc
-            dsp = self.pe * self.simd
-        return rom + buffer + Resources(lut=self.pe * lane + 60, ff=self.pe * lane + 60, dsp=dsp)
-
-    @property
-    def packed(self) -> bool:
-        """Whether two rows share a DSP: one activation times two weights, apart enough not to meet."""
-        return self.pe > 1 and self.source.bits + 2 * self.weight_bits + 1 <= PACKED_BITS
+        lanes = mac_lanes(self, self.pe, self.simd, self.pe)
+        return rom + buffer + lanes + Resources(lut=60, ff=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depthwise(Engine):
-    """``taps`` taps of ``lanes`` channels in each clock cycle."""
+    """``taps`` taps of ``lanes`` groups in each clock cycle: channels, or whole groups of some channels to some others."""
 
     module: ClassVar[str] = "engine_depthwise"
     weights: IntArray = field(repr=False)
-    """(channels, steps * taps), taps down the columns of the kernel (`column_major`)."""
+    """(groups, steps * taps, outputs, inputs), the latter two left out where they are 1; taps as of `column_major`."""
     weight_bits: int
     source: Tensor
     result: Tensor
     lanes: int
     taps: int
+    group_in: int = 1
+    """Channels of a group."""
+    group_out: int = 1
+    """Filters of a group."""
     lut_mul: bool = False
     """Multiply in LUTs."""
 
     @property
     def beats(self) -> int:
-        """Channel beats of a pixel; the last may be ragged."""
+        """Beats of a pixel's groups; the last may be ragged."""
         return ceil_div(self.weights.shape[0], self.lanes)
 
     @property
@@ -183,13 +171,13 @@ class Depthwise(Engine):
 
     @property
     def in_widths(self) -> tuple[int, ...]:
-        """Taps x lanes."""
-        return (self.taps * self.lanes * self.source.bits,)
+        """Taps x groups x channels."""
+        return (self.taps * self.lanes * self.group_in * self.source.bits,)
 
     @property
     def out_widths(self) -> tuple[int, ...]:
         """Accumulators."""
-        return (self.lanes * acc_bits(self.result),)
+        return (self.lanes * self.group_out * acc_bits(self.result),)
 
     @property
     def cycles(self) -> int:
@@ -201,6 +189,8 @@ class Depthwise(Engine):
         return {
             "Lanes": self.lanes,
             "Taps": self.taps,
+            "GroupIn": self.group_in,
+            "GroupOut": self.group_out,
             "ActW": self.source.bits,
             "ActSigned": self.source.signed,
             "WgtW": self.weight_bits,
@@ -212,22 +202,36 @@ class Depthwise(Engine):
         }
 
     def rom(self) -> Rom:
-        """Word channel_beat * steps + step holds taps x lanes weights, lane fastest."""
-        padded = np.zeros((self.beats * self.lanes, self.weights.shape[1]), self.weights.dtype)
-        padded[: self.weights.shape[0]] = self.weights
-        tiles = padded.reshape(self.beats, self.lanes, self.steps, self.taps).transpose(0, 2, 3, 1)
-        fields = tiles.reshape(self.beats * self.steps, self.taps * self.lanes)
+        """Word beat * steps + step holds taps x groups x outputs x inputs, inputs fastest."""
+        groups, slots = self.weights.shape[:2]
+        weights = self.weights.reshape(groups, slots, self.group_out * self.group_in)
+        padded = np.zeros((self.beats * self.lanes, *weights.shape[1:]), weights.dtype)
+        padded[:groups] = weights
+        tiles = padded.reshape(self.beats, self.lanes, self.steps, self.taps, -1).transpose(0, 2, 3, 1, 4)
+        fields = tiles.reshape(self.beats * self.steps, -1)
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
     def resources(self) -> Resources:
-        """One multiplier per weight of a word, an adder tree per lane (fitted to yosys) and the weight memory."""
-        lane = (self.taps - 1) * (self.weight_bits + self.source.bits + 2) + acc_bits(self.result) + 10
-        rom = memory(self.beats * self.steps, self.lanes * self.taps * self.weight_bits)
-        if self.lut_mul:
-            product = product_luts(factor_bits(self.source), self.weight_bits)
-            lut, ff = lane + self.taps * product, lane + self.taps * (2 * (self.weight_bits + self.source.bits) + 1)
-            return rom + Resources(lut=self.lanes * lut + 40, ff=self.lanes * ff + 40)
-        return rom + Resources(lut=self.lanes * lane + 40, ff=self.lanes * lane + 40, dsp=self.lanes * self.taps)
+        """The multiply-accumulate lanes and the weight memory."""
+        outputs, inputs = self.lanes * self.group_out, self.taps * self.group_in
+        rom = memory(self.beats * self.steps, outputs * inputs * self.weight_bits)
+        return rom + mac_lanes(self, outputs, inputs, self.group_out) + Resources(lut=40 + 10 * outputs, ff=40 + 10 * outputs)
+
+
+def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int) -> Resources:
+    """Multipliers and an adder tree per lane (mac_array.sv, fitted to yosys); ``share`` lanes have common activations."""
+    bits, weight_bits, acc = engine.source.bits, engine.weight_bits, acc_bits(engine.result)
+    operands = bits + weight_bits
+    adders = (inputs - 1) * (operands + 2)
+    if engine.lut_mul:
+        product = product_luts(factor_bits(engine.source), weight_bits)
+        lut, ff = inputs * product + adders + acc, inputs * (operands + weight_bits + 1) + adders + acc
+        return Resources(lut=lanes * lut, ff=lanes * ff + lanes // share * inputs * bits)
+    if share > 1 and bits + 2 * weight_bits + 1 <= PACKED_BITS:
+        # two products share a DSP; a packed pair needs a correction of the upper one
+        lane = max(0, 2 * operands * inputs - 40) + acc
+        return Resources(lut=lanes * lane, ff=lanes * lane, dsp=lanes // share * ceil_div(share, 2) * inputs)
+    return Resources(lut=lanes * (adders + acc), ff=lanes * (adders + acc), dsp=lanes * inputs)
 
 
 def factor_bits(tensor: Tensor) -> int:

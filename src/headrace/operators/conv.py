@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 import numpy as np
@@ -116,6 +117,12 @@ def needs_window(op: Conv, source: Tensor) -> bool:
     return not op.covers(source) and (op.kernel != (1, 1) or op.stride != (1, 1) or any(op.pad))
 
 
+def _whole_groups(op: Conv, fold: Fold) -> int:
+    """Groups that a fold takes at once; 0 if it takes parts of one group at a time."""
+    m, _, _, c = op.weight.shape
+    return fold.lanes // c if op.groups > 1 and fold.lanes % c == 0 and fold.pe == m // op.groups else 0
+
+
 def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) -> Window:
     return Window(
         name=f"{node.name}_window",
@@ -127,22 +134,26 @@ def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fol
         dilation=op.dilation,
         lanes=fold.lanes,
         taps=fold.taps,
-        taps_inner=op.depthwise,
+        taps_inner=_whole_groups(op, fold) > 0,
         groups=op.groups,
     )
 
 
 def _conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) -> Depthwise | MatVec:
     bits = fields_of(op.weight, 2)
-    if op.depthwise:
+    if lanes := _whole_groups(op, fold):
+        m, kh, kw, c = op.weight.shape
+        grouped = op.weight.reshape(op.groups, m // op.groups, kh, kw, c).transpose(2, 3, 0, 1, 4)
         return Depthwise(
             name=node.name,
-            weights=column_major(op.weight[..., 0].transpose(1, 2, 0), fold.taps).T,
+            weights=column_major(grouped, fold.taps).swapaxes(0, 1),
             weight_bits=bits,
             source=source,
             result=result,
-            lanes=fold.lanes,
+            lanes=lanes,
             taps=fold.taps,
+            group_in=c,
+            group_out=m // op.groups,
             lut_mul=fold.lut_mul,
         )
     return MatVec(
@@ -169,7 +180,7 @@ def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     return Mapped(
         chain=(*windows, _conv_mac(node, op, source, result, fold)),
         in_lanes=(fold.lanes,),
-        out_lanes=(fold.lanes if op.depthwise else fold.pe,),
+        out_lanes=(fold.pe * max(1, _whole_groups(op, fold)),),
         in_bits=(source.bits,),
         out_bits=acc_bits(result),
     )
@@ -189,22 +200,30 @@ def _tap_options(op: Conv, source: Tensor) -> list[int]:
     return sorted({*tap_choices(op.kernel), *(d for d in divisors(kh) if kh > PARTED_COLUMN)})
 
 
+def _widths(op: Conv, source: Tensor) -> Iterator[tuple[int, int]]:
+    """Lanes in and rows: any of a dense layer; divisors of a group's; whole groups."""
+    m, *_, c = op.weight.shape
+    if op.groups == 1:
+        yield from itertools.product(lane_choices(source.channels), list(lane_choices(m)))
+        return
+    rows = m // op.groups
+    yield from ((lanes, pe) for lanes in divisors(c) for pe in divisors(rows) if (lanes, pe) != (c, rows))
+    yield from ((groups * c, rows) for groups in lane_choices(op.groups))
+
+
 def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     """Every tap, lane and row count that divides or is the smallest for its number of beats; products in DSPs and in LUTs."""
     op = cast(Conv, node.op)
     (source,) = graph.input_tensors(node)
-    m, *_, c_group = op.weight.shape
-    whole = op.depthwise or op.groups == 1
-    lanes_of = lane_choices(source.channels) if whole else divisors(c_group)
-    rows_of = list(lane_choices(m) if whole else divisors(m // op.groups)) if not op.depthwise else [1]
-    deep = not op.depthwise and op.weight.size * 4 > LUT_MEMORY_BITS
+    deep = op.weight.size * 4 > LUT_MEMORY_BITS
     in_luts = product_luts(factor_bits(source), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
-    for lanes in lanes_of:
-        for taps in _tap_options(op, source):
-            for pe in rows_of:
-                for lut_rom in (False, True)[: 1 + deep]:
-                    for lut_mul in (False, True)[: 1 + in_luts]:
-                        yield Fold(lanes=lanes, taps=taps, pe=pe, lut_rom=lut_rom, lut_mul=lut_mul)
+    taps = _tap_options(op, source)
+    for lanes, pe in _widths(op, source):
+        for t in taps:
+            fold = Fold(lanes=lanes, taps=t, pe=pe)
+            for lut_rom in (False, True)[: 1 + (deep and not _whole_groups(op, fold))]:
+                for lut_mul in (False, True)[: 1 + in_luts]:
+                    yield replace(fold, lut_rom=lut_rom, lut_mul=lut_mul)
 
 
 OPERATORS = (Operator(op=Conv, map=map_conv, folds=_conv_folds, handlers={"Conv": conv}, bounds=conv_bounds, delay=_delay),)
