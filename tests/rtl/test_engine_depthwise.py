@@ -56,8 +56,8 @@ def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, i
         bench=BENCH,
         folder=tmp_path,
         parameters={
-            "Lanes": lanes, "Taps": taps, "GroupIn": c, "GroupOut": m, "ActW": act_bits, "ActSigned": act_signed, "WgtW": wgt_bits,
-            "AccW": acc_bits, "Beats": beats, "Steps": steps, "LutMul": lut_mul, "RomFile": "weights.hex",
+            "Lanes": lanes, "Taps": taps, "GroupIn": c, "GroupOut": m, "ActW": act_bits,
+            "ActSigned": act_signed, "WgtW": wgt_bits, "AccW": acc_bits, "Beats": beats, "Steps": steps, "LutMul": lut_mul, "RomFile": "weights.hex",
         },
         case={"latency": 4 + (taps * c - 1).bit_length()},
         arrays={"x": x, "weights": weights},
