@@ -6,29 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from headrace_host import golden_pools
-from onnx import TensorProto, helper, numpy_helper
+from ort import ort_run
 
 Pair = tuple[int, int]
 Array = np.ndarray[Any, Any]
 
 
-def oracle(op: str, x: Array, constants: tuple[Array, ...] = (), outputs: int = 1, **attrs: Any) -> list[Array]:
-    """onnxruntime's outputs of one node, for NHWC integers, as ONNX lays them out."""
-    names = [f"c{i}" for i in range(len(constants))]
-    results = [f"y{i}" for i in range(outputs)]
-    graph = helper.make_graph(
-        [helper.make_node(op, ["x", *names], results, **attrs)],
-        "oracle",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, None)],
-        [helper.make_empty_tensor_value_info(name) for name in results],
-        [numpy_helper.from_array(value, name) for name, value in zip(names, constants, strict=True)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return list(session.run(None, {"x": x.astype(np.float32).transpose(0, 3, 1, 2)}))
+def oracle(op: str, x: Array, constants: tuple[Array, ...] = (), **options: Any) -> list[Array]:
+    """onnxruntime's outputs for NHWC integers, as ONNX lays them out."""
+    return ort_run(op, x.transpose(0, 3, 1, 2), constants, **options)
 
 
 def integers(shape: tuple[int, ...], lo: int = -128, hi: int = 127, seed: int = 0) -> Array:

@@ -191,6 +191,8 @@ module stream_repack_shift #(
 
   // Units above the level are zero, so inserting is a bitwise or; nothing kept counts as all zero,
   // which spares a reset. Lanes of the input beyond its last channel are zero.
+  logic unused_lanes;  // there are some where every input is narrower than a beat
+  assign unused_lanes = ^data_in;
   assign data_in  = data_i[source];
   assign inserted = (UNITS * UNIT_W)'(data_in) << (32'(kept) * UNIT_W);
 
@@ -211,8 +213,13 @@ module stream_repack_shift #(
   end
 
   // A ragged beat ends where the next one starts; that one is not to be seen yet.
+  // Lanes that no output ever fills are beyond the storage too.
   for (genvar u = 0; u < UNITS_OUT; u++) begin : gen_out
-    assign data_out[u] = level_t'(u) < leaving ? units_q[u] : '0;
+    if (u < UNITS) begin : gen_stored
+      assign data_out[u] = level_t'(u) < leaving ? units_q[u] : '0;
+    end else begin : gen_never
+      assign data_out[u] = '0;
+    end
   end
   assign data_o = data_out;
 endmodule

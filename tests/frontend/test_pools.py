@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imported pools, reductions, choices and truncations against onnxruntime, and Brevitas' own pools against torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from brevitas import nn as qnn
+from brevitas.export import export_qonnx
+from brevitas.quant import Int8ActPerTensorFloat, Uint8ActPerTensorFloat
+from brevitas.quant.scaled_int import RoundTo8bit, ShiftRoundSaturateTo8bit, TruncTo8bit
+from headrace_host.program import Program
+from ort import ort_run
+from qonnx.custom_op.general.trunc import trunc_v1, trunc_v2
+from qonnx_file import QONNX, QonnxFile
+from torch import nn
+
+from headrace.compile import Lowered, lower
+from headrace.errors import UnsupportedError
+from headrace.ir.graph import to_program
+
+Array = np.ndarray[Any, Any]
+STEP = 2.0**-8
+SHAPE = (1, 6, 7, 5)
+
+
+def image(lowered: Lowered, few: bool = False) -> Array:
+    """Random pixels NHWC; with ``few``, of three values, for ties."""
+    tensor = lowered.graph.tensors[lowered.graph.inputs[0]]
+    rng = np.random.default_rng(1)
+    return rng.integers(0, 3, (1, *tensor.shape)) if few else rng.integers(tensor.lo, tensor.hi + 1, (1, *tensor.shape))
+
+
+def results(lowered: Lowered, pixels: Array) -> list[Array]:
+    """Real outputs, NCHW."""
+    outputs = Program(*to_program(lowered.graph)).run({lowered.graph.inputs[0]: pixels})
+    kinds = [lowered.graph.tensors[name] for name in lowered.graph.outputs]
+    return [(outputs[k.name] * np.array(k.scale) + np.array(k.offset)).transpose(0, 3, 1, 2) for k in kinds]
+
+
+def imported(folder: Path, op: str, constants: tuple[Array, ...], outputs: int = 1, **attrs: Any) -> Lowered:
+    """A network of one node behind the input quantizer."""
+    file = QonnxFile(shape=SHAPE)
+    y = file.node(op, file.image(), *(file.constant(c, c.dtype) for c in constants), outputs=outputs, **attrs)
+    return lower(file.save(folder / "net.onnx", y, *(f"{y}.{i}" for i in range(1, outputs))))
+
+
+AXES = np.array([2, 3], np.int64)
+CASES: list[tuple[str, tuple[Array, ...], dict[str, Any], list[str]]] = [
+    ("AveragePool", (), {"kernel_shape": [3, 2], "strides": [2, 1]}, ["sum_pool"]),
+    ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}, ["sum_pool"]),
+    (
+        "AveragePool",
+        (),
+        {"kernel_shape": [2, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER", "count_include_pad": 1},
+        ["sum_pool"],
+    ),
+    ("AveragePool", (), {"kernel_shape": [3, 1], "strides": [2, 2], "ceil_mode": 1}, ["sum_pool"]),
+    ("AveragePool", (), {"kernel_shape": [7, 5]}, ["reduce"]),
+    ("AveragePool", (), {"kernel_shape": [7, 1], "strides": [3, 1]}, ["reduce"]),
+    ("MaxPool", (), {"kernel_shape": [1, 5], "strides": [1, 2]}, ["reduce"]),
+    ("MaxPool", (), {"kernel_shape": [7, 1], "strides": [1, 2]}, ["max_pool"]),
+    ("GlobalAveragePool", (), {}, ["reduce"]),
+    ("GlobalMaxPool", (), {}, ["reduce"]),
+    ("ReduceMean", (), {"axes": [-2, -1]}, ["reduce"]),
+    ("ReduceMean", (), {"axes": [3]}, ["reduce"]),
+    ("ReduceMax", (), {"axes": [2, 3]}, ["reduce"]),
+    ("ReduceSum", (AXES,), {}, ["reduce"]),
+    ("ReduceSum", (AXES[:1],), {}, ["reduce"]),
+    ("ArgMax", (), {"axis": 1}, ["top_k"]),
+    ("ArgMax", (), {"axis": -3, "select_last_index": 1}, ["top_k"]),
+    ("ArgMin", (), {"axis": 1}, ["top_k"]),
+]
+
+
+@pytest.mark.parametrize(("op", "constants", "attrs", "kinds"), CASES, ids=lambda v: str(v)[:60])
+def test_equals_onnxruntime(
+    op: str, constants: tuple[Array, ...], attrs: dict[str, Any], kinds: list[str], tmp_path: Path
+) -> None:
+    lowered = imported(tmp_path, op, constants, **attrs)
+    assert [node.op.kind for node in lowered.graph.nodes] == kinds
+    pixels = image(lowered, few=op.startswith("Arg"))
+    (ours,) = results(lowered, pixels)
+    (theirs,) = ort_run(op, pixels.transpose(0, 3, 1, 2) * STEP, constants, opset=16, **attrs)
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("largest", [0, 1])
+def test_top_k_gives_values_and_indices(largest: int, tmp_path: Path) -> None:
+    constants = (np.array([3], np.int64),)
+    lowered = imported(tmp_path, "TopK", constants, outputs=2, axis=1, largest=largest)
+    pixels = image(lowered, few=True)
+    theirs = ort_run("TopK", pixels.transpose(0, 3, 1, 2) * STEP, constants, outputs=2, opset=16, axis=1, largest=largest)
+    for ours, expected in zip(results(lowered, pixels), theirs, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    places = lowered.graph.tensors[lowered.graph.outputs[1]]
+    assert (places.scale, places.offset, places.lo, places.hi) == ((1.0,), (0.0,), 0, 5)
+
+
+def test_an_unused_half_of_top_k_costs_nothing(tmp_path: Path) -> None:
+    file = QonnxFile(shape=SHAPE)
+    y = file.node("TopK", file.image(), file.constant([2], np.int64), outputs=2, axis=1)
+    graph = lower(file.save(tmp_path / "net.onnx", f"{y}.1")).graph
+    assert [getattr(node.op, "indices", None) for node in graph.nodes] == [True]
+
+
+def test_a_mean_without_kept_dimensions_is_a_map_of_one_pixel(tmp_path: Path) -> None:
+    lowered = imported(tmp_path, "ReduceMean", (), axes=[2, 3], keepdims=0)
+    pixels = image(lowered)
+    np.testing.assert_allclose(results(lowered, pixels)[0][..., 0, 0], pixels.mean((1, 2)) * STEP)
+
+
+def test_averages_feed_operators_and_quantizers_exactly(tmp_path: Path) -> None:
+    """Offsets and factors pass through the mean; a ninth is a ninth, not a float near it."""
+    file = QonnxFile(shape=SHAPE)
+    x = file.node("Add", file.node("Mul", file.image(), file.constant(3.0)), file.constant(0.5))
+    y = file.quant(file.node("AveragePool", x, kernel_shape=[3, 3]), STEP, bits=10.0, signed=0)
+    lowered = lower(file.save(tmp_path / "net.onnx", y))
+    assert lowered.certificates[0].exact
+    pixels = image(lowered)
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (3, 3), (1, 2)).sum((-2, -1))
+    expected = np.rint((windows * 3 + 4.5 * 256) / 9) / 256
+    np.testing.assert_array_equal(results(lowered, pixels)[0].transpose(0, 2, 3, 1), expected)
+
+
+@pytest.mark.parametrize("mode", ["FLOOR", "ROUND", "CEIL", "DOWN"])
+@pytest.mark.parametrize(("version", "signed"), [(1, 0), (2, 0), (2, 1)])
+def test_trunc_is_that_of_qonnx(mode: str, version: int, signed: int, tmp_path: Path) -> None:
+    file = QonnxFile(shape=SHAPE)
+    x = file.quant("x", STEP, signed=signed)
+    average = file.node("AveragePool", x, kernel_shape=[3, 3])
+    scale = np.float32(STEP / 9)
+    numbers: list[Any] = [scale, 0.0, 12.0, *([8.0] if version == 1 else [scale * 8, 8.0])]
+    attrs = {"rounding_mode": mode.lower()} | ({} if version == 1 else {"signed": signed, "narrow": 0})
+    y = file.node("Trunc", average, *(file.constant(n) for n in numbers), domain=QONNX, **attrs)
+    lowered = lower(file.save(tmp_path / "net.onnx", y))
+    assert all(c.exact for c in lowered.certificates)
+    pixels = image(lowered)
+    (mean,) = ort_run("AveragePool", pixels.transpose(0, 3, 1, 2) * STEP, kernel_shape=[3, 3])
+    arrays = [np.float32(n) for n in numbers]
+    expected = trunc_v1(mean, *arrays, mode) if version == 1 else trunc_v2(mean, *arrays[:3], 0, signed, *arrays[3:], mode)
+    np.testing.assert_allclose(results(lowered, pixels)[0], expected, rtol=1e-5)
+
+
+BREVITAS_POOLS = {
+    "trunc": lambda: qnn.TruncAvgPool2d(3, 2, trunc_quant=TruncTo8bit, return_quant_tensor=False),
+    "round": lambda: qnn.TruncAvgPool2d(2, 2, trunc_quant=RoundTo8bit, bit_width=4, return_quant_tensor=False),
+    "saturate": lambda: qnn.TruncAvgPool2d((2, 3), 1, trunc_quant=ShiftRoundSaturateTo8bit, return_quant_tensor=False),
+    "global": lambda: qnn.TruncAdaptiveAvgPool2d((1, 1), trunc_quant=TruncTo8bit, return_quant_tensor=False),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BREVITAS_POOLS))
+@pytest.mark.parametrize("dynamo", [False, True])
+@pytest.mark.parametrize("signed", [False, True])
+def test_brevitas_pools(name: str, dynamo: bool, signed: bool, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    quantizer = Int8ActPerTensorFloat if signed else Uint8ActPerTensorFloat
+    model = nn.Sequential(qnn.QuantIdentity(act_quant=quantizer, return_quant_tensor=True), BREVITAS_POOLS[name]())
+    example = torch.rand(SHAPE) - (0.5 if signed else 0.0)
+    model(example)
+    model.eval()
+    path = tmp_path / "net.onnx"
+    export_qonnx(model, args=(example,), export_path=str(path), dynamo=dynamo)
+    lowered = lower(path)
+    pixels = image(lowered)
+    scale = lowered.graph.tensors[lowered.graph.inputs[0]].scale[0]
+    x = torch.from_numpy((pixels * np.float32(scale)).astype(np.float32).transpose(0, 3, 1, 2))
+    with torch.no_grad():
+        theirs = model(x).numpy()
+    assert all(c.exact for c in lowered.certificates)
+    np.testing.assert_allclose(results(lowered, pixels)[0], theirs, rtol=1e-5)
+
+
+REFUSED: list[tuple[str, tuple[Array, ...], dict[str, Any], str]] = [
+    (
+        "AveragePool",
+        (),
+        {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
+        r"padded pixels that are not counted.* than 9; use count_incl",
+    ),
+    (
+        "AveragePool",
+        (),
+        {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1, "count_include_pad": 1},
+        r"ceil_mode adds \(1, 1\)",
+    ),
+    ("AveragePool", (), {"kernel_shape": [2]}, "a 1-D window"),
+    ("ReduceMean", (), {"axes": [1]}, r"reduces axes \[1\] of"),
+    ("ReduceMean", (), {}, r"reduces axes all of"),
+    ("ReduceSum", (AXES[1:],), {"keepdims": 0}, r"drops axes \[3\] of a map of 7x5"),
+    ("ArgMax", (), {"axis": 2}, "chooses along axis 2; choose among channels"),
+    ("TopK", (np.array([7], np.int64),), {"axis": 1}, r"the first \[7\] of 6 channels; choose 1 to 6"),
+    ("LpPool", (), {"kernel_shape": [2, 2]}, "use AveragePool or MaxPool"),
+    ("Hardmax", (), {"axis": 1}, "use ArgMax"),
+]
+
+
+@pytest.mark.parametrize(("op", "constants", "attrs", "message"), REFUSED, ids=lambda v: str(v)[:40])
+def test_refusals(op: str, constants: tuple[Array, ...], attrs: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=message):
+        imported(tmp_path, op, constants, **attrs)
+
+
+def test_comparisons_need_one_scale(tmp_path: Path) -> None:
+    file = QonnxFile(shape=SHAPE)
+    x = file.node("Mul", file.image(), file.constant(np.linspace(0.5, 1, 6).reshape(1, 6, 1, 1)))
+    with pytest.raises(UnsupportedError, match="channels of different or negative scales; put a quantizer"):
+        lower(file.save(tmp_path / "net.onnx", file.node("ArgMax", x, axis=1)))
