@@ -14,6 +14,7 @@ from brevitas.export import export_qonnx
 from brevitas.quant import Int8ActPerTensorFloat, Uint8ActPerTensorFloat
 from brevitas.quant.scaled_int import RoundTo8bit, ShiftRoundSaturateTo8bit, TruncTo8bit
 from headrace_host.program import Program
+from onnx import TensorProto
 from ort import ort_run
 from qonnx.custom_op.general.trunc import trunc_v1, trunc_v2
 from qonnx_file import QONNX, QonnxFile
@@ -69,6 +70,10 @@ CASES: list[tuple[str, tuple[Array, ...], dict[str, Any], list[str]]] = [
     ("ReduceMean", (), {"axes": [-2, -1]}, ["reduce"]),
     ("ReduceMean", (), {"axes": [3]}, ["reduce"]),
     ("ReduceMax", (), {"axes": [2, 3]}, ["reduce"]),
+    ("ReduceMax", (), {"axes": [1]}, ["top_k"]),
+    ("ReduceMean", (), {"axes": [1]}, ["conv"]),
+    ("ReduceMean", (), {"axes": [3, 1]}, ["conv", "reduce"]),
+    ("ReduceMax", (), {"axes": [1, -2, -1]}, ["reduce", "top_k"]),
     ("ReduceSum", (AXES,), {}, ["reduce"]),
     ("ReduceSum", (AXES[:1],), {}, ["reduce"]),
     ("ArgMax", (), {"axis": 1}, ["top_k"]),
@@ -191,7 +196,8 @@ REFUSED: list[tuple[str, tuple[Array, ...], dict[str, Any], str]] = [
         r"ceil_mode adds \(1, 1\)",
     ),
     ("AveragePool", (), {"kernel_shape": [2]}, "a 1-D window"),
-    ("ReduceMean", (), {"axes": [1]}, r"reduces axes \[1\] of"),
+    ("ReduceMean", (), {"axes": [1], "keepdims": 0}, r"drops axes \[1\] of"),
+    ("ReduceMean", (), {"axes": [0, 1]}, r"reduces axes \[0, 1\] of"),
     ("ReduceMean", (), {}, r"reduces axes all of"),
     ("ReduceSum", (AXES[1:],), {"keepdims": 0}, r"drops axes \[3\] of a map of 7x5"),
     ("ArgMax", (), {"axis": 2}, "chooses along axis 2; choose among channels"),
@@ -212,3 +218,21 @@ def test_comparisons_need_one_scale(tmp_path: Path) -> None:
     x = file.node("Mul", file.image(), file.constant(np.linspace(0.5, 1, 6).reshape(1, 6, 1, 1)))
     with pytest.raises(UnsupportedError, match="channels of different or negative scales; put a quantizer"):
         lower(file.save(tmp_path / "net.onnx", file.node("ArgMax", x, axis=1)))
+
+
+@pytest.mark.parametrize(("kind", "fits"), [(TensorProto.INT32, True), (TensorProto.UINT8, True), (TensorProto.BOOL, False)])
+def test_indices_may_be_cast_to_integers(kind: int, fits: bool, tmp_path: Path) -> None:
+    file = QonnxFile(shape=SHAPE)
+    path = file.save(tmp_path / "net.onnx", file.node("Cast", file.node("ArgMax", file.image(), axis=1), to=kind))
+    if fits:
+        assert [node.op.kind for node in lower(path).graph.nodes] == ["top_k"]
+    else:
+        with pytest.raises(UnsupportedError, match="casts an activation to another type"):
+            lower(path)
+
+
+def test_values_may_not_be_cast_to_integers(tmp_path: Path) -> None:
+    file = QonnxFile(shape=SHAPE)
+    path = file.save(tmp_path / "net.onnx", file.node("Cast", file.node("GlobalMaxPool", file.image()), to=TensorProto.INT32))
+    with pytest.raises(UnsupportedError, match="casts an activation to another type"):
+        lower(path)

@@ -12,13 +12,13 @@ import numpy as np
 from headrace.engines.pools import Pooler
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import Real, Value
+from headrace.frontend.values import Value
 from headrace.frontend.windows import ceil_padding, padding_only, spatial_output, window_attributes
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Pads, Pair
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
-from headrace.operators.reduce import reduce_map
+from headrace.operators.reduce import divided, reduce_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,11 +126,6 @@ def average_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -
     shape = (*windows.out_hw, source.channels)
     out = context.apply(node, op, (real.tensor,), shape, lo, hi, source.scale[0])
     return [divided(replace(real, tensor=out, offset=real.offset * size), size)]
-
-
-def divided(real: Real, size: int) -> Real:
-    """``real / size``, exact."""
-    return replace(real, scale=real.scale / size, offset=real.offset / size)
 
 
 def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maximum or sum over all rows, all columns, or both: global pooling and the Reduce operators."""
+"""Maximum or sum over all rows, all columns, or both: global pooling and the Reduce operators.
+
+Over channels, a sum is a 1x1 convolution with ones, and a maximum the first of one.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,13 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_folds, same_lanes
+from headrace.operators.conv import Conv
+from headrace.operators.topk import TopK, comparable, first_channels
 
-MAPPED = "reduce rows (2), columns (3) or both, and keep the dimensions"
+MAPPED = "reduce channels (1), rows (2) or columns (3), and keep the dimensions"
+
+
+LARGEST = TopK(k=1, largest=True, indices=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,41 +53,56 @@ def reduce_map(context: Context, node: OnnxNode, real: Real, rows: bool, cols: b
     return replace(real, tensor=out, offset=real.offset * size if total else real.offset)
 
 
-def _axes(node: OnnxNode, inputs: list[Value | None], shape: tuple[int, int, int]) -> tuple[bool, bool]:
-    """Whether a Reduce node reduces rows and columns."""
+def _axes(node: OnnxNode, inputs: list[Value | None], shape: tuple[int, int, int]) -> tuple[bool, bool, bool]:
+    """Whether a Reduce node reduces channels, rows and columns."""
     given = inputs[1] if len(inputs) > 1 else None
     axes = [int(axis) for axis in node.attrs.get("axes", ())] if given is None else node.whole_numbers(given, "axes")
     if not axes and node.attrs.get("noop_with_empty_axes", 0):
-        return False, False
-    chosen = {axis % 4 for axis in axes or range(4)}
-    rows, cols = 2 in chosen, 3 in chosen
-    if any(not -4 <= axis < 4 for axis in axes) or 1 in chosen or 0 in chosen:
+        return False, False, False
+    channels, rows, cols = (axis in axes or axis - 4 in axes for axis in (1, 2, 3))
+    if set(axes) - {1, 2, 3, -1, -2, -3} or not axes:
         raise node.unsupported(f"reduces axes {sorted(axes) or 'all'} of (N, C, H, W)", MAPPED)
-    if not node.attrs.get("keepdims", 1) and not (rows or shape[0] == 1) & (cols or shape[1] == 1):
+    flat = (rows or shape[0] == 1) and (cols or shape[1] == 1) and not channels
+    if not node.attrs.get("keepdims", 1) and not flat:
         raise node.unsupported(f"drops axes {sorted(axes)} of a map of {shape[0]}x{shape[1]} pixels", MAPPED)
-    return rows, cols
+    return channels, rows, cols
 
 
-def _reduced(context: Context, node: OnnxNode, real: Real, axes: tuple[bool, bool]) -> list[Value]:
+def _reduced(context: Context, node: OnnxNode, real: Real, axes: tuple[bool, bool, bool]) -> list[Value]:
     """The node's result. Without kept dimensions, (N, C) stays a map of one pixel."""
-    rows, cols = axes
+    channels, rows, cols = axes
     if node.op_type in ("ReduceMax", "GlobalMaxPool"):
         if np.any(real.scale <= 0):
             raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before it")
-        return [reduce_map(context, node, real, rows, cols, total=False)]
-    h, w, _ = context.tensors[real.tensor].shape
-    result = reduce_map(context, node, context.settled(node, real), rows, cols, total=True)
-    size = 1 if node.op_type == "ReduceSum" else Fraction((h if rows else 1) * (w if cols else 1))
-    return [replace(result, scale=result.scale / size, offset=result.offset / size)]
+        result = reduce_map(context, node, real, rows, cols, total=False)
+        return [first_channels(context, node, comparable(context, node, result), LARGEST) if channels else result]
+    h, w, c = context.tensors[real.tensor].shape
+    real = _sum_of_channels(context, node, real) if channels else context.settled(node, real)
+    result = reduce_map(context, node, real, rows, cols, total=True)
+    size = (h if rows else 1) * (w if cols else 1) * (c if channels else 1)
+    return [result if node.op_type == "ReduceSum" else divided(result, size)]
+
+
+def divided(real: Real, size: int) -> Real:
+    """``real / size``, exact."""
+    return replace(real, scale=real.scale / Fraction(size), offset=real.offset / Fraction(size))
+
+
+def _sum_of_channels(context: Context, node: OnnxNode, real: Real) -> Real:
+    real = context.integers(node, real)
+    source = context.tensors[real.tensor]
+    op = Conv(weight=np.ones((1, 1, 1, source.channels), np.int64))
+    lo, hi = source.lo * source.channels, source.hi * source.channels
+    return replace(real, tensor=context.apply(node, op, (real.tensor,), (*source.shape[:2], 1), min(lo, 0), max(hi, 0)))
 
 
 def global_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """GlobalAveragePool and GlobalMaxPool."""
-    return _reduced(context, node, context.real(node, inputs[0]), (True, True))
+    return _reduced(context, node, context.real(node, inputs[0]), (False, True, True))
 
 
 def reduce_axes(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """ReduceMean, ReduceSum and ReduceMax over rows, columns or both; axes as attribute or input."""
+    """ReduceMean, ReduceSum and ReduceMax over any axes of a map; axes as attribute or input."""
     real = context.real(node, inputs[0])
     return _reduced(context, node, real, _axes(node, inputs, context.tensors[real.tensor].shape))
 

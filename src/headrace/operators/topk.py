@@ -32,19 +32,30 @@ class TopK(Op):
     """Of equal channels the higher one comes first instead of the lower one."""
 
 
-def _comparable(context: Context, node: OnnxNode, value: Value | None, axis: int) -> Real:
-    """The operand, if its integers compare as its real values do, along channels."""
-    real = context.settled(node, context.real(node, value))
+def _among_channels(context: Context, node: OnnxNode, value: Value | None, axis: int) -> Real:
+    """The operand of a node that chooses along ``axis``."""
+    real = context.real(node, value)
     h, w, _ = context.tensors[real.tensor].shape
     if axis not in (1, -3) and not (axis == -1 and h == w == 1):
         raise node.unsupported(f"chooses along axis {axis}", "choose among channels (axis 1)")
+    return comparable(context, node, real)
+
+
+def comparable(context: Context, node: OnnxNode, real: Real) -> Real:
+    """``real`` without a pending clamp, if its integers compare as its real values do, across channels.
+
+    Raises:
+        UnsupportedError: channels have different scales or offsets, or fall.
+    """
+    real = context.settled(node, real)
     same = np.all(real.scale == real.scale[0]) and np.all(real.offset == real.offset[0])
     if not same or real.scale[0] <= 0:
         raise node.unsupported("compares channels of different or negative scales", "put a quantizer before it")
     return real
 
 
-def _emit(context: Context, node: OnnxNode, real: Real, op: TopK) -> Real:
+def first_channels(context: Context, node: OnnxNode, real: Real, op: TopK) -> Real:
+    """The result of ``op`` on a `comparable` value."""
     source = context.tensors[real.tensor]
     lo, hi = (0, source.channels - 1) if op.indices else (source.lo, source.hi)
     out = context.apply(node, op, (real.tensor,), (*source.shape[:2], op.k), lo, hi, 1.0 if op.indices else source.scale[0])
@@ -53,14 +64,14 @@ def _emit(context: Context, node: OnnxNode, real: Real, op: TopK) -> Real:
 
 def arg_max(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """ArgMax and ArgMin along channels: integers of scale 1."""
-    real = _comparable(context, node, inputs[0], int(node.attrs.get("axis", 0)))
+    real = _among_channels(context, node, inputs[0], int(node.attrs.get("axis", 0)))
     last = bool(node.attrs.get("select_last_index", 0))
-    return [_emit(context, node, real, TopK(k=1, largest=node.op_type == "ArgMax", indices=True, last=last))]
+    return [first_channels(context, node, real, TopK(k=1, largest=node.op_type == "ArgMax", indices=True, last=last))]
 
 
 def top_k(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """TopK along channels: values, and indices as integers of scale 1."""
-    real = _comparable(context, node, inputs[0], int(node.attrs.get("axis", -1)))
+    real = _among_channels(context, node, inputs[0], int(node.attrs.get("axis", -1)))
     channels = context.tensors[real.tensor].channels
     wanted = node.whole_numbers(inputs[1], "k") if len(inputs) > 1 else [int(node.attrs.get("k", 0))]
     if len(wanted) != 1 or not 1 <= wanted[0] <= min(MAX_K, channels):
@@ -68,7 +79,7 @@ def top_k(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
     largest = bool(node.attrs.get("largest", 1))
     used = [*node.proto.output, "", ""]
     results = [
-        _emit(context, node, real, TopK(k=wanted[0], largest=largest, indices=indices)) if used[indices] else real
+        first_channels(context, node, real, TopK(k=wanted[0], largest=largest, indices=indices)) if used[indices] else real
         for indices in (False, True)
     ]
     return list(results)
