@@ -19,7 +19,7 @@ from pool_nets import STEPS as POOL_STEPS
 from headrace.boards import Board
 from headrace.engines.base import Resources
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Op, Pads, Pair, Quantize
+from headrace.ir.ops import IntArray, Op, Pads, Pair, Quantize
 from headrace.ir.tensor import Tensor
 from headrace.operators import channel_range
 from headrace.operators.add import Add
@@ -31,6 +31,7 @@ from headrace.operators.deform_conv import DeformConv, deform_conv_bounds
 from headrace.operators.gather import Gather
 from headrace.operators.pool import MaxPool
 from headrace.operators.raster import Crop, Raster
+from headrace.operators.shift import Shift
 from headrace.operators.tables import Lookup, Thresholds
 from headrace.operators.upsample import Upsample
 from headrace.passes.requantize import requantize
@@ -228,6 +229,11 @@ class NetBuilder:
         shape = conv_shape(source.shape, source.channels, (1, 1), stride, pad, (1, 1))
         return self.emit(Crop(pad=pad, stride=stride), (x,), shape, min(source.lo, 0), max(source.hi, 0))
 
+    def shift(self, x: str, offsets: IntArray) -> str:
+        """Every channel moved by its own offset."""
+        source = self.tensors[x]
+        return self.emit(Shift(offsets=offsets), (x,), source.shape, min(source.lo, 0), max(source.hi, 0))
+
     def raster(self, x: str, size: Pair) -> str:
         """The same pixels in other rows."""
         source = self.tensors[x]
@@ -423,6 +429,12 @@ class _Walk:
             stride = (1, 1) if self.chance(0.5) else tuple(rng.integers(1, 3, 2).tolist())
             self.pool.append(self.net.crop(x, (top, left, bottom, right), stride))
 
+    def shifted(self) -> None:
+        x = self.pick()
+        assert x is not None
+        c, reach = self.net.tensors[x].channels, int(self.net.rng.integers(0, 4))
+        self.pool.append(self.net.shift(x, self.net.rng.integers(-reach, reach + 1, (c, 2))))
+
     def recut(self) -> None:
         x = self.pick()
         assert x is not None
@@ -468,6 +480,7 @@ _STEPS = (
     (_Walk.blocks, 2),
     (_Walk.cropped, 2),
     (_Walk.recut, 1),
+    (_Walk.shifted, 1),
     (_Walk.deformed, 3),
     *POOL_STEPS,
     (_Walk.tabulated, 2),

@@ -82,6 +82,7 @@ _KERNELS: dict[str, Kernel] = {
     "depth_to_space": lambda x, a, _: [golden_moves.depth_to_space(x[0], _pair(a["block"]))],
     "space_to_depth": lambda x, a, _: [golden_moves.space_to_depth(x[0], _pair(a["block"]))],
     "raster": lambda x, a, _: [golden_moves.raster(x[0], _pair(a["size"]))],
+    "shift": lambda x, _a, w: [golden_moves.shift(x[0], w["offsets"])],
     "crop": lambda x, a, _: [golden_moves.crop(x[0], _pads(a["pad"]), _pair(a["stride"]))],
     "upsample": lambda x, a, _: [golden.upsample_nearest(x[0], _pair(a["factors"]))],
 }

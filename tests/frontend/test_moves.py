@@ -15,7 +15,7 @@ import pytest
 import torch
 from headrace_host.program import Program
 from onnx import helper, numpy_helper
-from qonnx_file import QONNX
+from qonnx_file import QONNX, QonnxFile
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -180,6 +180,43 @@ def test_blocks_as_onnx_names_them(mode: str, tmp_path: Path) -> None:
     x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "blocks", [x], list(info.values()))
     check(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), shape, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stride", "pad", "dilation", "remains"),
+    [
+        ((1, 1), (1, 1, 1, 1), (1, 1), ["shift"]),
+        ((2, 3), (1, 1, 1, 1), (1, 1), ["shift", "crop"]),
+        ((1, 1), (0, 0, 0, 0), (2, 1), ["shift", "crop"]),
+        ((1, 1), (2, 2, 2, 2), (1, 1), ["conv"]),  # a larger map
+    ],
+)
+def test_filters_of_one_weight_are_shifts(
+    stride: tuple[int, int], pad: tuple[int, ...], dilation: tuple[int, int], remains: list[str], tmp_path: Path
+) -> None:
+    file = QonnxFile(shape=(1, 9, 7, 8))
+    weight = np.zeros((9, 1, 3, 3), np.float32)
+    weight[range(9), 0, [i // 3 for i in range(9)], [i % 3 for i in range(9)]] = 0.75
+    kernel = file.quant(file.constant(weight), 0.25, bits=4.0)
+    image = file.quant("x", 1.0)
+    out = file.conv(image, kernel, group=9, strides=stride, pads=pad, dilations=dilation)
+    graph = lower(file.save(tmp_path / "model.onnx", out)).graph
+    assert [node.op.kind for node in graph.nodes] == remains
+    x = np.random.default_rng(0).integers(-128, 128, (1, 7, 8, 9))
+    image_nchw = functional.pad(torch.from_numpy(x.transpose(0, 3, 1, 2)).float(), (pad[1], pad[3], pad[0], pad[2]))
+    expected = functional.conv2d(image_nchw, torch.from_numpy(weight), stride=stride, dilation=dilation, groups=9)
+    got = Program(*to_program(graph)).run({graph.inputs[0]: x})[graph.outputs[0]] * graph.tensors[graph.outputs[0]].scale[0]
+    np.testing.assert_array_equal(got.transpose(0, 3, 1, 2), expected.numpy())
+
+
+def test_functions_and_quantizers_pass_a_transpose(tmp_path: Path) -> None:
+    """What acts on each number does so on the map, and the transposes around it cancel."""
+    file = QonnxFile(shape=(1, 3, 4, 5))
+    y = file.node("Transpose", file.quant("x", 0.25), perm=[0, 2, 3, 1])
+    y = file.quant(file.node("Sigmoid", file.quant(file.node("Relu", y), 0.5)), 2.0**-7)
+    graph = lower(file.save(tmp_path / "model.onnx", file.node("Transpose", y, perm=[0, 3, 1, 2]))).graph
+    assert all(tensor.shape == (4, 5, 3) for tensor in graph.tensors.values())
+    assert len(graph.nodes) == 2
 
 
 def test_images_with_channels_last(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def rearranged() -> Graph:
     z = net.crop(net.space_to_depth(y, (3, 4)), (0, 0, 1, -1), (3, 2))
     wide = net.depth_to_space(net.gather(x, (3, 1, 1, 11, 0, 5, 2, 2, 7, 9)), (1, 5))
     tall = net.space_to_depth(net.gather(wide, (1, 0)), (1, 4))
+    tall = net.shift(tall, np.array([(i % 3 - 1, i // 3 - 1) for i in range(net.tensors[tall].channels)]))
     return lowered(net.graph(z, tall, y))
 
 

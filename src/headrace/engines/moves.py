@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
+
 from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
 from headrace.engines.plumbing import packed_counts
+from headrace.ir.ops import IntArray, Pair
 
 MUX_WAYS = 4
 """Inputs of the multiplexer that one LUT makes."""
@@ -177,3 +180,85 @@ class BlockTransposer(Engine):
     def resources(self) -> Resources:
         """Two blocks of memory and counters."""
         return memory(2 * self.block, self.lanes * self.bits) + Resources(lut=60, ff=40)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shifter(Engine):
+    """Moves every channel by an offset of its own."""
+
+    module: ClassVar[str] = "engine_shift"
+    bits: int
+    size: Pair
+    """Rows and columns of the map."""
+    offsets: IntArray
+    """(C, 2): rows, columns"""
+    lanes: int
+
+    @property
+    def beats(self) -> int:
+        """Beats of a pixel."""
+        return ceil_div(len(self.offsets), self.lanes)
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+    @property
+    def cycles(self) -> int:
+        """One beat each cycle."""
+        return self.size[0] * self.size[1] * self.beats
+
+    @cached_property
+    def kinds(self) -> tuple[IntArray, IntArray]:
+        """The different offsets (n, 2), and which of them each channel has (C,)."""
+        different, members = np.unique(self.offsets, axis=0, return_inverse=True)
+        return different, members.ravel()
+
+    @property
+    def depth(self) -> int:
+        """Words of the ring: from the farthest one back to the farthest one ahead, the one written and one in flight."""
+        words = (self.kinds[0] @ np.array([self.size[1], 1])) * self.beats
+        return int(max(0, words.max()) - min(0, words.min())) + 2
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_shift.sv."""
+        different, members = self.kinds
+        return {
+            "LaneW": self.bits,
+            "Lanes": self.lanes,
+            "Channels": len(self.offsets),
+            "InH": self.size[0],
+            "InW": self.size[1],
+            "Kinds": len(different),
+            "RowOffset": packed_bytes(different[:, 0]),
+            "ColOffset": packed_bytes(different[:, 1]),
+            "Kind": packed_bytes(members),
+            "Depth": self.depth,
+        }
+
+    def resources(self) -> Resources:
+        """A memory per lane, or one for all where the lanes of a beat move alike; a pointer and comparisons per offset."""
+        different, members = self.kinds
+        padded = np.concatenate([members, np.repeat(members[-1:], -len(members) % self.lanes)]).reshape(-1, self.lanes)
+        alike = bool(np.all(padded == padded[:, :1]))
+        store = memory(self.depth, self.lanes * self.bits) if alike else Resources()
+        if not alike:
+            for _ in range(self.lanes):
+                store += memory(self.depth, self.bits)
+        address = self.depth.bit_length()
+        select = (1 if alike else self.lanes) * address * _mux(len(np.unique(padded)) if self.beats > 1 else 1)
+        pointers = len(different) * (address * 3 // 2 + 6)
+        return store + Resources(
+            lut=pointers + select + self.lanes * self.bits // 2 + 60, ff=len(different) * address + 6 * address
+        )
+
+
+def packed_bytes(values: IntArray) -> str:
+    """Small integers as a packed array literal of bytes in two's complement, element 0 in the low bits."""
+    return "{" + ", ".join(f"8'd{int(value) % 256}" for value in reversed(values.tolist())) + "}"

@@ -20,6 +20,7 @@ from headrace.operators import (
     raster,
     reduce,
     requant,
+    shift,
     tables,
     topk,
     upsample,
@@ -41,6 +42,7 @@ OPERATORS: tuple[Operator, ...] = (
     *gather.OPERATORS,
     *blocks.OPERATORS,
     *raster.OPERATORS,
+    *shift.OPERATORS,
 )
 
 BY_KIND: dict[str, Operator] = {operator.op.kind: operator for operator in OPERATORS}

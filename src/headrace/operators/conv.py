@@ -22,6 +22,7 @@ from headrace.ir.ops import IntArray, Op, Pads, Pair
 from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
+from headrace.operators.shift import Taps, as_shift
 
 MAX_PRODUCT_LUTS = 60
 """Widest products that are offered in LUTs: one cycle has to do for their adders."""
@@ -86,9 +87,12 @@ def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
     stride, pad, dilation = window_attributes(node, source.shape[:2], (kh, kw))
     out_hw = spatial_output(node, source.shape[:2], (kh, kw), stride, pad, dilation)
     op = Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups)
+    offset = exact([0.0]) if len(inputs) < 3 or inputs[2] is None else _bias(node, inputs[2], m)
+    taps = Taps(weight=weight[:, 0], stride=stride, pad=pad, dilation=dilation, out_hw=out_hw)
+    if op.depthwise and (moved := as_shift(context, node, x, taps)) is not None:
+        return [Real(tensor=moved[0], scale=weight_scale * x.step * moved[1], offset=offset)]
     lo, hi = conv_bounds(op, (source,))
     out = context.apply(node, op, (x.tensor,), (*out_hw, m), int(lo.min()), int(hi.max()))
-    offset = exact([0.0]) if len(inputs) < 3 or inputs[2] is None else _bias(node, inputs[2], m)
     return [Real(tensor=out, scale=weight_scale * x.step, offset=offset)]
 
 

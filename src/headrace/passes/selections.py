@@ -20,6 +20,8 @@ from headrace.operators.channels import Shuffle, Slice
 from headrace.operators.conv import Conv
 from headrace.operators.gather import Gather, selection
 from headrace.operators.raster import Crop, Raster
+from headrace.operators.shift import Shift
+from headrace.passes.dead import drop_dead
 
 CHANNELWISE = frozenset({"max_pool", "sum_pool", "upsample", "crop", "raster"})
 """Operators that do the same to every channel by itself."""
@@ -31,7 +33,7 @@ def merge_selections(graph: Graph) -> Graph:
     """Applies the rules of this module until none does."""
     rules = (_compose, _into_filters, _into_inputs, _crop_into_conv, _cancel_blocks)
     while (changed := next((g for rule in rules if (g := _first(graph, rule)) is not None), None)) is not None:
-        graph = changed
+        graph = drop_dead(changed)
     return graph
 
 
@@ -139,6 +141,8 @@ def _chosen(op: Op, indices: Indices) -> Op | None:
         return replace(op, slope=op.slope[indices], offset=op.offset[indices])
     if isinstance(op, Conv) and (op.groups == 1 or op.depthwise):
         return replace(op, weight=op.weight[indices], groups=1 if op.groups == 1 else len(indices))
+    if isinstance(op, Shift):
+        return replace(op, offsets=op.offsets[indices])
     return op if op.kind in CHANNELWISE else None
 
 

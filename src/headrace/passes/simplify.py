@@ -12,6 +12,7 @@ from headrace.ir.graph import Graph, Node, attributes
 from headrace.ir.ops import Op
 from headrace.ir.tensor import Tensor
 from headrace.operators.channels import Concat, Interleave, Shuffle, Slice, Split
+from headrace.passes.dead import drop_dead
 from headrace.passes.selections import merge_selections
 
 
@@ -137,14 +138,3 @@ def cancel_splits(graph: Graph) -> Graph:
                 continue
         kept.append(node)
     return _substitute(graph, kept, renames)
-
-
-def drop_dead(graph: Graph) -> Graph:
-    """Removes nodes of which nothing reads any output."""
-    live = set(graph.outputs)
-    kept: list[Node] = []
-    for node in reversed(graph.nodes):
-        if live & set(node.outputs):
-            live.update(node.inputs)
-            kept.append(node)
-    return graph.with_nodes(tuple(reversed(kept)))
