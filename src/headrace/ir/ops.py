@@ -71,6 +71,8 @@ class Tabulate(Op):
     kind: ClassVar[str] = "tabulate"
     function: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64], Any], npt.NDArray[Any]]
     """(channels (G,), x (G, n), float type) -> f(x) (G, n), computed in that type."""
+    bounds: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]], Any] | None
+    """(channels (G,), first x (G, n), last x (G, n)) -> (lowest, highest) of f between them, if such bounds are known."""
     classes: npt.NDArray[np.int64]
     """(C,): channels of one class have one function."""
     members: npt.NDArray[np.int64]

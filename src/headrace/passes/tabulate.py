@@ -36,6 +36,10 @@ MAX_VALUES = 1 << 27
 """Most values of all unlike channels together."""
 MAX_STEPS = 1024
 """Most steps of one channel."""
+LEAF = 32
+"""Cells of so many integers are evaluated."""
+PARTS = 8
+"""Cells that a larger one is cut into."""
 MARGIN = 2.0**-18
 """Relative error that any float32 implementation of a few operations stays well within."""
 FAR = 1 << 62
@@ -55,7 +59,8 @@ def tabulate(graph: Graph, node: Node, reachable: Range) -> tuple[Op, Certificat
     if small:
         low, high = np.full_like(low, source.lo), np.full_like(high, source.hi)
     spans = high - low + 1
-    if int(spans.max()) > MAX_SPAN or int(spans.sum()) > MAX_VALUES:
+    bounded = op.bounds is not None and int(spans.max()) > BLOCK // 16
+    if not bounded and (int(spans.max()) > MAX_SPAN or int(spans.sum()) > MAX_VALUES):
         raise UnsupportedError(
             node.name,
             op.origin,
@@ -64,8 +69,11 @@ def tabulate(graph: Graph, node: Node, reachable: Range) -> tuple[Op, Certificat
             "quantize its input first (QuantIdentity before it)",
         )
     found = _Found(node=node, op=op, count=len(spans))
-    for classes, x, inside in _blocks(low, high):
-        found.add(classes, x, inside)
+    if bounded:
+        found.subdivide(low, high)
+    else:
+        for classes, x, inside in _blocks(low, high):
+            found.add(classes, x, inside)
     each = op.classes if len(spans) > 1 else np.zeros(1, np.int64)
     realised: Op
     if small:
@@ -96,6 +104,16 @@ def _blocks(low: Int64, high: Int64) -> Iterator[tuple[Int64, Int64, npt.NDArray
         first = last
 
 
+def _split(cells: Int64) -> Int64:
+    """Cells (3, n) of class, first and last integer, each cut into `PARTS`."""
+    width = -(-(cells[2] - cells[1] + 1) // PARTS)
+    first = cells[1] + width * np.arange(PARTS)[:, None]
+    last = np.minimum(first + width - 1, cells[2])
+    parts = np.stack([np.broadcast_to(cells[0], first.shape), first, last])
+    kept: Int64 = parts[:, first <= last]
+    return kept
+
+
 @dataclass(slots=True)
 class _Found:
     """What the evaluation has found so far, class by class."""
@@ -113,7 +131,12 @@ class _Found:
         self.starts, self.values = [[] for _ in range(self.count)], [[] for _ in range(self.count)]
 
     def add(self, classes: Int64, x: Int64, inside: npt.NDArray[np.bool_]) -> None:
-        """Evaluates one block."""
+        """Evaluates one block, behind those before it."""
+        for k, row, integers in zip(classes.tolist(), self.evaluated(classes, x, inside), x, strict=True):
+            self._append(k, row, integers)
+
+    def evaluated(self, classes: Int64, x: Int64, inside: npt.NDArray[np.bool_]) -> Int64:
+        """The integers (G, n) that the function's results round to."""
         near, single = (self._steps(classes, x, dtype) for dtype in (np.float64, np.float32))
         if np.any(np.isnan(single)):
             row, column = (int(at[0]) for at in np.nonzero(np.isnan(single)))
@@ -127,8 +150,7 @@ class _Found:
         unlike = (ours != theirs) & inside
         self.differing += int((unlike.sum(axis=1) * (self.op.classes[:, None] == classes).sum(axis=0)).sum())
         self.robust = self.robust and not np.any(unlike) and bool(np.all(self._safe(near, single) | ~inside))
-        for k, row, integers in zip(classes.tolist(), ours, x, strict=True):
-            self._append(k, row, integers)
+        return ours
 
     def _steps(self, classes: Int64, x: Int64, dtype: Any) -> Array:
         """The function in units of one step, computed in ``dtype``."""
@@ -159,6 +181,55 @@ class _Found:
         at = changes if before == row[0] else np.concatenate([[0], changes])
         starts.extend(integers[at].tolist())
         values.extend(row[at].tolist())
+
+    def subdivide(self, low: Int64, high: Int64) -> None:
+        """Evaluates only where bounds of the function leave open to which integer it rounds."""
+        flat: list[Int64] = []
+        cells = np.stack([np.arange(self.count), low, high])
+        work = 0
+        while cells.size:
+            work += cells.shape[1]
+            least, most = self._bounds(cells)
+            known = least == most
+            flat.append(np.stack([*cells[:2, known], least[known]]))
+            cells = cells[:, ~known]
+            small = cells[2] - cells[1] < LEAF
+            flat += [self._leaf(part) for part in np.array_split(cells[:, small], cells.shape[1] * LEAF // BLOCK + 1, axis=1)]
+            cells = _split(cells[:, ~small])
+            work += int(small.sum()) * LEAF
+            if work + cells.shape[1] > MAX_VALUES:
+                raise UnsupportedError(
+                    self.node.name,
+                    self.op.origin,
+                    f"more than {MAX_VALUES} of the values that can reach it lie near its steps",
+                    "quantize its input first (QuantIdentity before it)",
+                )
+        found = np.concatenate(flat, axis=1)
+        for k in range(self.count):
+            own = found[1:, found[0] == k]
+            starts, values = own[:, np.argsort(own[0], kind="stable")]
+            self._append(k, values, starts)
+
+    def _bounds(self, cells: Int64) -> tuple[Int64, Int64]:
+        """Lowest and highest integer that the function can round to in each cell."""
+        assert self.op.bounds is not None
+        out = []
+        for part in np.array_split(cells, cells.shape[1] // BLOCK + 1, axis=1):
+            ends = self.op.bounds(self.op.members[part[0]], part[1][:, None], part[2][:, None])
+            v = np.clip(np.stack([end[:, 0] for end in ends]) / float(self.op.scale), -(2.0**40), 2.0**40)
+            slack = MARGIN * np.maximum(np.abs(v) + abs(self.op.zero), 1.0)
+            out.append(self._rounded(v + slack * np.array([[-1.0], [1.0]])))
+        least, most = np.concatenate(out, axis=1)
+        return least, most
+
+    def _leaf(self, cells: Int64) -> Int64:
+        """Classes, integers and values of every integer of some cells."""
+        if not cells.size:
+            return np.empty((3, 0), np.int64)
+        x = cells[1][:, None] + np.arange(LEAF)
+        inside = x <= cells[2][:, None]
+        y = self.evaluated(cells[0], np.minimum(x, cells[2][:, None]), inside)
+        return np.stack([np.broadcast_to(cells[0][:, None], x.shape)[inside], x[inside], y[inside]])
 
     def table(self, high: Int64) -> Int64:
         """Values (classes, n) of every integer; all classes have one range here."""
@@ -195,7 +266,7 @@ class _Found:
             mul_bits=0,
             shift=0,
             float32_exact=self.robust and float32_inputs and _dyadic(self.op.scale),
-            reason=f"the model's own float32 arithmetic, evaluated at every value that can occur; float64 "
+            reason="the model's own float32 arithmetic, compared at every value that can occur; float64 "
             f"{'agrees' if self.differing == 0 else 'rounds some of them otherwise'}",
         )
 
