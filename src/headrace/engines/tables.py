@@ -69,7 +69,7 @@ class StepFunction:
     values: IntArray
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _search(function: StepFunction, never: int) -> _Search:
     """The search tree of ``function``; ``never`` is above every input."""
     steps, values = shared(function.steps), shared(function.values)

@@ -59,7 +59,7 @@ def steps_of_table(table: IntArray, lo: int) -> StepFunction:
     return StepFunction(steps=steps, values=values)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _steps_of(op: Op, lo: int, hi: int) -> StepFunction:
     """The steps of ``op`` on inputs from ``lo`` to ``hi``."""
     if isinstance(op, Thresholds):
@@ -88,7 +88,7 @@ def _steps_of_requant(op: Requant, lo: int, hi: int) -> StepFunction:
     return StepFunction(steps=steps[:, before:within], values=values[:, before : within + 1])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _table_of(op: Op, lo: int, hi: int) -> IntArray:
     """The results of ``op`` for inputs from ``lo`` to ``hi``, (C or 1, hi - lo + 1)."""
     if isinstance(op, Lookup):
