@@ -39,6 +39,14 @@ class _InwardClamp(torch.autograd.Function):
         return grads[0].masked_fill(outward, 0.0), None, None
 
 
+def inward_clamp(x: Tensor, low: float, high: float) -> Tensor:
+    """Return ``x`` clipped to [low, high]; outside, the gradient passes where it leads back in."""
+    if torch.compiler.is_exporting():
+        return x.clamp(low, high)
+    clipped: Tensor = _InwardClamp.apply(x, low, high)  # type: ignore[no-untyped-call]  # torch's own signature
+    return clipped
+
+
 def square_deform_depthwise(
     x: Tensor, dilation: Tensor, weight: Tensor, lo: int, hi: int, *, smooth: Tensor | None = None
 ) -> Tensor:
@@ -60,7 +68,7 @@ def square_deform_depthwise(
     chosen = dilation.detach().clamp(lo, hi)
     soft = None
     if smooth is not None:
-        soft = _InwardClamp.apply(smooth, lo + _EDGE, hi - _EDGE)  # type: ignore[no-untyped-call]  # torch's own signature
+        soft = inward_clamp(smooth, lo + _EDGE, hi - _EDGE)
     total = torch.zeros_like(x)
     for s in range(lo, hi + 1):
         mask = (chosen == s).to(x.dtype)

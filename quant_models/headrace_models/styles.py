@@ -68,8 +68,8 @@ class Style(Protocol):
         """
         ...
 
-    def weights_only(self, channels: int, k: int, *, bits: int = 4) -> nn.Conv2d:
-        """Return a bias-free depthwise convolution, of which only the weights are used."""
+    def weights_only(self, channels: int, k: int, *, outputs: int = 0, bits: int = 4) -> nn.Conv2d:
+        """Return a bias-free convolution, depthwise or dense to ``outputs``, of which only the weights are used."""
         ...
 
     def relu(self, exponent: int | None = None) -> nn.Module:
@@ -105,10 +105,10 @@ class FloatStyle:
         conv = nn.Conv2d(c_in, c_out, k, stride, k // 2, groups=groups, bias=not norm)
         return ConvNorm(conv, nn.BatchNorm2d(c_out) if norm else nn.Identity(), source)
 
-    def weights_only(self, channels: int, k: int, *, bits: int = 4) -> nn.Conv2d:
+    def weights_only(self, channels: int, k: int, *, outputs: int = 0, bits: int = 4) -> nn.Conv2d:
         """See `Style.weights_only`."""
         del bits
-        return nn.Conv2d(channels, channels, k, 1, k // 2, groups=channels, bias=False)
+        return nn.Conv2d(channels, outputs or channels, k, 1, k // 2, groups=1 if outputs else channels, bias=False)
 
     def relu(self, exponent: int | None = None) -> nn.Module:
         """See `Style.relu`."""
@@ -148,10 +148,10 @@ class QuantStyle:
         )  # fmt: skip
         return ConvNorm(conv, nn.Identity(), source)
 
-    def weights_only(self, channels: int, k: int, *, bits: int = 4) -> nn.Conv2d:
+    def weights_only(self, channels: int, k: int, *, outputs: int = 0, bits: int = 4) -> nn.Conv2d:
         """See `Style.weights_only`."""
         conv: nn.Conv2d = QuantConv2d(
-            channels, channels, k, 1, k // 2, groups=channels, bias=False,
+            channels, outputs or channels, k, 1, k // 2, groups=1 if outputs else channels, bias=False,
             weight_quant=ShortMantissaWeight, weight_bit_width=bits,
         )  # fmt: skip
         return conv
