@@ -16,7 +16,6 @@ from headrace.ir.tensor import Tensor
 
 BENCH = "headrace_sim.benches.engine_deform"
 FRAMES = 4
-BITS = {False: (0, 255), True: (-128, 127)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +121,18 @@ def layer_end(layer: Layer, axis: int) -> int:
     return max(places)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+QUICK = (
+    "bilinear_masked_strided",
+    "square_fraction_signed_mask",
+    "range_beyond_the_map",
+    "one_side_up",
+    "pointwise_input_bound",
+    "fewest_rows_bilinear",
+)
+"""What every run tries; the others are left to deep ones."""
+
+
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.deep) for name in LAYERS])
 def test_layers(name: str, tmp_path: Path) -> None:
     simulate(LAYERS[name], tmp_path)
 
