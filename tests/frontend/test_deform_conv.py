@@ -35,6 +35,7 @@ def layer(
     offsets: int = 18,
     change: Callable[[QonnxFile, str], str] | None = None,
     mask: Callable[[QonnxFile, str], str] | None = None,
+    masks: int = 9,
     bias: bool = False,
     stride: int = 1,
     pads: tuple[int, ...] = (1, 1, 1, 1),
@@ -48,12 +49,12 @@ def layer(
     offset = f.quant(f.conv(x, f.weight((offsets, 3, 3, 3)), **window), scale, bits=bits)
     offset = change(f, offset) if change else offset
     attrs = {"strides": strides, "pads": list(pads), **attrs}
-    masks = mask(f, f.conv(x, f.weight((weight[2] * weight[3], 3, 3, 3)), **window)) if mask else ""
+    factors = mask(f, f.conv(x, f.weight((masks, 3, 3, 3)), **window)) if mask else ""
     if square:
-        inputs = [x, offset, f.weight(weight), *([masks] if mask else [])]
+        inputs = [x, offset, f.weight(weight), *([factors] if mask else [])]
         return f.node("SquareDeformConv", *inputs, domain="headrace.ops", **attrs)
     biases = f.constant(np.arange(weight[0]) / 64) if bias else ""
-    inputs = [x, f.weight(weight), offset, biases, masks]
+    inputs = [x, f.weight(weight), offset, biases, factors]
     while not inputs[-1]:
         inputs.pop()
     return f.node("DeformConv", *inputs, **attrs)
@@ -96,9 +97,26 @@ ACCEPTED: dict[str, tuple[Build, dict[str, Any]]] = {
         lambda f: layer(f, scale=4.0, bits=8.0, dilations=[2, 1], pads=(2, 1, 2, 1)),
         {"lo": -26, "hi": 26, "fraction_bits": 0, "dilation": (2, 1)},
     ),
+    "sets of offsets, summed": (
+        lambda f: layer(f, offsets=54, offset_group=3, mask=quantized, masks=27, bias=True),
+        {"groups": 1, "fraction_bits": 2},
+    ),
+    "sets of offsets, joined": (
+        lambda f: layer(f, offsets=54, offset_group=3, weight=(3, 1, 3, 3), group=3),
+        {"groups": 1, "fraction_bits": 2},
+    ),
     "square": (
         lambda f: layer(
-            f, square=True, offsets=1, mask=quantized, stride=2, lo=-1.0, hi=2.5, weight=(2, 3, 3, 5), pads=(1, 2, 1, 2)
+            f,
+            square=True,
+            offsets=1,
+            mask=quantized,
+            masks=15,
+            stride=2,
+            lo=-1.0,
+            hi=2.5,
+            weight=(2, 3, 3, 5),
+            pads=(1, 2, 1, 2),
         ),
         {"square": True, "lo": -4, "hi": 10, "fraction_bits": 2},
     ),
@@ -119,7 +137,9 @@ def test_imports_what_the_file_computes(name: str, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
     graph = lower(path).graph
-    (op,) = (node.op for node in graph.nodes if isinstance(node.op, DeformConv | DeformDepthwise))
+    ops = [node.op for node in graph.nodes if isinstance(node.op, DeformConv | DeformDepthwise)]
+    assert len(ops) == (3 if name.startswith("sets") else 1)
+    op = ops[0]
     assert isinstance(op, DeformDepthwise) == (name == "whole square depthwise")
     assert {key: getattr(op, key) for key in wanted} == wanted
     pixels = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3))
@@ -138,7 +158,7 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("fine grid", lambda f: layer(f, scale=2.0**-9), r"no whole multiple of 2\*\*-8; quantize"),
     ("raw offsets", lambda f: layer(f, change=lambda g, _: g.conv("Quant_0", g.weight((18, 3, 1, 1)))), r"no whole multiple"),
     ("many steps", lambda f: layer(f, scale=1.0, bits=16.0, change=tripled_and_moved), r"steps of 2\*\*-1 pixels; put a quant"),
-    ("offset groups", lambda f: layer(f, offset_group=3), r"offset_group 3; let all channels share"),
+    ("offset groups", lambda f: layer(f, offset_group=2, offsets=36), r"2 sets of offsets for 3 channels"),
     ("clip off the grid", lambda f: layer(f, change=clipped(-1.1, 2.0)), r"clipped at -1.1 pixels, off their grid of 1/4"),
     ("offsets of a tap", lambda f: layer(f, offsets=17), r"offsets of shape \(8, 8, 17\) where \(8, 8, 18\) are needed"),
     ("raw masks", lambda f: layer(f, mask=lambda g, x: g.node("Add", quantized(g, x), g.constant(0.1))), r"no quantizer has"),

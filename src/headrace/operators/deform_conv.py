@@ -20,7 +20,9 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import IntArray, Op, Pads, Pair
 from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
+from headrace.operators.add import Add
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices
+from headrace.operators.channels import Concat, Slice
 from headrace.operators.conv import conv_weight
 from headrace.operators.deform import DeformDepthwise
 
@@ -78,6 +80,8 @@ class _Layer:
     bias: Value | None
     mask: Value | None
     square: bool
+    sets: int = 1
+    """Sets of offsets and masks: each moves so many channels in a row."""
     lo: Fraction | None = None
     """Declared range of the offsets in pixels, beyond that of their quantizer."""
     hi: Fraction | None = None
@@ -86,9 +90,9 @@ class _Layer:
 def deform_conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """ONNX DeformConv(x, weight, offset, bias, mask): offsets per tap."""
     x, weight, offset, bias, mask = [*inputs, None, None, None, None, None][:5]
-    if (groups := int(node.attrs.get("offset_group", 1))) != 1:
-        raise node.unsupported(f"offset_group {groups}", "let all channels share one set of offsets (offset_group=1)")
-    return [_import(context, node, _Layer(x=x, offset=offset, weight=weight, bias=bias, mask=mask, square=False))]
+    sets = int(node.attrs.get("offset_group", 1))
+    layer = _Layer(x=x, offset=offset, weight=weight, bias=bias, mask=mask, square=False, sets=sets)
+    return [_import(context, node, layer)]
 
 
 def square_deform_conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -108,23 +112,17 @@ def _import(context: Context, node: OnnxNode, layer: _Layer) -> Real:
     weight, weight_scale = conv_weight(node, layer.weight)
     x = context.integers(node, required(node, layer.x))
     source = context.tensors[x.tensor]
-    m, c_group, kh, kw = weight.shape
-    groups = int(node.attrs.get("group", 1))
-    if c_group * groups != source.channels or m % groups:
-        raise node.unsupported(
-            f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
-        )
-    if layer.square and (kh % 2 == 0 or kw % 2 == 0):
-        raise node.unsupported(f"a {kh}x{kw} kernel has no centre", "use a kernel of odd sides")
+    m, _, kh, kw = weight.shape
+    groups = _groups(node, layer, source, weight)
     stride, pad, dilation = window_attributes(node, source.shape[:2], (kh, kw))
     out_hw = spatial_output(node, source.shape[:2], (kh, kw), stride, pad, dilation)
     offsets = _offsets(context, node, layer)
     offset = context.tensors[offsets.tensor]
-    _check_map(node, offset, (*out_hw, 1 if layer.square else 2 * kh * kw), "offsets")
+    _check_map(node, offset, (*out_hw, layer.sets * (1 if layer.square else 2 * kh * kw)), "offsets")
     # offsets that lead out of the map anyway need no rows of the line buffer
     extent = [source.shape[a] + pad[a] + pad[a + 2] + out_hw[a] * stride[a] + (kh, kw)[a] * dilation[a] for a in (0, 1)]
     far = max(extent) << offsets.fraction_bits
-    masks, mask_scale = _masks(context, node, layer.mask, (*out_hw, kh * kw))
+    masks, mask_scale = _masks(context, node, layer.mask, (*out_hw, layer.sets * kh * kw))
     filters, groups = _filters(weight.transpose(0, 2, 3, 1), groups)
     op = DeformConv(
         weight=filters,
@@ -137,12 +135,61 @@ def _import(context: Context, node: OnnxNode, layer: _Layer) -> Real:
         fraction_bits=offsets.fraction_bits,
         square=layer.square,
     )
-    operands = (source, offset, *masks)
-    low, high = deform_conv_bounds(op, operands)
-    kernel = _narrowest(op, len(operands))
-    out = context.apply(node, kernel, tuple(t.name for t in operands), (*out_hw, m), int(low.min()), int(high.max()))
+    out = _placed(context, node, op, (source, offset, *masks), layer.sets)
     scale = weight_scale * (x.step * mask_scale / op.offsets.scale)
-    return Real(tensor=out, scale=scale, offset=_bias(node, layer.bias, m))
+    return Real(tensor=out.name, scale=scale, offset=_bias(node, layer.bias, m))
+
+
+def _groups(node: OnnxNode, layer: _Layer, source: Tensor, weight: IntArray) -> int:
+    """Groups of the convolution, checked against its operands."""
+    m, c_group, kh, kw = weight.shape
+    groups = int(node.attrs.get("group", 1))
+    if groups < 1 or c_group * groups != source.channels or m % groups:
+        raise node.unsupported(
+            f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
+        )
+    if layer.sets < 1 or source.channels % layer.sets:
+        raise node.unsupported(f"{layer.sets} sets of offsets for {source.channels} channels", "export the model again")
+    if layer.square and (kh % 2 == 0 or kw % 2 == 0):
+        raise node.unsupported(f"a {kh}x{kw} kernel has no centre", "use a kernel of odd sides")
+    return groups
+
+
+def _placed(context: Context, node: OnnxNode, op: DeformConv, operands: tuple[Tensor, ...], sets: int) -> Tensor:
+    """Emits the layer; with several sets of offsets one for the channels of each, joined or summed up."""
+    if sets == 1:
+        low, high = deform_conv_bounds(op, operands)
+        out_hw = operands[1].shape[:2]
+        return _emitted(context, node, _narrowest(op, len(operands)), operands, (*out_hw, low.size), (low.min(), high.max()))
+    parts = []
+    for s in range(sets):
+        cut = tuple(_cut(context, node, tensor, s, sets) for tensor in operands)
+        channels = slice(s * cut[0].channels, (s + 1) * cut[0].channels)
+        weight, groups = (op.weight[channels], cut[0].channels) if op.depthwise else (op.weight[..., channels].copy(), 1)
+        parts.append(_placed(context, node, replace(op, weight=weight, groups=groups), cut, 1))
+    if op.depthwise:
+        shape = (*parts[0].shape[:2], sum(part.channels for part in parts))
+        span = (min(part.lo for part in parts), max(part.hi for part in parts))
+        return _emitted(context, node, Concat(), tuple(parts), shape, span)
+    total = parts[0]
+    for part in parts[1:]:
+        total = _emitted(context, node, Add(), (total, part), total.shape, (total.lo + part.lo, total.hi + part.hi))
+    return total
+
+
+def _cut(context: Context, node: OnnxNode, tensor: Tensor, part: int, parts: int) -> Tensor:
+    """One of so many equal ranges of channels."""
+    size = tensor.channels // parts
+    op = Slice(start=part * size, stop=(part + 1) * size)
+    return _emitted(context, node, op, (tensor,), (*tensor.shape[:2], size), (tensor.lo, tensor.hi))
+
+
+def _emitted(
+    context: Context, node: OnnxNode, op: Op, inputs: tuple[Tensor, ...], shape: tuple[int, int, int], span: tuple[int, int]
+) -> Tensor:
+    """The output tensor of a new node."""
+    name = context.apply(node, op, tuple(t.name for t in inputs), shape, int(span[0]), int(span[1]))
+    return context.tensors[name]
 
 
 def _narrowest(op: DeformConv, operands: int) -> Op:
