@@ -2,7 +2,7 @@
 """Runs all benches with coverage and reports what of the RTL they reached.
 
     python sim/coverage_rtl.py                   all benches
-    python sim/coverage_rtl.py -k engine_add     those that pytest's options choose
+    python sim/coverage_rtl.py -k engine_pointwise     those that pytest's options choose
 
 The report is printed and kept as build/coverage/report.md. The exit status is 1 if a bench fails.
 """

@@ -22,13 +22,27 @@ sys.path.insert(0, str(_HERE))
 from headrace_sim.runner import HW, module_sources  # noqa: E402
 
 from headrace.build.toolenv import verilator_command, verilator_env  # noqa: E402
+from headrace.engines.pointwise import Pointwise  # noqa: E402
+from headrace.ir.tensor import Tensor  # noqa: E402
 
 # Of a module, and options: what a tool says, or nothing.
 Check = Callable[[str, list[str]], str]
 
+
+def _pointwise_of_all() -> str:
+    """Parameters of an expression of three streams in which every operation occurs."""
+    a, b, c = (("in", k) for k in range(3))
+    product = ("mul", ("max", a, b), ("add", ("mul", c, ("const", -7)), ("const", 5)))
+    holds = ("add", ("eq", a, b), ("add", ("lt", b, c), ("le", c, a)))
+    expression = ("select", holds, ("abs", ("sub", product, c)), ("neg", ("min", product, a)))
+    kinds = [Tensor(name=n, shape=(2, 2, k), lo=lo, hi=9) for n, k, lo in (("a", 3, 0), ("b", 3, -9), ("c", 1, -2))]
+    result = Tensor(name="d", shape=(2, 2, 3), lo=-1000, hi=1000)
+    engine = Pointwise(name="all", expression=expression, operands=tuple(kinds), result=result, lanes=2)
+    return ",".join(f"{name}={int(v) if isinstance(v, bool) else v}" for name, v in engine.parameters().items())
+
+
 # Parameter sets that reach each generate branch; separated by commas in one string.
 PARAMETER_SETS: dict[str, tuple[str, ...]] = {
-    "engine_add": ("MulA=-3,MulB=1000,InSigned=2'd3,OutW=20", "Lanes=1,InW=1,OutW=3"),
     "engine_deform": (
         "FractionBits=2,DataW=12",
         "Square=1,OffsetLo=0,OffsetHi=3,OffsetSigned=0,Rows=8",
@@ -54,6 +68,12 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'LutMul=1,ActW=1,Groups=2,BeatsOut=1,RomFile="w.hex"',
         'RomBlock=1,RomFile="w.hex"',
         'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"',
+    ),
+    "engine_pointwise": (
+        "Single=2'd2,Channels=5",
+        "Channels=5,Mask=1",
+        "Lanes=1,Channels=1,Operands=1,InW=1,OutW=1,Nodes=2,Op=8'h20,Args=48'h0,Width=16'h0101,Value=128'h0",
+        _pointwise_of_all(),
     ),
     "engine_pool": (
         "Taps=1",
@@ -90,6 +110,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "PadT=-2,PadL=-1,OutH=4,OutW=5",
         "Deform=1,DilationW=3,DilationSigned=1,DilationLo=-2,DilationHi=3,Rows=8",
     ),
+    "pointwise_scale": ("Factor=64'hfffffffffffffffd,OutW=20", "Factor=64'h3e8,InW=1,OutW=3", "Factor=64'h0"),
     "segment_counter": ("Segments=3,Beats=48'h000300010002", "Segments=2,Beats=32'h00010001"),
     "stream_cast": ("OutW=8", "OutW=3", "Signed=1"),
     "stream_fifo": ("Depth=1", "Depth=3", "Depth=13,Width=40", "Depth=2000", "Depth=3,Block=1"),

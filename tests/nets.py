@@ -18,16 +18,17 @@ from pool_nets import STEPS as POOL_STEPS
 
 from headrace.boards import Board
 from headrace.engines.base import Resources
+from headrace.ir.expressions import ARITY, Expression, bounds
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import IntArray, Op, Pads, Pair, Quantize
 from headrace.ir.tensor import Tensor
 from headrace.operators import channel_range
-from headrace.operators.add import Add
 from headrace.operators.blocks import DepthToSpace, SpaceToDepth
 from headrace.operators.channels import Concat, Shuffle, Slice, Split
 from headrace.operators.conv import Conv, conv_bounds
 from headrace.operators.deform import DeformDepthwise, deform_bounds
 from headrace.operators.deform_conv import DeformConv, deform_conv_bounds
+from headrace.operators.elementwise import Pointwise
 from headrace.operators.gather import Gather
 from headrace.operators.pool import MaxPool
 from headrace.operators.raster import Crop, Raster
@@ -175,9 +176,15 @@ class NetBuilder:
 
     def add(self, a: str, b: str, mul_a: int = 1, mul_b: int = 1) -> str:
         """A sum, as accumulators."""
-        ta, tb = self.tensors[a], self.tensors[b]
-        lo, hi = ta.lo * mul_a + tb.lo * mul_b, ta.hi * mul_a + tb.hi * mul_b
-        return self.emit(Add(mul_a=mul_a, mul_b=mul_b), (a, b), ta.shape, lo, hi)
+        return self.pointwise(("add", *(("mul", ("in", k), ("const", m)) for k, m in enumerate((mul_a, mul_b)))), a, b)
+
+    def pointwise(self, expression: Expression, *names: str) -> str:
+        """An elementwise expression, as accumulators; rows and columns of one repeat."""
+        kinds = [self.tensors[name] for name in names]
+        h, w, c = (max(sizes) for sizes in zip(*(kind.shape for kind in kinds), strict=True))
+        spread = [x if t.shape[:2] == (h, w) else self.upsample(x, (h, w)) for x, t in zip(names, kinds, strict=True)]
+        lo, hi = bounds(expression, [(t.lo, t.hi) for t in kinds])
+        return self.emit(Pointwise(expression=expression), tuple(spread), (h, w, c), lo, hi)
 
     def concat(self, *names: str) -> str:
         """Channels side by side."""
@@ -244,6 +251,21 @@ class NetBuilder:
         source = self.tensors[x]
         h, w, c = source.shape
         return self.emit(Upsample(factors=factors), (x,), (h * factors[0], w * factors[1], c), source.lo, source.hi)
+
+
+def random_expression(rng: np.random.Generator, operands: int, depth: int) -> Expression:
+    """An expression that reads each of ``operands`` operands."""
+
+    def part(depth: int) -> Expression:
+        if depth == 0 or rng.random() < 0.15:
+            return ("in", int(rng.integers(operands))) if rng.random() < 0.8 else ("const", int(rng.integers(-20, 20)))
+        kind = str(rng.choice(list(ARITY)))
+        return (kind, *(part(depth - 1) for _ in range(ARITY[kind])))
+
+    expression = part(depth)
+    for k in range(operands):
+        expression = (str(rng.choice(["add", "sub", "max", "min", "mul"])), expression, ("in", k))
+    return expression
 
 
 @dataclass
@@ -353,6 +375,21 @@ class _Walk:
             b = self.net.quantize(self.net.conv(a, shape[2], (3, 3), (1, 1), (1, 1, 1, 1)), *self.grid())
         muls = (1, 1) if self.chance(0.6) else tuple(self.net.rng.integers(1, 6, 2).tolist())
         self.settle(self.net.add(a, a if self.chance(0.1) else b, muls[0], muls[1]))
+
+    def combined(self) -> None:
+        """A random expression of maps of one shape, now and then with one of a single channel or pixel."""
+        net, x = self.net, self.pick(lambda t: t.bits <= 9)
+        if x is None:
+            return
+        h, w, c = net.tensors[x].shape
+        shapes = [(h, w, c), (h, w, 1), (1, 1, c), (1, 1, 1)]
+        others = [self.pick(lambda t: t.shape in shapes and t.bits <= 9) for _ in range(int(net.rng.integers(0, 3)))]
+        if self.chance(0.3):
+            others = [net.quantize(net.conv(x, 1), *self.grid())]
+        elif self.chance(0.4) and c * h * w < 2000:
+            others = [net.quantize(net.conv(x, 0, (h, w), depthwise=True, bits=2), *self.grid())]
+        names = [x, *(name for name in others if name is not None)]
+        self.settle(net.pointwise(random_expression(net.rng, len(names), depth=2), *names))
 
     def join(self) -> None:
         a = self.pick()
@@ -484,6 +521,7 @@ _STEPS = (
     (_Walk.deformed, 3),
     *POOL_STEPS,
     (_Walk.tabulated, 2),
+    (_Walk.combined, 4),
 )
 
 

@@ -200,12 +200,6 @@ def max_pool(
     return best
 
 
-def add(a: IntArray, b: IntArray, mul_a: int = 1, mul_b: int = 1) -> IntArray:
-    """``a * mul_a + b * mul_b``, exact."""
-    total: IntArray = a.astype(np.int64) * mul_a + b.astype(np.int64) * mul_b
-    return total
-
-
 def upsample_nearest(x: IntArray, factors: tuple[int, int]) -> IntArray:
     """Repeats every pixel ``factors`` = (rows, columns) times."""
     return x.repeat(factors[0], axis=1).repeat(factors[1], axis=2)

@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from headrace_host import golden, golden_moves, golden_pools, golden_tables
+from headrace_host import expressions, golden, golden_moves, golden_pools, golden_tables
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 from headrace_host.golden_deform import deform_conv
@@ -74,7 +74,7 @@ _KERNELS: dict[str, Kernel] = {
     "sum_pool": _sum_pool,
     "reduce": lambda x, a, _: [golden_pools.reduce_map(x[0], a["rows"], a["cols"], a["total"])],
     "top_k": lambda x, a, _: [golden_pools.top_k(x[0], a["k"], a["largest"], a["last"], a["indices"])],
-    "add": lambda x, a, _: [golden.add(x[0], x[1], a["mul_a"], a["mul_b"])],
+    "pointwise": lambda x, a, _: [expressions.evaluate(a["expression"], x)],
     "concat": lambda x, _a, _: [np.concatenate(x, axis=-1)],
     "split": _split,
     "interleave": lambda x, _a, _: [golden.channel_shuffle(np.concatenate(x, axis=-1), len(x))],

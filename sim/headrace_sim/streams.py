@@ -140,10 +140,14 @@ class StreamBench:
         ready: str = "ready_o",
         data: str = "data_i",
         index: int | None = None,
+        bits: tuple[int, int] | None = None,
     ) -> Source:
-        """Add a source; ``index`` chooses one stream of a vector."""
+        """Add a source; ``index`` chooses one stream of a vector.
+
+        ``bits``: offset and width of its data, where the streams of a vector are not equally wide.
+        """
         ports = self._port(valid), self._port(ready), self._port(data)
-        source = Source(*ports, index or 0, _slice(ports, index))
+        source = Source(*ports, index or 0, bits or _slice(ports, index))
         source.words, source.stall = words, stall
         self.sources.append(source)
         return source

@@ -132,11 +132,6 @@ def add_of_two_sizes(f: QonnxFile) -> str:
     return f.node("Add", x, f.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]))
 
 
-def product_of_activations(f: QonnxFile) -> str:
-    x = f.image()
-    return f.node("Mul", x, x)
-
-
 def divides_by_zero(f: QonnxFile) -> str:
     return f.quant(f.node("Div", f.image(), f.constant(0.0)))
 
@@ -316,7 +311,6 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("negative pads", negative_pads, r"padding \[-1, 0, 0, 0\]; only"),
     ("unequal add", unequal_add, r"\(Add\): its operands have scales 1 and 1e-06, .*; share one quantizer"),
     ("add of two sizes", add_of_two_sizes, r"\(Add\): adds maps of .*; add maps of one shape"),
-    ("product of activations", product_of_activations, r"\(Mul\): .*is not a constant"),
     ("division by zero", divides_by_zero, r"\(Div\): divides by zero"),
     ("add along rows", add_along_rows, r"\(Add\): .*not one number per channel"),
     ("ReLU off the grid", relu_off_the_grid, r"ReLU or clip .*; put a quantizer"),

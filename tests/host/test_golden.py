@@ -216,15 +216,6 @@ def test_shuffle_refuses_groups_that_do_not_divide() -> None:
         golden.channel_shuffle(np.zeros((1, 1, 1, 5), np.int64), 2)
 
 
-WIDE = st.integers(-(2**40), 2**40)
-
-
-@given(a=WIDE, b=WIDE, mul=st.tuples(st.integers(-1024, 1024), st.integers(1, 1024)))
-def test_add_is_exact(a: int, b: int, mul: tuple[int, int]) -> None:
-    total = golden.add(np.array([a]), np.array([b]), *mul)
-    assert int(total[0]) == a * mul[0] + b * mul[1]
-
-
 @given(values=st.lists(st.integers(-(2**55), 2**55), min_size=1), shift=st.integers(0, 40))
 def test_round_shift_is_pythons_round(values: list[int], shift: int) -> None:
     expected = [round(Fraction(v, 2**shift)) for v in values]

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import rtl.test_engine_add as add
 import rtl.test_engine_depthwise as depthwise
 import rtl.test_engine_matvec as matvec
 import rtl.test_engine_maxpool as maxpool
+import rtl.test_engine_pointwise as pointwise
 import rtl.test_engine_requant as requant
 import rtl.test_engine_upsample as upsample
 import rtl.test_engine_window as window
@@ -55,12 +55,15 @@ def bench(test: Callable[..., None], *args: object) -> Bench:
     return Bench(test=test, args=args)
 
 
-ADD_SIGNED = bench(add.test_adds_like_the_golden, 1, 4, 0b11, -7, 12, 9)
-ADD_MIXED = bench(add.test_adds_like_the_golden, 2, 8, 0b01, 1, -1, 10)
 DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20))
 MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 4, 0, 8, 16))
 MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 8, 0, 4, 20))
 MAXPOOL = bench(maxpool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True)
+POINTWISE_SUM = bench(pointwise.test_computes_like_the_golden, "sum")
+POINTWISE_SCALED = bench(pointwise.test_computes_like_the_golden, "scaled sum")
+POINTWISE_PER_PIXEL = bench(pointwise.test_computes_like_the_golden, "first per pixel")
+POINTWISE_MASKED = bench(pointwise.test_computes_like_the_golden, "not zero outside")
+POINTWISE_COMPARED = bench(pointwise.test_computes_like_the_golden, "comparisons")
 REQUANT_TIES = bench(requant.test_rescales, (6, 4, 20, 12, 24, 8, 8, 0, 255), True, 0)
 REQUANT_HALVES = bench(requant.test_rescales, (3, 3, 16, 8, 20, 1, 8, -128, 127), True, 0)
 REQUANT_LUT = bench(requant.test_rescales, (5, 2, 24, 18, 40, 20, 4, 0, 15), False, 1)
@@ -89,9 +92,6 @@ def mutant(module: str, right: str, wrong: str, by: Bench, *, quick: bool = Fals
 
 
 MUTANTS = (
-    mutant("engine_add", "scaled(data_b_i[p], InSigned[1]", "scaled(data_b_i[p], InSigned[0]", ADD_MIXED, quick=True),
-    mutant("engine_add", "ready_a_o = advance && valid_b_i", "ready_a_o = advance", ADD_MIXED),
-    mutant("engine_add", "{{OutW{is_signed & value[InW-1]}}, value}", "{{OutW{1'b0}}, value}", ADD_SIGNED),
     mutant("engine_depthwise", "data_q[t*Lanes+l]", "data_q[l*Taps+t]", DEPTHWISE, quick=True),
     mutant("engine_depthwise", "WordW'(WORDS - 1) ? '0", "WordW'(WORDS - 2) ? '0", DEPTHWISE),
     mutant("engine_depthwise", "first_q <= step_q == '0;", "first_q <= 1'b1;", DEPTHWISE),
@@ -109,6 +109,15 @@ MUTANTS = (
     mutant("mac_lane", "base = first_i ? '0 : sum_o", "base = sum_o", DEPTHWISE),
     mutant("mac_lane", "if (en_i && valid_i) sum_o", "if (en_i) sum_o", DEPTHWISE, quick=True),
     mutant("mac_lane", "gen_level[LEVELS].carry[0]}", "1'b0}", MATVEC_PACKED),
+    mutant("engine_pointwise", "advance && &(valid_i | SELF)", "advance", POINTWISE_SUM, quick=True),
+    mutant("engine_pointwise", "if (advance) value <=", "value <=", POINTWISE_SUM),
+    mutant("engine_pointwise", "{{(W - InW) {1'b0}}", "{{(W - InW) {data_i[AT+InW-1]}}", POINTWISE_SUM),
+    mutant("engine_pointwise", " && (last || !Single[k])", "", POINTWISE_PER_PIXEL),
+    mutant("engine_pointwise", "first_lane += Single[k] ? 1 : Lanes", "first_lane += Lanes", POINTWISE_PER_PIXEL),
+    mutant("engine_pointwise", "p >= Channels % Lanes", "p > Channels % Lanes", POINTWISE_MASKED),
+    mutant("engine_pointwise", "Op[n] != LT && equal", "equal", POINTWISE_COMPARED),
+    mutant("engine_pointwise", "Op[n] != EQ && less", "less", POINTWISE_COMPARED),
+    mutant("pointwise_scale", "product_o -= wide", "product_o += wide", POINTWISE_SCALED),
     mutant("engine_requant", "<< (Shift - 1)) - 1'b1;", "<< (Shift - 1));", REQUANT_TIES, quick=True),
     mutant("engine_requant", "sum[Shift] ^ Odd", "Odd", REQUANT_HALVES),
     mutant("engine_requant", "BeatW'(Beats - 1) ? '0 : beat_q + 1'b1", "BeatW'(Beats) ? '0 : beat_q + 1'b1", REQUANT_LUT),

@@ -222,4 +222,4 @@ def test_every_rounding_mode_is_exact_in_the_graph(mode: str, grid: tuple[int, i
     real = acc * np.array([3 / 16, -1 / 4]) + np.array([0.5, -0.625]) + zero
     np.testing.assert_array_equal(result, np.clip(resolve_rounding_mode(mode)(real) - zero, *grid))
     two = mode in ("DOWN", "UP") and grid[0] < -zero
-    assert [node.op.kind for node in graph.nodes] == (["requant", "requant", "add"] if two else ["requant"])
+    assert [node.op.kind for node in graph.nodes] == (["requant", "requant", "pointwise"] if two else ["requant"])

@@ -12,12 +12,12 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
 from headrace.operators import map_node
-from headrace.operators.add import Add
 from headrace.operators.base import Fold, Mapped
 from headrace.operators.channels import Concat
 from headrace.operators.conv import Conv
 from headrace.operators.deform import DeformDepthwise
 from headrace.operators.deform_conv import DeformConv
+from headrace.operators.elementwise import Pointwise
 from headrace.operators.tables import Thresholds
 
 UNSIZED_DEPTH = 2
@@ -116,7 +116,7 @@ class _Builder:
         """
         producer = self.graph.producer(stream.tensor)
         readers = self.readers(stream.tensor)
-        if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | DeformConv | Add) or len(readers) > 1:
+        if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | DeformConv | Pointwise) or len(readers) > 1:
             return True
         reader = next((n for n in self.graph.nodes if n.name == readers[0][0]), None)
         return (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engines that work pixel by pixel on whole beats: requantizer, addition."""
+"""The requantizer, which works pixel by pixel on whole beats."""
 
 from __future__ import annotations
 
@@ -99,57 +99,3 @@ class Requantizer(Engine):
         product = self.in_bits * (self.mul_bits - 1) if self.lut_mul else 0
         dsp = 0 if self.lut_mul else self.lanes * slices
         return rom + Resources(lut=self.lanes * (per_lane + product) + 10, ff=self.lanes * 2 * per_lane + 10, dsp=dsp)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adder(Engine):
-    """``a * mul_a + b * mul_b``, ``lanes`` values in each clock cycle."""
-
-    module: ClassVar[str] = "engine_add"
-    in_ports: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        ("valid_a_i", "ready_a_o", "data_a_i"),
-        ("valid_b_i", "ready_b_o", "data_b_i"),
-    )
-    mul_a: int
-    mul_b: int
-    a: Tensor
-    b: Tensor
-    result: Tensor
-    lanes: int
-
-    @property
-    def in_bits(self) -> int:
-        """Both operands are carried in the wider one's width, each by its own signedness."""
-        return max(self.a.bits, self.b.bits)
-
-    @property
-    def in_widths(self) -> tuple[int, ...]:
-        """Both operands."""
-        return (self.lanes * self.in_bits,) * 2
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """Sums, two's complement."""
-        return (self.lanes * acc_bits(self.result),)
-
-    @property
-    def cycles(self) -> int:
-        """One beat each cycle."""
-        return self.result.pixels * ceil_div(self.result.channels, self.lanes)
-
-    def parameters(self) -> Mapping[str, Parameter]:
-        """See engine_add.sv."""
-        return {
-            "Lanes": self.lanes,
-            "InW": self.in_bits,
-            "InSigned": f"2'b{int(self.b.signed)}{int(self.a.signed)}",
-            "MulA": self.mul_a,
-            "MulB": self.mul_b,
-            "OutW": acc_bits(self.result),
-        }
-
-    def resources(self) -> Resources:
-        """An adder per lane; multipliers are constants."""
-        factors = sum(1 for m in (self.mul_a, self.mul_b) if m & (m - 1))
-        width = acc_bits(self.result)
-        return Resources(lut=self.lanes * width * (1 + 2 * factors) + 10, ff=self.lanes * width + 4)

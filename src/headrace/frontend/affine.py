@@ -63,19 +63,6 @@ def operands(context: Context, node: OnnxNode, inputs: list[Value | None]) -> tu
     return a, per_channel(node, b, _channels(context, a), "constant operand")
 
 
-def sub(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Sub of a constant from an activation."""
-    if not isinstance(inputs[0], Real):
-        raise node.unsupported("subtracts an activation from a constant", "use Add with negated weights")
-    return [affine(context, node, inputs[0], exact([1.0]), -operands(context, node, inputs)[1])]
-
-
-def mul(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Mul by a constant."""
-    x, constant = operands(context, node, inputs)
-    return [affine(context, node, x, constant, exact([0.0]))]
-
-
 def div(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Div by a constant."""
     if not isinstance(inputs[0], Real):
@@ -105,7 +92,7 @@ def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> 
 
 def relu(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Relu waits as a clamp for the next quantizer."""
-    return [_clamp(context.activation(node, required(node, inputs[0]), skewed=True), Fraction(0), None)]
+    return [clamp(context.activation(node, required(node, inputs[0]), skewed=True), Fraction(0), None)]
 
 
 def clip(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -115,11 +102,11 @@ def clip(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
     hi = None if bounds[1] is None else Fraction(scalar(node, bounds[1], "upper bound"))
     if lo is not None and hi is not None and lo > hi:
         raise node.unsupported(f"an empty range [{float(lo):g}, {float(hi):g}]", "repair the bounds")
-    return [_clamp(context.activation(node, required(node, inputs[0]), skewed=True), lo, hi)]
+    return [clamp(context.activation(node, required(node, inputs[0]), skewed=True), lo, hi)]
 
 
-def _clamp(real: Real, lo: Fraction | None, hi: Fraction | None) -> Real:
-    """Clamps behind the clamp that waits already."""
+def clamp(real: Real, lo: Fraction | None, hi: Fraction | None) -> Real:
+    """``real`` clamped, behind the clamp that waits already."""
 
     def within(bound: Fraction | None) -> Fraction | None:
         if bound is None:
@@ -131,8 +118,6 @@ def _clamp(real: Real, lo: Fraction | None, hi: Fraction | None) -> Real:
 
 
 AFFINE: dict[str, Handler] = {
-    "Sub": sub,
-    "Mul": mul,
     "Div": div,
     "BatchNormalization": batch_norm,
     "Relu": relu,

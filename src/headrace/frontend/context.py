@@ -138,15 +138,15 @@ class Context:
         lo, hi = min(source.lo, *map(int, bounds)), max(source.hi, *map(int, bounds))
         return self.quantize(node, real, real.step, lo, hi)
 
-    def integers(self, node: OnnxNode, value: Value) -> Real:
-        """``value`` as integers that can feed an operator: one positive scale, no offset, at most 16 bits.
+    def integers(self, node: OnnxNode, value: Value, *, bits: int = MAX_ACTIVATION_BITS) -> Real:
+        """``value`` as integers that can feed an operator: one positive scale, no offset, at most ``bits`` bits.
 
         Raises:
             UnsupportedError: it is an accumulator or an affine image of one.
         """
         real = self.upright(node, self.settled(node, value))
         source = self.tensors[real.tensor]
-        if not real.uniform or source.bits > MAX_ACTIVATION_BITS:
+        if not real.uniform or source.bits > bits:
             raise node.unsupported(
                 f"its input is a {source.bits}-bit accumulator that no quantizer has brought to integers",
                 "put a QuantIdentity or QuantReLU before it",

@@ -7,12 +7,14 @@ can reach them. What is composed of one tensor alone (``x * sigmoid(x)``) is one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from headrace.errors import UnsupportedError
 from headrace.frontend.affine import affine
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.enclosures import Enclosure, enclosable
@@ -45,6 +47,29 @@ def composes(op_type: str, inputs: list[Value | None]) -> bool:
         return True
     bent = any(real.clamped or np.any(real.offset != 0) for real in reals)
     return op_type in JOINED and len(reals) > 1 and bent and len({real.tensor for real in reals}) == 1
+
+
+def of_one_tensor(inputs: list[Value | None]) -> bool:
+    """Whether all activations among ``inputs`` come from one tensor."""
+    return len({value.tensor for value in inputs if isinstance(value, Function | Real)}) == 1
+
+
+def realised(context: Context, value: Value | None, handlers: Mapping[str, Handler]) -> Value | None:
+    """``value``, a function as a tensor of its own if it is exact in integers: where no quantizer makes a table of it.
+
+    Args:
+        handlers: import of the operators that compute on integers (magnitudes, products), by type.
+    """
+    if not isinstance(value, Function) or value.node.op_type not in handlers:
+        return value
+    operands = [realised(context, operand, handlers) for operand in value.operands]
+    if any(isinstance(operand, Function) for operand in operands):
+        return value
+    try:
+        (result,) = handlers[value.node.op_type](context, OnnxNode.of(value.node, 0), operands)
+    except UnsupportedError:  # off the integers' grid: whoever reads the function says what to do
+        return value
+    return result
 
 
 def compose(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:

@@ -21,8 +21,8 @@ from onnx.reference import ReferenceEvaluator
 
 from headrace.errors import ModelError
 from headrace.frontend.affine import AFFINE
-from headrace.frontend.context import Context, Handler, OnnxNode
-from headrace.frontend.functions import FUNCTIONS, compose, composes
+from headrace.frontend.context import Context, Handler, OnnxNode, required
+from headrace.frontend.functions import FUNCTIONS, compose, composes, of_one_tensor, realised
 from headrace.frontend.layout import output_map
 from headrace.frontend.neutral import NEUTRAL
 from headrace.frontend.quantizers import QUANTIZERS
@@ -34,8 +34,10 @@ from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 
 KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
-HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS, **VIEWS}
+HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **NEUTRAL, **OPERATOR_HANDLERS, **FUNCTIONS, **VIEWS}
 """ONNX operator type -> its import."""
+KEEP_FUNCTIONS = QUANTIZERS.keys() | STEPS.keys() | NEUTRAL.keys()
+"""Operators that take a function as it is; to all others it is brought as integers, where that is possible."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 """What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""
 
@@ -142,7 +144,12 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
     if node.proto.domain not in KNOWN_DOMAINS:
         raise node.unsupported(f"unknown operator domain '{node.proto.domain}'", "use ONNX, QONNX or headrace.ops operators")
     inputs = [context.values[name] if name else None for name in names]
-    handler = compose if composes(node.op_type, inputs) else handlers.get(node.op_type)
+    handler = handlers.get(node.op_type)
+    if composes(node.op_type, inputs) and of_one_tensor(inputs):
+        handler = compose
+    elif node.op_type not in KEEP_FUNCTIONS:
+        inputs = [realised(context, value, OPERATOR_HANDLERS) for value in inputs]
+        handler = compose if composes(node.op_type, inputs) else handler
     if node.op_type != "Quant" and node.proto.domain in ("", "ai.onnx") and _all_constant(inputs):
         results: list[Value] = _fold_constant(context, node, inputs)
     elif handler is None:
@@ -226,7 +233,7 @@ def _graph_output(context: Context, name: str) -> str:
     node = OnnxNode.of(onnx.NodeProto(name=name, op_type="graph output"), 0)
     if name not in context.values:
         raise ModelError(f"graph output '{name}' is written by no node")
-    value = context.values[name]
+    value = required(node, realised(context, context.values[name], OPERATOR_HANDLERS))
     real = context.settled(node, output_map(context, value) if isinstance(value, Flat | View) else value)
     if real.tensor in context.inputs:
         raise ModelError(f"graph output '{name}' is a graph input; there is nothing to compute")

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import lcm
+from math import lcm, prod
 
 import numpy as np
 import numpy.typing as npt
 from headrace_host import golden
+from headrace_host.expressions import evaluate
 
 from headrace.errors import ModelError
+from headrace.ir.expressions import real_value
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Compare, Quantize, Requant, Tabulate
 from headrace.ir.ranges import Range
 from headrace.ir.rounding import HALF_EVEN, rises, rounded, rounded_array
 from headrace.operators import channel_range
-from headrace.operators.add import Add
+from headrace.operators.elementwise import Pointwise
 from headrace.passes.certificate import FLOAT32_EXACT, Certificate, power_of_two
 from headrace.passes.split_rounding import split_rounding
 from headrace.passes.tabulate import compare, tabulate
@@ -237,21 +239,24 @@ def _float32_exact(op: Quantize, problem: _Problem) -> bool:
 
 
 def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certificate: Certificate) -> Certificate:
-    """``certificate``, with what an addition of operands in no whole ratio adds to it: counted over all pairs of operands."""
+    """``certificate``, with what operands in no whole ratio add to it: counted over all combinations of their values."""
     producer = graph.producer(source)
-    if producer is None or not isinstance(producer.op, Add) or producer.op.skew == 0:
+    if producer is None or not isinstance(producer.op, Pointwise) or not producer.op.skews:
         return certificate
-    add = producer.op
-    a, b = (np.arange(t.lo, t.hi + 1, dtype=np.int64) for t in graph.input_tensors(producer))
-    if a.size * b.size > MAX_PAIRS:
-        reason = f"operands in no whole ratio; {a.size} x {b.size} pairs are too many to compare"
+    kinds = graph.input_tensors(producer)
+    sizes = [t.hi - t.lo + 1 for t in kinds]
+    shown = f"{' x '.join(map(str, sizes))} {'pairs' if len(sizes) == 2 else 'combinations'}"
+    if prod(sizes) > MAX_PAIRS:
+        reason = f"operands in no whole ratio; {shown} are too many to compare"
         return replace(certificate, exact=False, float32_exact=False, reason=reason)
-    whole = (a * add.mul_a)[:, None] + b * add.mul_b
-    real = (a * (add.mul_a * (1.0 + add.skew)))[:, None] + b * add.mul_b
+    integers = np.ix_(*(np.arange(t.lo, t.hi + 1, dtype=np.int64) for t in kinds))
+    whole = evaluate(producer.op.expression, integers)
+    skewed = [x * (1.0 + skew) for x, skew in zip(integers, producer.op.skews, strict=True)]
+    real = real_value(producer.op.expression, skewed)
     wrong = 0
     pairs = list(zip(op.slope, op.offset, strict=True))
-    kinds = sorted({pair: c for c, pair in enumerate(pairs)}.values())
-    for c in kinds:
+    channels = sorted({pair: c for c, pair in enumerate(pairs)}.values())
+    for c in channels:
         result = rounded_array(np.asarray(real * float(op.slope[c]) + float(op.offset[c])), op.rounding, op.zero)
         wanted = np.clip(result, op.lo, op.hi)
         integer = golden.requant(whole, requant.mul[c], requant.add[c], requant.shift, op.lo, op.hi, requant.odd)
@@ -261,8 +266,8 @@ def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certif
         exact=wrong == 0,
         float32_exact=False,
         differing_values=wrong,
-        reachable_values=a.size * b.size * len(kinds),
-        reason=f"operands in no whole ratio; compared over all {a.size} x {b.size} pairs",
+        reachable_values=prod(sizes) * len(channels),
+        reason=f"operands in no whole ratio; compared over all {shown}",
     )
 
 

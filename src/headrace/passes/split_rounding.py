@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from headrace.ir.expressions import operand
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Quantize
 from headrace.ir.tensor import Tensor
-from headrace.operators.add import Add
+from headrace.operators.elementwise import Pointwise
 
 HALVES = {"DOWN": ("FLOOR", "CEIL"), "UP": ("CEIL", "FLOOR")}
 """Rounding of the half above zero and of the one below."""
 
 
 def split_rounding(graph: Graph) -> Graph:
-    """The graph with every such quantizer replaced by two and an `Add`."""
+    """The graph with every such quantizer replaced by two and their sum."""
     tensors = dict(graph.tensors)
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -42,5 +43,7 @@ def _halves(node: Node, op: Quantize, tensors: dict[str, Tensor]) -> tuple[Node,
     for name, half in zip(names, (upper, lower), strict=True):
         tensors[f"{name}_out"] = replace(result, name=f"{name}_out", lo=half.lo, hi=half.hi)
         parts.append(Node(name=name, op=half, inputs=node.inputs, outputs=(f"{name}_out",)))
-    total = replace(node, op=Add(), inputs=tuple(f"{name}_out" for name in names))
+    total = replace(
+        node, op=Pointwise(expression=("add", operand(0), operand(1))), inputs=tuple(f"{name}_out" for name in names)
+    )
     return parts[0], parts[1], total

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Add: a constant moves the offset, two activations are added."""
+
+from __future__ import annotations
+
+from headrace.frontend.affine import affine, operands
+from headrace.frontend.context import Context, OnnxNode
+from headrace.frontend.values import Value, exact
+from headrace.operators.elementwise.base import Elementwise
+from headrace.operators.elementwise.grids import common
+
+
+def _constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    x, constant = operands(context, node, inputs)
+    return [affine(context, node, x, exact([1.0]), constant)]
+
+
+ADD = Elementwise(types=("Add",), grid=common, build=lambda a, b: ("add", a, b), constant=_constant)

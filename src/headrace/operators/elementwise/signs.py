@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Abs and Sign."""
+
+from __future__ import annotations
+
+from headrace.ir.expressions import const
+from headrace.operators.elementwise.base import Elementwise
+from headrace.operators.elementwise.grids import common, truth
+
+ABS = Elementwise(types=("Abs",), grid=common, build=lambda x: ("abs", x))
+SIGN = Elementwise(types=("Sign",), grid=truth, build=lambda x: ("sub", ("lt", const(0), x), ("lt", x, const(0))))
