@@ -15,4 +15,4 @@ def _constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> l
     return [affine(context, node, x, exact([1.0]), constant)]
 
 
-ADD = Elementwise(types=("Add",), grid=common, build=lambda a, b: ("add", a, b), constant=_constant)
+ELEMENTWISE = (Elementwise(types=("Add",), grid=common, build=lambda a, b: ("add", a, b), constant=_constant),)

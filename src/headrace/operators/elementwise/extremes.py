@@ -32,5 +32,7 @@ def _least(*terms: Expression) -> Expression:
     return reduce(lambda a, b: ("min", a, b), terms)
 
 
-MAX = Elementwise(types=("Max",), grid=common, build=_greatest, constant=_clamp, variadic=True)
-MIN = Elementwise(types=("Min",), grid=common, build=_least, constant=_clamp, variadic=True)
+ELEMENTWISE = (
+    Elementwise(types=("Max",), grid=common, build=_greatest, constant=_clamp, variadic=True),
+    Elementwise(types=("Min",), grid=common, build=_least, constant=_clamp, variadic=True),
+)

@@ -15,4 +15,4 @@ def _constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> l
     return [affine(context, node, x, constant, exact([0.0]))]
 
 
-MUL = Elementwise(types=("Mul",), grid=product, build=lambda a, b: ("mul", a, b), constant=_constant)
+ELEMENTWISE = (Elementwise(types=("Mul",), grid=product, build=lambda a, b: ("mul", a, b), constant=_constant),)

@@ -29,4 +29,4 @@ def _no_exponent(node: OnnxNode, _: Sequence[Operand]) -> Grid:
     raise node.unsupported("the exponent is an activation", "use a product of activations")
 
 
-POW = Elementwise(types=("Pow",), grid=_no_exponent, build=lambda a, b: ("mul", a, b), constant=_constant)
+ELEMENTWISE = (Elementwise(types=("Pow",), grid=_no_exponent, build=lambda a, b: ("mul", a, b), constant=_constant),)

@@ -7,5 +7,7 @@ from headrace.ir.expressions import const
 from headrace.operators.elementwise.base import Elementwise
 from headrace.operators.elementwise.grids import common, truth
 
-ABS = Elementwise(types=("Abs",), grid=common, build=lambda x: ("abs", x))
-SIGN = Elementwise(types=("Sign",), grid=truth, build=lambda x: ("sub", ("lt", const(0), x), ("lt", x, const(0))))
+ELEMENTWISE = (
+    Elementwise(types=("Abs",), grid=common, build=lambda x: ("abs", x)),
+    Elementwise(types=("Sign",), grid=truth, build=lambda x: ("sub", ("lt", const(0), x), ("lt", x, const(0)))),
+)

@@ -14,5 +14,7 @@ def _total(*terms: Expression) -> Expression:
     return reduce(lambda a, b: ("add", a, b), terms)
 
 
-SUM = Elementwise(types=("Sum",), grid=common, build=_total, variadic=True)
-MEAN = Elementwise(types=("Mean",), grid=mean, build=_total, variadic=True, exact=False)
+ELEMENTWISE = (
+    Elementwise(types=("Sum",), grid=common, build=_total, variadic=True),
+    Elementwise(types=("Mean",), grid=mean, build=_total, variadic=True, exact=False),
+)
