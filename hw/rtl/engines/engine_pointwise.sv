@@ -176,6 +176,8 @@ module engine_pointwise #(
       localparam int unsigned B = 32'(Args[n][1]);
       localparam int unsigned C = 32'(Args[n][2]);
       logic signed [W-1:0] value;
+      logic unused_value;  // bits that its readers have no use for
+      assign unused_value = ^value;
 
       if (Op[n] == IN) begin : gen_op
         localparam int unsigned AT = InW * (first_lane(A) + (Single[A] ? 0 : p));
@@ -206,8 +208,8 @@ module engine_pointwise #(
         logic signed [ProductW-1:0] product;
         assign product = ProductW'(gen_node[A].value) * ProductW'(gen_node[B].value);
         assign value   = W'(product);
-        logic unused_sign;  // of a result that needs less than the extremes of both widths
-        assign unused_sign = product[ProductW-1];
+        logic unused_product;
+        assign unused_product = ^product;
       end else if (Op[n] == ADD) begin : gen_op
         assign value = W'(gen_node[A].value) + W'(gen_node[B].value);
       end else if (Op[n] == SUB) begin : gen_op

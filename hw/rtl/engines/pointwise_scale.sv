@@ -32,6 +32,9 @@ module pointwise_scale #(
   localparam logic [63:0] PLUS  = digits(1);
   localparam logic [63:0] MINUS = digits(-1);
 
+  logic unused_value;  // bits beyond the product's
+  assign unused_value = ^value_i;
+
   logic signed [OutW-1:0] wide;
   assign wide = OutW'(value_i);
   always_comb begin
