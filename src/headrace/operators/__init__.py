@@ -9,7 +9,6 @@ from headrace.frontend.context import Handler
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ranges import Range
 from headrace.operators import (
-    add,
     blocks,
     channels,
     conv,
@@ -37,7 +36,6 @@ OPERATORS: tuple[Operator, ...] = (
     *pool.OPERATORS,
     *reduce.OPERATORS,
     *topk.OPERATORS,
-    *add.OPERATORS,
     *elementwise.OPERATORS,
     *channels.OPERATORS,
     *upsample.OPERATORS,
