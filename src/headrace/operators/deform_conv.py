@@ -16,15 +16,16 @@ from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major
 from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
 from headrace.frontend.windows import spatial_output, window_attributes
+from headrace.ir.expressions import operand
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import IntArray, Op, Pads, Pair
 from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
-from headrace.operators.add import Add
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices
 from headrace.operators.channels import Concat, Slice
 from headrace.operators.conv import conv_weight
 from headrace.operators.deform import DeformDepthwise
+from headrace.operators.elementwise import Pointwise
 
 MAX_FRACTION_BITS = 8
 """Finest grid of offsets: bilinear weights of so many bits fit the narrower operand of a DSP twice over."""
@@ -173,7 +174,8 @@ def _placed(context: Context, node: OnnxNode, op: DeformConv, operands: tuple[Te
         return _emitted(context, node, Concat(), tuple(parts), shape, span)
     total = parts[0]
     for part in parts[1:]:
-        total = _emitted(context, node, Add(), (total, part), total.shape, (total.lo + part.lo, total.hi + part.hi))
+        span = (total.lo + part.lo, total.hi + part.hi)
+        total = _emitted(context, node, Pointwise(expression=("add", operand(0), operand(1))), (total, part), total.shape, span)
     return total
 
 
