@@ -120,6 +120,40 @@ def test_a_mean_without_kept_dimensions_is_a_map_of_one_pixel(tmp_path: Path) ->
     np.testing.assert_allclose(results(lowered, pixels)[0][..., 0, 0], pixels.mean((1, 2)) * STEP)
 
 
+def test_classes_of_pixels_without_kept_dimensions_are_a_map(tmp_path: Path) -> None:
+    lowered = imported(tmp_path, "ArgMax", (), axis=1, keepdims=0)
+    assert [node.op.kind for node in lowered.graph.nodes] == ["top_k"]
+    pixels = image(lowered, few=True)
+    np.testing.assert_array_equal(results(lowered, pixels)[0][:, 0], pixels.argmax(-1))
+
+
+def test_a_vector_is_reduced_and_chosen_from_like_a_pixel(tmp_path: Path) -> None:
+    """Mean over pixels, without them; then the classes (N, C): axis 1 and the last one are the same."""
+    file = QonnxFile(shape=SHAPE)
+    mean = file.node("ReduceMean", file.image(), axes=[2, 3], keepdims=0)
+    vector = file.quant(mean, STEP, signed=0)
+    heads = [file.node("ArgMax", vector, axis=-1), file.node("ReduceMax", vector, axes=[1])]
+    lowered = lower(file.save(tmp_path / "net.onnx", *heads))
+    pixels = image(lowered)
+    means = np.rint(pixels.mean((1, 2)))
+    expected = [means.argmax(-1), means.max(-1) * STEP]
+    for ours, theirs in zip(results(lowered, pixels), expected, strict=True):
+        np.testing.assert_array_equal(ours.ravel(), theirs)
+
+
+def test_reducing_rows_without_keeping_them_leaves_columns(tmp_path: Path) -> None:
+    """(N, C, H, W) -> (N, C, W) -> its mean (N, C, 1), and a pool of its columns."""
+    file = QonnxFile(shape=SHAPE)
+    columns = file.node("ReduceMax", file.image(), axes=[2], keepdims=0)
+    heads = [file.node("ReduceMean", columns, axes=[-1]), file.node("MaxPool", columns, kernel_shape=[2], strides=[2])]
+    lowered = lower(file.save(tmp_path / "net.onnx", *heads))
+    pixels = image(lowered)
+    columns_of = pixels.max(1)[0].T * STEP
+    mean, pooled = results(lowered, pixels)
+    np.testing.assert_allclose(mean.ravel(), columns_of.mean(-1))
+    np.testing.assert_allclose(pooled.reshape(6, 2), columns_of[:, :4].reshape(6, 2, 2).max(-1))
+
+
 def test_averages_feed_operators_and_quantizers_exactly(tmp_path: Path) -> None:
     """Offsets and factors pass through the mean; a ninth is a ninth, not a float near it."""
     file = QonnxFile(shape=SHAPE)
@@ -196,11 +230,11 @@ REFUSED: list[tuple[str, tuple[Array, ...], dict[str, Any], str]] = [
         r"ceil_mode adds \(1, 1\)",
     ),
     ("AveragePool", (), {"kernel_shape": [2]}, "a 1-D window"),
-    ("ReduceMean", (), {"axes": [1], "keepdims": 0}, r"drops axes \[1\] of"),
-    ("ReduceMean", (), {"axes": [0, 1]}, r"reduces axes \[0, 1\] of"),
-    ("ReduceMean", (), {}, r"reduces axes all of"),
-    ("ReduceSum", (AXES[1:],), {"keepdims": 0}, r"drops axes \[3\] of a map of 7x5"),
+    ("ReduceMean", (), {"axes": [0, 1]}, r"reduces axes \[0, 1\], the batch among them"),
+    ("ReduceMean", (), {}, r"reduces axes all, the batch"),
+    ("ReduceSum", (np.array([4], np.int64),), {}, r"axes \[4\] of a tensor of 4 axes"),
     ("ArgMax", (), {"axis": 2}, "chooses along axis 2; choose among channels"),
+    ("ArgMax", (), {}, "chooses along axis 0"),
     ("TopK", (np.array([7], np.int64),), {"axis": 1}, r"the first \[7\] of 6 channels; choose 1 to 6"),
     ("LpPool", (), {"kernel_shape": [2, 2]}, "use AveragePool or MaxPool"),
     ("Hardmax", (), {"axis": 1}, "use ArgMax"),

@@ -48,6 +48,8 @@ def output_map(context: Context, value: View | Flat) -> Real:
     """The map of a graph output: a flat one as the channels of one pixel; (N, H, W, C) is how maps leave the hardware."""
     if isinstance(value, View):
         h, w, c = context.tensors[value.real.tensor].shape
+        if c == 1 and np.array_equal(value.index.ravel(), np.arange(h * w)):  # (N, H, W): the map itself
+            return context.activation(value.node, value.real)
         channels_last = np.arange(c * h * w).reshape(1, c, h, w).transpose(0, 2, 3, 1)
         if np.array_equal(value.index, channels_last):
             return context.activation(value.node, value.real)

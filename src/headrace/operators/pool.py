@@ -63,7 +63,18 @@ class _Windows:
         return self.kernel[0] == in_hw[0], self.kernel[1] == in_hw[1]
 
 
+def _of_columns(node: OnnxNode, in_hw: Pair) -> OnnxNode:
+    """A node with 1-D windows on (N, C, L), which is a map of one column, as the same with 2-D windows."""
+    if len(node.attrs.get("kernel_shape", ())) != 1 or in_hw[1] != 1:
+        return node
+    attrs = {**node.attrs, **{name: [*node.attrs.get(name, [1]), 1] for name in ("kernel_shape", "strides", "dilations")}}
+    if len(pads := list(node.attrs.get("pads", [0, 0]))) == 2:
+        attrs["pads"] = [pads[0], 0, pads[1], 0]
+    return replace(node, attrs=attrs)
+
+
 def _windows(node: OnnxNode, in_hw: Pair) -> _Windows:
+    node = _of_columns(node, in_hw)
     kernel = tuple(int(k) for k in node.attrs.get("kernel_shape", ()))
     if len(kernel) != 2:
         raise node.unsupported(f"a {len(kernel)}-D window", "only 2-D windows are mapped")

@@ -13,6 +13,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from headrace.engines.pools import Reducer
+from headrace.frontend.axes import among, axes_of_input, without_axes
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Real, Value
 from headrace.ir.graph import Graph, Node
@@ -22,7 +23,7 @@ from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_folds
 from headrace.operators.conv import Conv
 from headrace.operators.topk import TopK, comparable, first_channels
 
-MAPPED = "reduce channels (1), rows (2) or columns (3), and keep the dimensions"
+MAPPED = "reduce channels (1), rows (2) or columns (3)"
 
 
 LARGEST = TopK(k=1, largest=True, indices=False)
@@ -53,34 +54,33 @@ def reduce_map(context: Context, node: OnnxNode, real: Real, rows: bool, cols: b
     return replace(real, tensor=out, offset=real.offset * size if total else real.offset)
 
 
-def _axes(node: OnnxNode, inputs: list[Value | None], shape: tuple[int, int, int]) -> tuple[bool, bool, bool]:
-    """Whether a Reduce node reduces channels, rows and columns."""
+def _axes(node: OnnxNode, inputs: list[Value | None], count: int) -> set[int]:
+    """What a Reduce node reduces, of a tensor of ``count`` axes."""
     given = inputs[1] if len(inputs) > 1 else None
     axes = [int(axis) for axis in node.attrs.get("axes", ())] if given is None else node.whole_numbers(given, "axes")
     if not axes and node.attrs.get("noop_with_empty_axes", 0):
-        return False, False, False
-    channels, rows, cols = (axis in axes or axis - 4 in axes for axis in (1, 2, 3))
-    if set(axes) - {1, 2, 3, -1, -2, -3} or not axes:
-        raise node.unsupported(f"reduces axes {sorted(axes) or 'all'} of (N, C, H, W)", MAPPED)
-    flat = (rows or shape[0] == 1) and (cols or shape[1] == 1) and not channels
-    if not node.attrs.get("keepdims", 1) and not flat:
-        raise node.unsupported(f"drops axes {sorted(axes)} of a map of {shape[0]}x{shape[1]} pixels", MAPPED)
-    return channels, rows, cols
+        return set()
+    chosen = among(node, axes, count)
+    if not chosen or 0 in chosen:
+        raise node.unsupported(f"reduces axes {sorted(axes) or 'all'}, the batch among them", MAPPED)
+    return chosen
 
 
-def _reduced(context: Context, node: OnnxNode, real: Real, axes: tuple[bool, bool, bool]) -> list[Value]:
-    """The node's result. Without kept dimensions, (N, C) stays a map of one pixel."""
-    channels, rows, cols = axes
+def _reduced(context: Context, node: OnnxNode, real: Real, chosen: set[int], count: int) -> list[Value]:
+    """The node's result; of a tensor of three axes, the third is all pixels."""
+    channels, rows, cols = 1 in chosen, 2 in chosen, 3 in chosen or (count == 3 and 2 in chosen)
     if node.op_type in ("ReduceMax", "GlobalMaxPool"):
         if np.any(real.scale <= 0):
             raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before it")
         result = reduce_map(context, node, real, rows, cols, total=False)
-        return [first_channels(context, node, comparable(context, node, result), LARGEST) if channels else result]
-    h, w, c = context.tensors[real.tensor].shape
-    real = _sum_of_channels(context, node, real) if channels else context.settled(node, real)
-    result = reduce_map(context, node, real, rows, cols, total=True)
-    size = (h if rows else 1) * (w if cols else 1) * (c if channels else 1)
-    return [result if node.op_type == "ReduceSum" else divided(result, size)]
+        result = first_channels(context, node, comparable(context, node, result), LARGEST) if channels else result
+    else:
+        h, w, c = context.tensors[real.tensor].shape
+        real = _sum_of_channels(context, node, real) if channels else context.settled(node, real)
+        result = reduce_map(context, node, real, rows, cols, total=True)
+        size = (h if rows else 1) * (w if cols else 1) * (c if channels else 1)
+        result = result if node.op_type == "ReduceSum" else divided(result, size)
+    return [without_axes(context, node, result, chosen, count)]
 
 
 def divided(real: Real, size: int) -> Real:
@@ -98,13 +98,13 @@ def _sum_of_channels(context: Context, node: OnnxNode, real: Real) -> Real:
 
 def global_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """GlobalAveragePool and GlobalMaxPool."""
-    return _reduced(context, node, context.real(node, inputs[0]), (False, True, True))
+    return _reduced(context, node, context.real(node, inputs[0]), {2, 3}, 4)
 
 
 def reduce_axes(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """ReduceMean, ReduceSum and ReduceMax over any axes of a map; axes as attribute or input."""
-    real = context.real(node, inputs[0])
-    return _reduced(context, node, real, _axes(node, inputs, context.tensors[real.tensor].shape))
+    """ReduceMean, ReduceSum and ReduceMax over any axes but the batch; axes as attribute or input."""
+    count = axes_of_input(context, node)
+    return _reduced(context, node, context.real(node, inputs[0]), _axes(node, inputs, count), count)
 
 
 def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:

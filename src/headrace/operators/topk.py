@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from headrace.engines.pools import Chooser
+from headrace.frontend.axes import among, axes_of_input, without_axes
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Real, Value
 from headrace.ir.graph import Graph, Node
@@ -35,8 +36,7 @@ class TopK(Op):
 def _among_channels(context: Context, node: OnnxNode, value: Value | None, axis: int) -> Real:
     """The operand of a node that chooses along ``axis``."""
     real = context.real(node, value)
-    h, w, _ = context.tensors[real.tensor].shape
-    if axis not in (1, -3) and not (axis == -1 and h == w == 1):
+    if among(node, [axis], axes_of_input(context, node)) != {1}:
         raise node.unsupported(f"chooses along axis {axis}", "choose among channels (axis 1)")
     return comparable(context, node, real)
 
@@ -66,7 +66,8 @@ def arg_max(context: Context, node: OnnxNode, inputs: list[Value | None]) -> lis
     """ArgMax and ArgMin along channels: integers of scale 1."""
     real = _among_channels(context, node, inputs[0], int(node.attrs.get("axis", 0)))
     last = bool(node.attrs.get("select_last_index", 0))
-    return [first_channels(context, node, real, TopK(k=1, largest=node.op_type == "ArgMax", indices=True, last=last))]
+    result = first_channels(context, node, real, TopK(k=1, largest=node.op_type == "ArgMax", indices=True, last=last))
+    return [without_axes(context, node, result, {1}, axes_of_input(context, node))]
 
 
 def top_k(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -82,7 +83,8 @@ def top_k(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
         first_channels(context, node, real, TopK(k=wanted[0], largest=largest, indices=indices)) if used[indices] else real
         for indices in (False, True)
     ]
-    return list(results)
+    count = axes_of_input(context, node)
+    return [without_axes(context, node, result, set(), count) for result in results]
 
 
 def map_top_k(graph: Graph, node: Node, fold: Fold) -> Mapped:
