@@ -24,7 +24,9 @@ def quant_grid(node: OnnxNode, inputs: list[Value | None]) -> tuple[int, int]:
     if bits != round(bits) or not 1 <= bits <= 32:
         raise node.unsupported(f"bit width {bits}", "use a whole bit width from 1 to 32")
     if bits == 1 and node.attrs.get("signed", 1):
-        raise node.unsupported("1 signed bit means -1 and 1, without zero", "use unsigned 1-bit or ternary 2-bit quantizers")
+        raise node.unsupported(
+            "1 signed bit means -1 and 1, without zero", "use BipolarQuant, or an unsigned 1-bit or ternary 2-bit quantizer"
+        )
     signed, narrow = bool(node.attrs.get("signed", 1)), bool(node.attrs.get("narrow", 0))
     if signed:
         return -(1 << (int(bits) - 1)) + narrow, (1 << (int(bits) - 1)) - 1
