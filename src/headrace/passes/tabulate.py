@@ -34,7 +34,7 @@ MAX_SPAN = 1 << 24
 """Most values of one channel that are evaluated."""
 MAX_VALUES = 1 << 27
 """Most values of all unlike channels together."""
-MAX_STEPS = 1024
+MAX_STEPS = 4096
 """Most steps of one channel."""
 LEAF = 32
 """Cells of so many integers are evaluated."""
