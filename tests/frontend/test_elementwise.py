@@ -198,7 +198,7 @@ def test_refuses_sizes_that_do_not_broadcast(tmp_path: Path) -> None:
 
 
 def test_refuses_powers_that_are_no_product(tmp_path: Path) -> None:
-    refused(lambda f: f.node("Pow", x := f.image(), f.quant(x)), r"\(Pow\): joins a function of one tensor", tmp_path)
+    refused(lambda f: f.node("Pow", x := f.image(), f.quant(x)), r"\(Pow\): the exponent is an activation", tmp_path)
     refused(lambda f: f.node("Pow", f.image(), f.constant(0.5)), r"reads a Pow that no quantizer", tmp_path)
 
 
@@ -215,9 +215,10 @@ def test_functions_of_one_value_are_tables_only_before_a_quantizer(tmp_path: Pat
 def test_refuses_constants_off_the_grid(tmp_path: Path) -> None:
     def build(f: QonnxFile) -> str:
         x = f.image()
-        return f.node("Where", f.node("Greater", x, f.constant(np.pi)), x, f.constant(0.0))
+        y = f.quant(x, 2.0**-6)
+        return f.node("Where", f.node("Greater", x, y), y, f.constant(np.pi))
 
-    refused(build, r"\(Greater\): constants and operands on the grids .*; make its constants multiples", tmp_path)
+    refused(build, r"\(Where\): constants and operands on the grids .*; make its constants multiples", tmp_path)
 
 
 def test_refuses_what_is_no_truth_value(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 
 KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
-HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **NEUTRAL, **OPERATOR_HANDLERS, **FUNCTIONS, **VIEWS}
+HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS, **VIEWS}
 """ONNX operator type -> its import."""
 KEEP_FUNCTIONS = QUANTIZERS.keys() | STEPS.keys() | NEUTRAL.keys()
 """Operators that take a function as it is; to all others it is brought as integers, where that is possible."""
@@ -144,12 +144,7 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
     if node.proto.domain not in KNOWN_DOMAINS:
         raise node.unsupported(f"unknown operator domain '{node.proto.domain}'", "use ONNX, QONNX or headrace.ops operators")
     inputs = [context.values[name] if name else None for name in names]
-    handler = handlers.get(node.op_type)
-    if composes(node.op_type, inputs) and of_one_tensor(inputs):
-        handler = compose
-    elif node.op_type not in KEEP_FUNCTIONS:
-        inputs = [realised(context, value, OPERATOR_HANDLERS) for value in inputs]
-        handler = compose if composes(node.op_type, inputs) else handler
+    handler, inputs = _routed(context, node, inputs, handlers)
     if node.op_type != "Quant" and node.proto.domain in ("", "ai.onnx") and _all_constant(inputs):
         results: list[Value] = _fold_constant(context, node, inputs)
     elif handler is None:
@@ -165,6 +160,17 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
     context.values.update(zip(outputs, results, strict=False))
     axes = _result_axes(context, node)
     context.axes.update((name, _axes(value, axes)) for name, value in zip(outputs, results, strict=False))
+
+
+def _routed(
+    context: Context, node: OnnxNode, inputs: list[Value | None], handlers: dict[str, Handler]
+) -> tuple[Handler | None, list[Value | None]]:
+    """The import of a node: what is computed of one tensor alone is a function, all else reads integers."""
+    if of_one_tensor(inputs) and (node.op_type in FUNCTIONS or composes(node.op_type, inputs)):
+        return compose if composes(node.op_type, inputs) else FUNCTIONS[node.op_type], inputs
+    if node.op_type not in KEEP_FUNCTIONS:
+        inputs = [realised(context, value, OPERATOR_HANDLERS) for value in inputs]
+    return compose if composes(node.op_type, inputs) else handlers.get(node.op_type), inputs
 
 
 def _result_axes(context: Context, node: OnnxNode) -> int:
