@@ -2,7 +2,8 @@
 """Reads Verilator's coverage counts and says which lines, branches and toggles of each module no bench reached.
 
 A file of counts holds one line per point: ``C '<fields>' <count>``. A field is SOH, its name, STX, its value: ``f`` file,
-``l`` line, ``page`` kind and module, ``o`` what the point is, ``S`` the lines that belong to it (Verilator's manual, "Coverage Analysis").
+``l`` line, ``page`` kind and module, ``o`` what the point is, ``S`` the lines that belong to it (Verilator's manual,
+"Coverage Analysis").
 """
 
 from __future__ import annotations

@@ -56,6 +56,8 @@ def rescale(shape: tuple[int, ...], ties: bool, lut_mul: int, odd: int, tmp_path
     if ties:  # small sums around the steps and the middles of steps
         mul[:] = 1
         acc = rng.integers(-1 << (acc_bits - 1), 1 << (acc_bits - 1), acc.shape) >> max(0, acc_bits - shift - 4)
+        half = min(max(0, shift - 1), acc_bits - 1)
+        acc[::2] = acc[::2] >> half << half
         add[:] = (1 << (shift - 1)) * (add % 2) if 0 < shift < add_bits - 1 else 0
     beats = ceil_div(channels, lanes)
     scales = beats_of((add.astype(object) << mul_bits) + (mul & ((1 << mul_bits) - 1)), lanes)
