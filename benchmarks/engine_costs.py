@@ -113,7 +113,7 @@ def run(command: Sequence[str], folder: Path, **more: Any) -> str:
     done = subprocess.run(list(command), cwd=folder, capture_output=True, text=True, check=False, **more)
     if done.returncode:
         raise CostError(f"{Path(command[0]).name} failed in {folder}:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout
+    return str(done.stdout)
 
 
 def rom_text(rom: RomFile) -> str:
@@ -241,8 +241,9 @@ def synthesize(design: Design, folder: Path) -> dict[str, float]:
     boxes = "--allow-use-before-declare --empty-blackboxes --blackboxed-module DSP48E1 --blackboxed-module LUT6_2 "
     if "primitives.v" not in design.files:
         boxes = ""
+    options = " ".join([*design.options, "--top", design.top, *design.files])
     script = (
-        f"read_slang --threads 1 {boxes}-DSYNTHESIS -DYOSYS {' '.join(design.options)} --top {design.top} {' '.join(design.files)}\n"
+        f"read_slang --threads 1 {boxes}-DSYNTHESIS -DYOSYS {options}\n"
         f"synth_xilinx -family xc7 -flatten -top {design.top}\ntee -q -o cells.json stat -json\n"
     )
     (folder / "run.ys").write_text(script)
