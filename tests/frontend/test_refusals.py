@@ -19,11 +19,16 @@ Build = Callable[[QonnxFile], str]
 
 
 def unquantized_weights(f: QonnxFile) -> str:
-    return f.quant(f.conv(f.image(), f.constant(np.ones((4, 3, 1, 1)))))
+    weights = np.random.default_rng(0).normal(size=(4, 3, 3, 3))
+    return f.quant(f.conv(f.image(), f.constant(weights)))
 
 
 def sigmoid(f: QonnxFile) -> str:
     return f.node("Sigmoid", plain(f))
+
+
+def softmax(f: QonnxFile) -> str:
+    return f.node("Softmax", plain(f))
 
 
 def gemm(f: QonnxFile) -> str:
@@ -47,7 +52,7 @@ def input_quantized_twice(f: QonnxFile) -> str:
 
 
 def accumulator_into_conv(f: QonnxFile) -> str:
-    acc = f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.array([1.0, 2, 3, 5]).reshape(4, 1, 1, 1)))
+    acc = f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.array([1.0, 0.7, 0.3, 5]).reshape(4, 1, 1, 1)))
     return f.quant(f.conv(acc, f.weight((4, 4, 1, 1))))
 
 
@@ -89,20 +94,21 @@ def infinite_weights(f: QonnxFile) -> str:
 
 
 def scale_per_input_channel(f: QonnxFile) -> str:
-    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.ones((1, 3, 1, 1)))))
+    scale = np.array([1, 0.7, 0.3]).reshape(1, 3, 1, 1)
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1), scale=scale)))
 
 
 def per_channel_activation(f: QonnxFile) -> str:
-    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), scale=np.array([1.0, 2, 3, 4]).reshape(1, 4, 1, 1))
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), scale=np.array([1.0, 2, 3]).reshape(1, 3, 1, 1))
 
 
 def rounding_mode(f: QonnxFile) -> str:
-    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), rounding_mode="FLOOR")
+    return f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))), rounding_mode="NEAREST")
 
 
 def grouped_conv(f: QonnxFile) -> str:
     image = f.node("Concat", f.image(), f.image(), axis=1)
-    return f.quant(f.conv(image, f.weight((4, 3, 1, 1)), group=2))
+    return f.quant(f.conv(image, f.weight((5, 3, 1, 1)), group=2))
 
 
 def wrong_channels(f: QonnxFile) -> str:
@@ -141,8 +147,8 @@ def add_along_rows(f: QonnxFile) -> str:
 
 
 def relu_off_the_grid(f: QonnxFile) -> str:
-    acc = f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.array([1.0, 2, 3, 5]).reshape(4, 1, 1, 1)))
-    return f.node("Relu", acc)
+    acc = f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.array([1.0, 0.7, 0.3, 5]).reshape(4, 1, 1, 1)))
+    return f.node("Relu", f.node("Add", acc, f.constant(0.1)))
 
 
 def concat_along_rows(f: QonnxFile) -> str:
@@ -285,26 +291,31 @@ def deform_with(**change: Any) -> Build:
 
 REFUSED: list[tuple[str, Build, str]] = [
     ("unquantized weights", unquantized_weights, r"'Conv_1' \(Conv\): its weights are not quantized; quantize them"),
+    ("softmax", softmax, r"\(Softmax\): belongs behind the network's outputs; leave it out"),
     ("sigmoid", sigmoid, r"\(graph output\): reads a Sigmoid that no quantizer .*; quantize it"),
     ("gemm", gemm, r"\(Gemm\): .*; use a 1x1 convolution"),
     ("unknown domain", unknown_domain, r"\(Frobnicate\): unknown operator domain 'com.example'; use"),
-    ("unknown operator", unknown_op, r"\(Einsum\): this operator is not mapped to hardware; replace"),
+    ("unknown operator", unknown_op, r"\(Einsum\): no convolution of an activation .*; write it as"),
     ("raw input", raw_input, r"reads the input 'x' before it is quantized; quantize"),
     ("input quantized twice", input_quantized_twice, r"'x' is quantized in two different ways; share"),
-    ("accumulator into conv", accumulator_into_conv, r"accumulator that no quantizer .*; put a Quant"),
+    ("accumulator into conv", accumulator_into_conv, r"on no common grid .* that no quantizer .*; put a Quant"),
     ("wide activation", wide_activation, r"bit width 24 of an activation; use at most 16"),
     ("odd bit width", odd_bit_width, r"bit width 3.5; use a whole"),
-    ("NaN scale", nan_scale, r"activation scale must be one finite number"),
-    ("far zero point", far_zero_point, r"zero point 1\S+e\+30; .*a whole number of the grid"),
-    ("negative scale", negative_scale, r"scale must be positive"),
+    ("NaN scale", nan_scale, r"activation scale holds numbers that are not finite"),
+    ("far zero point", far_zero_point, r"zero point 1\S*e\+30; .*a whole number of the grid"),
+    ("negative scale", negative_scale, r"a scale of -0.5; the scale .* must be positive"),
     ("NaN weight scale", nan_weight_scale, r"not finite, positive numbers; train"),
     ("fractional weight zero point", fractional_weight_zero_point, r"zero points that are not whole numbers"),
     ("infinite weight scale", infinite_weight_scale, r"not finite, positive numbers; train"),
     ("infinite weights", infinite_weights, r"not finite, positive numbers; train"),
     ("scale per input channel", scale_per_input_channel, r"weight scales of shape .*; scale weights per"),
-    ("per-channel activation", per_channel_activation, r"activation scale must be one finite number; quantize"),
-    ("rounding mode", rounding_mode, r"rounding mode FLOOR; use ROUND"),
-    ("grouped conv", grouped_conv, r"2 groups of 3 channels; use groups=1, or depthwise"),
+    (
+        "per-channel activation",
+        per_channel_activation,
+        r"scale of shape \(1, 3, 1, 1\) is not one .* per channel \(4\)",
+    ),
+    ("rounding mode", rounding_mode, r"rounding mode NEAREST; use ROUND"),
+    ("grouped conv", grouped_conv, r"5 filters in 2 groups; export"),
     ("wrong channels", wrong_channels, r"3 channels for weights \(4, 5, 1, 1\)"),
     ("1-D conv", conv_1d, r"weights with 3 axes; only 2-D"),
     ("kernel too large", kernel_too_large, r"9x9 window leaves no output on a 8x8 map; use"),

@@ -13,8 +13,8 @@ from nets import NetBuilder, lowered, random_network
 
 from headrace.ir.graph import Graph, to_program
 from headrace.operators.channels import Shuffle, Slice
-from headrace.passes.requantize import requantize
 from headrace.passes.dead import drop_dead
+from headrace.passes.requantize import requantize
 from headrace.passes.simplify import merge_duplicates, shuffles_to_interleaves, simplify, slices_to_splits
 
 

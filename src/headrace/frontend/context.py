@@ -13,14 +13,19 @@ import numpy as np
 import onnx
 
 from headrace.errors import UnsupportedError
-from headrace.frontend.values import Flat, Function, ModelInput, QuantConst, Real, Value, View, exact
+from headrace.frontend.grids import common_grid
+from headrace.frontend.values import ExactArray, Flat, Function, ModelInput, QuantConst, Quantized, Real, Value, View
 from headrace.ir.graph import Node
-from headrace.ir.ops import Op, Quantize
+from headrace.ir.ops import Op, Quantize, Requant
 from headrace.ir.rounding import HALF_EVEN, rounded
-from headrace.ir.tensor import Tensor
+from headrace.ir.tensor import Tensor, bits_for_range
 
 MAX_ACTIVATION_BITS = 16
-"""Widest integers that an operator takes; wider ones are accumulators and need a quantizer first."""
+"""An operator takes integers of 2**16 levels (one bit more with their zero point subtracted); accumulators need a quantizer."""
+
+
+MAX_ACCUMULATOR_BITS = 32
+"""Widest integers that a node without rounding gives."""
 
 
 @dataclass(slots=True)
@@ -79,77 +84,117 @@ class Context:
         return tensor.name
 
     def quantize(
-        self, node: OnnxNode, real: Real, scale: Fraction, lo: int, hi: int, *, rounding: str = HALF_EVEN, zero: int = 0
+        self,
+        node: OnnxNode,
+        real: Real,
+        scale: Fraction | ExactArray,
+        lo: int,
+        hi: int,
+        *,
+        rounding: str = HALF_EVEN,
+        zero: int = 0,
     ) -> Real:
         """Puts ``real`` on the grid ``scale`` within [lo, hi], with its pending clamp; no node if it is there already.
 
         Args:
+            scale: one step for all channels, or one per channel.
             rounding: one of `headrace.ir.rounding.MODES`.
             zero: zero point that the model adds before it rounds; lo and hi are meant without it.
         """
         source = self.tensors[real.tensor]
-        least = lo if real.lo is None else min(max(lo, rounded(real.lo / scale, rounding, zero)), hi)
-        most = hi if real.hi is None else max(min(hi, rounded(real.hi / scale, rounding, zero)), lo)
+        steps = np.array([scale], object) if isinstance(scale, Fraction) else scale
+        if steps.size > 1 and (real.lo or real.hi):  # a bound other than zero is another integer in each channel
+            real = self.settled(node, real)
+        least = lo if real.lo is None else min(max(lo, rounded(real.lo / steps[0], rounding, zero)), hi)
+        most = hi if real.hi is None else max(min(hi, rounded(real.hi / steps[0], rounding, zero)), lo)
         lo, hi = least, max(least, most)
-        if not real.skewed and real.uniform and real.step == scale and lo <= source.lo and source.hi <= hi:
-            return Real(tensor=real.tensor, scale=real.scale[:1])
+        there = not real.skewed and bool(np.all(real.scale == steps) and np.all(real.offset == 0))
+        if there and lo <= source.lo and source.hi <= hi:
+            return Real(tensor=real.tensor, scale=steps)
         op = Quantize(
-            slope=np.broadcast_to(real.scale / scale, source.channels).copy(),
-            offset=np.broadcast_to(real.offset / scale, source.channels).copy(),
+            slope=np.broadcast_to(real.scale / steps, source.channels).copy(),
+            offset=np.broadcast_to(real.offset / steps, source.channels).copy(),
             lo=lo,
             hi=hi,
             rounding=rounding,
             zero=zero,
-            scale=scale,
-            pure=real.pure,
+            scale=steps[0],
+            pure=real.pure and steps.size == 1,
         )
-        name = self.apply(node, op, (real.tensor,), source.shape, lo, hi, float(scale))
-        out = exact([0.0])
-        out[0] = scale
-        return Real(tensor=name, scale=out)
+        return Real(tensor=self.apply(node, op, (real.tensor,), source.shape, lo, hi, float(steps[0])), scale=steps)
 
-    def upright(self, node: OnnxNode, real: Real) -> Real:
-        """A uniform ``real`` with a positive scale: behind a negative factor the integers are negated."""
-        if not real.uniform or real.step > 0:
-            return real
-        if real.step == 0:
-            raise node.unsupported("its input is multiplied by zero", "drop the branch from the model")
+    def gridded(self, node: OnnxNode, real: Real, bits: int) -> Real | None:
+        """``real`` on one rising grid without offset or clamp, by whole factors and terms; None if more ``bits`` are needed."""
         source = self.tensors[real.tensor]
-        turned = self.quantize(node, replace(real, lo=None, hi=None), -real.step, -source.hi, -source.lo)
-        return replace(turned, lo=real.lo, hi=real.hi)
+        grid = common_grid(real, source)
+        if grid is None or bits_for_range(grid.lo, grid.hi) > bits:
+            return None
+        op = Requant(mul=grid.factor, add=grid.term, shift=0, lo=grid.lo, hi=grid.hi)
+        out = self.apply(node, op, (real.tensor,), source.shape, grid.lo, grid.hi, float(grid.step))
+        return Real(tensor=out, scale=np.array([grid.step], object), pure=real.pure)
 
     def settled(self, node: OnnxNode, value: Value) -> Real:
         """``value`` without a pending clamp; a ReLU with no quantizer behind it becomes a node of its own.
 
         Raises:
-            UnsupportedError: the clamp does not fall on the grid.
+            UnsupportedError: scales, offsets and clamp stand in no whole ratio.
         """
         real = self.activation(node, value)
         if not real.clamped:
             return real
-        real = self.upright(node, real)
-        source = self.tensors[real.tensor]
-        bounds = [bound / real.step for bound in (real.lo, real.hi) if bound is not None] if real.uniform else []
-        if not real.uniform or any(bound.denominator != 1 for bound in bounds):
+        settled = self.clipped(node, real) or self.gridded(node, real, MAX_ACCUMULATOR_BITS)
+        if settled is None:
             raise node.unsupported(
                 "a ReLU or clip on values that are not on one quantized grid",
                 "put a quantizer (QuantReLU) behind the activation",
             )
-        lo, hi = min(source.lo, *map(int, bounds)), max(source.hi, *map(int, bounds))
-        return self.quantize(node, real, real.step, lo, hi)
+        return settled
 
-    def integers(self, node: OnnxNode, value: Value, *, bits: int = MAX_ACTIVATION_BITS) -> Real:
-        """``value`` as integers that can feed an operator: one positive scale, no offset, at most ``bits`` bits.
+    def clipped(self, node: OnnxNode, real: Real) -> Real | None:
+        """``real`` with its clamp on the integers, if that is one integer for all channels: zero, or with equal scales."""
+        source = self.tensors[real.tensor]
+        if np.any(real.scale <= 0) or np.any(real.offset != 0):
+            return None
+        bounds: list[Fraction | None] = []
+        for bound in (real.lo, real.hi):
+            on_grid = {None if bound is None else Fraction(bound / step) for step in real.scale}
+            bounds.append(on_grid.pop())
+            if on_grid or (bounds[-1] is not None and bounds[-1].denominator != 1):
+                return None
+        low, high = bounds
+        ends = [end if low is None else max(end, int(low)) for end in (source.lo, source.hi)]
+        lo, hi = (end if high is None else min(end, int(high)) for end in ends)
+        ones = np.ones(source.channels, np.int64)
+        op = Requant(mul=ones, add=0 * ones, shift=0, lo=lo, hi=hi)
+        return replace(
+            real, tensor=self.apply(node, op, (real.tensor,), source.shape, lo, hi, source.scale[0]), lo=None, hi=None
+        )
+
+    def integers(self, node: OnnxNode, value: Value, *, bits: int = MAX_ACTIVATION_BITS, per_channel: bool = False) -> Real:
+        """``value`` as integers that can feed an operator: one positive scale, no offset, 2**``bits`` levels at most.
+
+        Args:
+            per_channel: whether each channel may have a scale of its own (channels never meet in the operator).
 
         Raises:
             UnsupportedError: it is an accumulator or an affine image of one.
         """
-        real = self.upright(node, self.settled(node, value))
+        real = self.activation(node, value)
+        if not np.any(real.scale):
+            raise node.unsupported("its input is multiplied by zero", "drop the branch from the model")
+        if per_channel and real.clamped:
+            real = self.clipped(node, real) or real
+        apart = per_channel and not real.clamped and bool(np.all(real.scale > 0) and np.all(real.offset == 0))
+        if not apart and (real.clamped or not real.uniform or real.step < 0):
+            real = self.gridded(node, real, bits + 1) or real
         source = self.tensors[real.tensor]
-        if not real.uniform or source.bits > bits:
+        wide = source.hi - source.lo >= 1 << bits or source.bits > bits + 1
+        if wide or (not apart and (real.clamped or not real.uniform)):
+            what = (
+                f"a {source.bits}-bit accumulator" if wide else f"on no common grid of {bits} bits (unequal scales or offsets)"
+            )
             raise node.unsupported(
-                f"its input is a {source.bits}-bit accumulator that no quantizer has brought to integers",
-                "put a QuantIdentity or QuantReLU before it",
+                f"its input is {what} that no quantizer has brought to integers", "put a QuantIdentity or QuantReLU before it"
             )
         return real
 
@@ -201,6 +246,8 @@ class Context:
                 f"reads the input '{value.name}' before it is quantized",
                 "quantize the input first (QuantIdentity with a constant scale)",
             )
+        if isinstance(value, Quantized):
+            raise node.unsupported("computes with quantized integers", "put a DequantizeLinear before it (the QDQ format)")
         if isinstance(value, Flat):
             if self.tensors[value.real.tensor].pixels > 1:
                 raise node.unsupported("reads a flattened map", "only fully connected layers can; keep maps as (N, C, H, W)")

@@ -10,33 +10,40 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from headrace.errors import ModelError
 from headrace.frontend.affine import AFFINE
+from headrace.frontend.attributes import check_attributes, with_inputs
+from headrace.frontend.constants import all_constant, dense, fold_constant
 from headrace.frontend.context import Context, Handler, OnnxNode, required
+from headrace.frontend.files import first_line, load_onnx, opset
 from headrace.frontend.functions import FUNCTIONS, compose, composes, of_one_tensor, realised
 from headrace.frontend.layout import output_map
 from headrace.frontend.neutral import NEUTRAL
+from headrace.frontend.qdq import QDQ, integer_range, on_integers, reads_integers
+from headrace.frontend.qlinear import expanded
 from headrace.frontend.quantizers import QUANTIZERS
+from headrace.frontend.refusals import never_folds, refusal
 from headrace.frontend.steps import STEPS
-from headrace.frontend.values import Flat, ModelInput, QuantConst, Value, View
+from headrace.frontend.values import Flat, ModelInput, QuantConst, Quantized, Value, View
 from headrace.frontend.views import VIEWS, handled
 from headrace.ir.graph import Graph
 from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 
-KNOWN_DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
-HANDLERS: dict[str, Handler] = {**QUANTIZERS, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS, **VIEWS}
+CUSTOM_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
+KEEPS_INTEGERS = frozenset({*QUANTIZERS, *QDQ})
+"""Operators that keep the integers of their constants; any other node of constants is evaluated."""
+HANDLERS: dict[str, Handler] = {**QUANTIZERS, **QDQ, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS, **VIEWS}
 """ONNX operator type -> its import."""
-KEEP_FUNCTIONS = QUANTIZERS.keys() | STEPS.keys() | NEUTRAL.keys()
+KEEP_FUNCTIONS = QUANTIZERS.keys() | QDQ.keys() | STEPS.keys() | NEUTRAL.keys()
 """Operators that take a function as it is; to all others it is brought as integers, where that is possible."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 """What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""
@@ -52,27 +59,6 @@ class ImportedModel:
     producer: str
 
 
-def load_onnx(path: Path) -> onnx.ModelProto:
-    """Reads an ONNX file.
-
-    Raises:
-        ModelError: it is missing, not an ONNX file, or holds an empty graph.
-    """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such model file")
-    try:
-        model = onnx.load(str(path))
-    except Exception as error:  # protobuf and onnx raise many unrelated types on damaged files
-        raise ModelError(f"{path}: not a readable ONNX file ({_first_line(error)})") from error
-    if not model.graph.node:
-        raise ModelError(f"{path}: the file holds no ONNX graph (truncated, or not an ONNX file)")
-    return model
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
 def import_model(path: Path) -> ImportedModel:
     """Reads a QONNX file into an integer graph.
 
@@ -84,17 +70,20 @@ def import_model(path: Path) -> ImportedModel:
     try:
         graph = _import_graph(model)
     except MALFORMED as error:
-        raise ModelError(f"{path}: damaged model ({_first_line(error)}); export it again") from error
+        raise ModelError(f"{path}: damaged model ({first_line(error)}); export it again") from error
     return ImportedModel(graph=graph, metadata=_metadata(path, model), producer=model.producer_name)
 
 
 def _import_graph(model: onnx.ModelProto) -> Graph:
-    context = Context(opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0))
+    context = Context(opset=opset(model))
     for initializer in model.graph.initializer:
         context.values[initializer.name] = numpy_helper.to_array(initializer)
+    for sparse in model.graph.sparse_initializer:
+        context.values[sparse.values.name] = dense(sparse)
     _declare_inputs(context, model)
-    for index, proto in enumerate(model.graph.node):
-        _import_node(context, OnnxNode.of(proto, index), HANDLERS)
+    for index, whole in enumerate(model.graph.node):
+        for proto in expanded(whole, index):
+            _import_node(context, OnnxNode.of(proto, index), HANDLERS)
     outputs = [_graph_output(context, value.name) for value in model.graph.output]
     if not outputs:
         raise ModelError("the graph has no output; export the model again")
@@ -133,27 +122,31 @@ def _declare_inputs(context: Context, model: onnx.ModelProto) -> None:
             raise ModelError(
                 f"input '{value.name}' has an unknown channel count or size {dims}; export with a fixed image size"
             )
+        kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type or onnx.TensorProto.FLOAT)
+        if (levels := integer_range(kind)) is None and not np.issubdtype(kind, np.floating):
+            raise ModelError(f"input '{value.name}' is of type {kind.name}; feed images as float32 or quantized integers")
         context.axes[value.name], context.batch = len(dims), max(context.batch, dims[0])
-        context.values[value.name] = ModelInput(name=value.name, shape=(dims[1], dims[2], dims[3]))
+        context.values[value.name] = ModelInput(name=value.name, shape=(dims[1], dims[2], dims[3]), integers=levels)
 
 
 def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler]) -> None:
     names = list(node.proto.input)
     if missing := [name for name in names if name and name not in context.values]:
         raise ModelError(f"node '{node.name}' ({node.op_type}) reads '{missing[0]}', which nothing writes")
-    if node.proto.domain not in KNOWN_DOMAINS:
-        raise node.unsupported(f"unknown operator domain '{node.proto.domain}'", "use ONNX, QONNX or headrace.ops operators")
     inputs = [context.values[name] if name else None for name in names]
-    handler, inputs = _routed(context, node, inputs, handlers)
-    if node.op_type != "Quant" and node.proto.domain in ("", "ai.onnx") and _all_constant(inputs):
-        results: list[Value] = _fold_constant(context, node, inputs)
+    inputs, handler = _reader(context, node, inputs, handlers)
+    domain = node.proto.domain
+    foldable = node.op_type not in KEEPS_INTEGERS and domain in ("", "ai.onnx") and not never_folds(domain, node.op_type)
+    if foldable and all_constant(inputs):
+        results: list[Value] = fold_constant(context, node, inputs)
     elif handler is None:
-        raise node.unsupported("this operator is not mapped to hardware", REMEDIES.get(node.op_type, "replace it in the model"))
+        raise node.unsupported(*refusal(domain, node.op_type))
     else:
+        check_attributes(node)
         try:
-            results = handled(handler, context, node, inputs)
+            results = (handler if node.op_type in QDQ else partial(handled, handler))(context, node, inputs)
         except MALFORMED as error:
-            raise node.unsupported(f"malformed ({_first_line(error)})", "export the model again") from error
+            raise node.unsupported(f"malformed ({first_line(error)})", "export the model again") from error
     outputs = [name for name in node.proto.output if name]
     if len(outputs) > len(results):
         raise node.unsupported(f"its output {len(results) + 1} is used", "export for inference")
@@ -162,15 +155,18 @@ def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler])
     context.axes.update((name, _axes(value, axes)) for name, value in zip(outputs, results, strict=False))
 
 
-def _routed(
+def _reader(
     context: Context, node: OnnxNode, inputs: list[Value | None], handlers: dict[str, Handler]
-) -> tuple[Handler | None, list[Value | None]]:
-    """The import of a node: what is computed of one tensor alone is a function, all else reads integers."""
+) -> tuple[list[Value | None], Handler | None]:
+    """What imports a node, given what its inputs are, and the inputs as that reads them."""
     if of_one_tensor(inputs) and (node.op_type in FUNCTIONS or composes(node.op_type, inputs)):
-        return compose if composes(node.op_type, inputs) else FUNCTIONS[node.op_type], inputs
+        return inputs, compose if composes(node.op_type, inputs) else FUNCTIONS[node.op_type]
     if node.op_type not in KEEP_FUNCTIONS:
         inputs = [realised(context, value, OPERATOR_HANDLERS) for value in inputs]
-    return compose if composes(node.op_type, inputs) else handlers.get(node.op_type), inputs
+        if composes(node.op_type, inputs):
+            return inputs, compose
+    inputs, handler = with_inputs(node, inputs, context.opset), _handler(node, handlers)
+    return inputs, on_integers(node, handler) if any(map(reads_integers, inputs)) else handler
 
 
 def _result_axes(context: Context, node: OnnxNode) -> int:
@@ -187,59 +183,30 @@ def _result_axes(context: Context, node: OnnxNode) -> int:
 
 def _axes(value: Value, axes: int) -> int:
     """Axes of one result, where an activation has ``axes``."""
+    value = value.inner if isinstance(value, Quantized) else value
     if isinstance(value, View):
         return value.index.ndim
     return value.ndim if isinstance(value, np.ndarray) else 2 if isinstance(value, Flat) else axes
 
 
-REMEDIES = {
-    "Softmax": "leave it out of the exported model: the host applies it",
-    "QuantizeLinear": "export with Brevitas' export_qonnx",
-    "DequantizeLinear": "export with Brevitas' export_qonnx",
-    "ConvTranspose": "use nearest upsampling followed by a convolution",
-    "LpPool": "use AveragePool or MaxPool",
-    "GlobalLpPool": "use GlobalAveragePool or GlobalMaxPool",
-    "Hardmax": "use ArgMax",
-    "Gemm": "use a 1x1 convolution",
-    "MatMul": "use a 1x1 convolution",
-}
-
-
-def _all_constant(inputs: list[Value | None]) -> bool:
-    return all(value is None or isinstance(value, np.ndarray | QuantConst) for value in inputs)
-
-
-def _fold_constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Evaluates a node of constants with ONNX's own reference implementation."""
-    feeds: dict[str, npt.NDArray[Any]] = {}
-    for name, value in zip(node.proto.input, inputs, strict=True):
-        if isinstance(value, QuantConst):
-            feeds[name] = value.real.astype(np.float32)
-        elif isinstance(value, np.ndarray):
-            feeds[name] = value
-    graph = onnx.helper.make_graph(
-        [node.proto],
-        "constant",
-        [
-            onnx.helper.make_tensor_value_info(k, onnx.helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
-            for k, v in feeds.items()
-        ],
-        [onnx.ValueInfoProto(name=name) for name in node.proto.output],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", context.opset or 18)])
-    try:
-        return [np.asarray(result) for result in ReferenceEvaluator(model).run(None, feeds)]
-    except Exception as error:  # the evaluator raises whatever numpy raises
-        raise node.unsupported(
-            f"cannot evaluate this constant ({_first_line(error)})", "fold constants before export"
-        ) from error
+def _handler(node: OnnxNode, handlers: dict[str, Handler]) -> Handler | None:
+    """The import of a node, by its domain: no other domain may redefine what ONNX defines."""
+    match node.proto.domain:
+        case "" | "ai.onnx":
+            known = True
+        case "com.microsoft":
+            known = node.op_type in QDQ
+        case _:
+            known = node.proto.domain in CUSTOM_DOMAINS and not onnx.defs.has(node.op_type)
+    return handlers.get(node.op_type) if known else None
 
 
 def _graph_output(context: Context, name: str) -> str:
     node = OnnxNode.of(onnx.NodeProto(name=name, op_type="graph output"), 0)
     if name not in context.values:
         raise ModelError(f"graph output '{name}' is written by no node")
-    value = required(node, realised(context, context.values[name], OPERATOR_HANDLERS))
+    value = context.values[name]
+    value = required(node, realised(context, value.inner if isinstance(value, Quantized) else value, OPERATOR_HANDLERS))
     real = context.settled(node, output_map(context, value) if isinstance(value, Flat | View) else value)
     if real.tensor in context.inputs:
         raise ModelError(f"graph output '{name}' is a graph input; there is nothing to compute")

@@ -17,6 +17,13 @@ def identity(_: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Val
     return [inputs[0]]
 
 
+def dropout(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Dropout drops nothing at inference."""
+    if len(inputs) > 2 and inputs[2] is not None and np.any(node.const(inputs[2], "training mode")):
+        raise node.unsupported("drops values at random", "export the model in evaluation mode")
+    return identity(context, node, inputs)
+
+
 def cast(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Cast to a floating-point type changes nothing; to integers it would truncate what is no integer already."""
     x, to = inputs[0], node.attrs.get("to")
@@ -34,4 +41,4 @@ def _holds(context: Context, x: Value, to: int | None) -> bool:
     return bool(kinds[to].min <= source.lo and source.hi <= kinds[to].max)
 
 
-NEUTRAL: dict[str, Handler] = {"Identity": identity, "Dropout": identity, "Cast": cast}
+NEUTRAL: dict[str, Handler] = {"Identity": identity, "Dropout": dropout, "Cast": cast}

@@ -81,20 +81,30 @@ class QuantConst:
     """A quantized constant: ``integers * scale``, ``scale`` broadcastable to the integers' shape."""
 
     integers: npt.NDArray[np.int64]
-    scale: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.floating[Any]]
 
     @property
     def real(self) -> npt.NDArray[np.float64]:
         """The value that the quantizer lets through."""
         return self.integers.astype(np.float64) * self.scale.astype(np.float64)
 
+    @property
+    def exact(self) -> ExactArray:
+        """The value that the quantizer lets through, flat, exact for integers of any width."""
+        scales = exact(np.broadcast_to(self.scale, self.integers.shape))
+        out = np.empty(self.integers.size, object)
+        out[:] = [scale * integer for scale, integer in zip(scales, self.integers.ravel().tolist(), strict=True)]
+        return out
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInput:
-    """The float input of the model before its first quantizer; (C, H, W)."""
+    """The input of the model before its first quantizer; (C, H, W)."""
 
     name: str
     shape: tuple[int, int, int]
+    integers: tuple[int, int] | None = None
+    """Range of its integer type; None for a float input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +136,14 @@ class View:
     """The latest operator that laid them out; it bears the names of what is emitted, and refusals."""
 
 
-Value = Real | Function | QuantConst | ModelInput | Flat | View | npt.NDArray[Any]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantized:
+    """Integers as ONNX holds them between QuantizeLinear and DequantizeLinear, zero point included.
+
+    ``inner`` gives their value: an activation of scale 1 whose offset is the zero point, or a view of one.
+    """
+
+    inner: Real | Flat | View
+
+
+Value = Real | Function | QuantConst | ModelInput | Flat | View | Quantized | npt.NDArray[Any]

@@ -16,12 +16,14 @@ from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major, fact
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
+from headrace.frontend.weights import integer_weights
 from headrace.frontend.windows import spatial_output, window_attributes
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import IntArray, Op, Pads, Pair
 from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
+from headrace.operators.conv_parts import sum_of_parts, unequal_runs
 from headrace.operators.shift import Taps, as_shift
 
 MAX_PRODUCT_LUTS = 60
@@ -61,42 +63,60 @@ class Conv(Op):
 
 def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], ExactArray]:
     """Integer weights (M, C / groups, KH, KW) and their scales (M,) or (1,)."""
-    if not isinstance(value, QuantConst):
-        raise node.unsupported("its weights are not quantized", "quantize them (Brevitas QuantConv2d with a weight quantizer)")
-    if value.integers.ndim != 4:
-        raise node.unsupported(f"weights with {value.integers.ndim} axes", "only 2-D convolutions are mapped")
-    m = value.integers.shape[0]
-    if value.scale.size not in (1, m) or (value.scale.size == m and value.scale.shape[0] != m):
-        raise node.unsupported(f"weight scales of shape {value.scale.shape}", "scale weights per tensor or per output channel")
-    return value.integers, exact(value.scale)
+    weight, scale = integer_weights(node, value)
+    if weight.ndim != 4:
+        raise node.unsupported(f"weights with {weight.ndim} axes", "only 2-D convolutions are mapped")
+    return weight, scale
 
 
 def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """ONNX Conv with quantized weights, to exact accumulators."""
     weight, weight_scale = conv_weight(node, inputs[1])
-    x = context.integers(node, required(node, inputs[0]))
+    m, c_group, _, _ = weight.shape
+    groups, value = int(node.attrs.get("group", 1)), required(node, inputs[0])
+    offset = exact([0.0]) if len(inputs) < 3 or inputs[2] is None else _bias(node, inputs[2], m)
+    if groups == 1 and (apart := unequal_runs(context, node, value, c_group)) is not None:
+
+        def accumulate(x: Real, part: npt.NDArray[np.int64]) -> str:
+            return _accumulated(context, node, x, *_placed(context, node, x, part, 1))
+
+        total = sum_of_parts(context, node, *apart, weight, accumulate)
+        return [replace(total, scale=weight_scale * total.step, offset=offset)]
+    x = context.integers(node, value, per_channel=c_group == 1)
     source = context.tensors[x.tensor]
-    groups = int(node.attrs.get("group", 1))
-    m, c_group, kh, kw = weight.shape
     if c_group * groups != source.channels:
         raise node.unsupported(
             f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
         )
     if groups < 1 or m % groups:
         raise node.unsupported(f"{m} filters in {groups} groups", "export the model again")
-    stride, pad, dilation = window_attributes(node, source.shape[:2], (kh, kw))
-    out_hw = spatial_output(node, source.shape[:2], (kh, kw), stride, pad, dilation)
-    op = Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups)
-    offset = exact([0.0]) if len(inputs) < 3 or inputs[2] is None else _bias(node, inputs[2], m)
-    taps = Taps(weight=weight[:, 0], stride=stride, pad=pad, dilation=dilation, out_hw=out_hw)
+    op, out_hw = _placed(context, node, x, weight, groups)
+    steps = x.scale if x.scale.size == 1 else np.repeat(x.scale, m // x.scale.size)
+    taps = Taps(weight=weight[:, 0], stride=op.stride, pad=op.pad, dilation=op.dilation, out_hw=out_hw)
     if op.depthwise and (moved := as_shift(context, node, x, taps)) is not None:
-        return [Real(tensor=moved[0], scale=weight_scale * x.step * moved[1], offset=offset)]
-    lo, hi = conv_bounds(op, (source,))
-    out = context.apply(node, op, (x.tensor,), (*out_hw, m), int(lo.min()), int(hi.max()))
-    return [Real(tensor=out, scale=weight_scale * x.step, offset=offset)]
+        return [Real(tensor=moved[0], scale=weight_scale * steps * moved[1], offset=offset)]
+    return [Real(tensor=_accumulated(context, node, x, op, out_hw), scale=weight_scale * steps, offset=offset)]
+
+
+def _placed(
+    context: Context, node: OnnxNode, x: Real, weight: npt.NDArray[np.int64], groups: int
+) -> tuple[Conv, tuple[int, int]]:
+    """The operator with the node's stride, padding and dilation, and the rows and columns that it gives."""
+    hw, kernel = context.tensors[x.tensor].shape[:2], (weight.shape[2], weight.shape[3])
+    stride, pad, dilation = window_attributes(node, hw, kernel)
+    out_hw = spatial_output(node, hw, kernel, stride, pad, dilation)
+    return Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups), out_hw
+
+
+def _accumulated(context: Context, node: OnnxNode, x: Real, op: Conv, out_hw: tuple[int, int]) -> str:
+    """Emits the convolution; returns the accumulators' tensor."""
+    lo, hi = conv_bounds(op, (context.tensors[x.tensor],))
+    return context.apply(node, op, (x.tensor,), (*out_hw, op.weight.shape[0]), int(lo.min()), int(hi.max()))
 
 
 def _bias(node: OnnxNode, value: Value, m: int) -> ExactArray:
+    if isinstance(value, QuantConst) and value.integers.size == m:
+        return value.exact
     bias = np.asarray(node.const(value, "bias"), np.float64)
     if bias.size != m or not np.all(np.isfinite(bias)):
         raise node.unsupported(f"a bias of {bias.size} numbers (finite ones needed) for {m} filters", "export the model again")

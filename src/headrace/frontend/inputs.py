@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graph inputs: the tensors that hosts feed, made when the model first reads them as integers."""
+
+from __future__ import annotations
+
+from headrace.frontend.context import Context, OnnxNode
+from headrace.frontend.values import ModelInput, Real, exact
+from headrace.ir.tensor import Tensor
+
+
+def quantized_input(context: Context, node: OnnxNode, x: ModelInput, scale: float, lo: int, hi: int) -> Real:
+    """A float input behind its first quantizer: hosts feed the quantizer's integers, zero point subtracted.
+
+    Raises:
+        UnsupportedError: another quantizer reads the same input.
+    """
+    known = _known(context, x)
+    if known is None:
+        known = _declare(context, x, lo, hi, scale, 0.0)
+    elif (known.lo, known.hi, known.scale) != (lo, hi, (scale,)):
+        raise node.unsupported(f"input '{x.name}' is quantized in two different ways", "share one quantizer")
+    return Real(tensor=known.name, scale=exact([scale]))
+
+
+def integer_input(context: Context, x: ModelInput, zero: int) -> Real:
+    """An input of an integer type as the ONNX file counts it; hosts feed ``value - zero``.
+
+    Args:
+        zero: the zero point with which the model first reads it; later readers get the same tensor.
+    """
+    lo, hi = x.integers or (0, 0)
+    known = _known(context, x) or _declare(context, x, lo - zero, hi - zero, 1.0, float(zero))
+    return Real(tensor=known.name, offset=exact(known.offset))
+
+
+def _known(context: Context, x: ModelInput) -> Tensor | None:
+    name = context.input_names.get(x.name)
+    return None if name is None else context.tensors[name]
+
+
+def _declare(context: Context, x: ModelInput, lo: int, hi: int, scale: float, offset: float) -> Tensor:
+    c, h, w = x.shape
+    tensor = Tensor(name=context.unique(x.name), shape=(h, w, c), lo=lo, hi=hi, scale=(scale,), offset=(offset,))
+    context.tensors[tensor.name] = tensor
+    context.inputs.append(tensor.name)
+    context.input_names[x.name] = tensor.name
+    return tensor
