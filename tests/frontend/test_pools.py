@@ -236,7 +236,7 @@ REFUSED: list[tuple[str, tuple[Array, ...], dict[str, Any], str]] = [
     ("ArgMax", (), {"axis": 2}, "chooses along axis 2; choose among channels"),
     ("ArgMax", (), {}, "chooses along axis 0"),
     ("TopK", (np.array([7], np.int64),), {"axis": 1}, r"the first \[7\] of 6 channels; choose 1 to 6"),
-    ("LpPool", (), {"kernel_shape": [2, 2]}, "use AveragePool or MaxPool"),
+    ("LpPool", (), {"kernel_shape": [2, 2]}, "use MaxPool, AveragePool or ReduceMean"),
     ("Hardmax", (), {"axis": 1}, "use ArgMax"),
 ]
 

@@ -42,7 +42,7 @@ ATTRIBUTES: dict[str, Mapping[str, tuple[Any, ...]]] = {
     "Concat": {"axis": ANY},
     "Conv": {**WINDOW, "group": ANY},
     "ConvTranspose": {**WINDOW, "group": ANY, "output_padding": ANY, "output_shape": ANY},
-    "DeformConv": {"dilations": ANY, "group": ANY, "kernel_shape": ANY, "offset_group": (1,), "pads": ANY, "strides": ANY},
+    "DeformConv": {"dilations": ANY, "group": ANY, "kernel_shape": ANY, "offset_group": ANY, "pads": ANY, "strides": ANY},
     "DepthToSpace": {"blocksize": ANY, "mode": ("DCR", "CRD")},
     "DequantizeLinear": {"axis": ANY, "block_size": ANY, "output_dtype": ANY},
     "Div": {},
