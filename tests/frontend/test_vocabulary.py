@@ -102,10 +102,12 @@ def test_every_attribute_is_honoured_or_refused() -> None:
         ("MaxPool", {"kernel_shape": [2, 2], "ceil_mode": 2}, r"attribute ceil_mode = 2; use 0 or 1"),
         ("Relu", {"alpha": 0.1}, r"attribute alpha = 0.1\d* is unknown; export"),
         ("LeakyRelu", {"beta": 0.1}, r"attribute beta = 0.1\d* is unknown; export"),
+        ("Conv", {"kernel_shape": [3, 3]}, r"kernel_shape \[3, 3\] of a 1x1 kernel; export"),
         ("Concat", {"axis": 1, "new_axis": 1}, r"attribute new_axis = 1 is unknown"),
     ],
 )
 def test_refuses_attributes_that_nobody_reads(op: str, attrs: dict[str, object], message: str, tmp_path: Path) -> None:
     file = QonnxFile()
     with pytest.raises(UnsupportedError, match=message):
-        lower(file.save(tmp_path / "m.onnx", file.node(op, plain(file), **attrs)))
+        weight = [file.weight((4, 4, 1, 1))] if op == "Conv" else []
+        lower(file.save(tmp_path / "m.onnx", file.node(op, plain(file), *weight, **attrs)))

@@ -18,6 +18,9 @@ def _pair(node: OnnxNode, name: str) -> Pair:
 
 def window_attributes(node: OnnxNode, in_hw: Pair, kernel: Pair) -> tuple[Pair, Pads, Pair]:
     """Stride, padding (top, left, bottom, right) and dilation of a Conv or MaxPool node."""
+    given = list(node.attrs.get("kernel_shape", kernel))
+    if given not in (list(kernel), [kernel[0]]):
+        raise node.unsupported(f"kernel_shape {given} of a {kernel[0]}x{kernel[1]} kernel", "export the model again")
     stride, dilation = _pair(node, "strides"), _pair(node, "dilations")
     auto = str(node.attrs.get("auto_pad", "NOTSET"))
     if auto in ("NOTSET", "VALID"):
