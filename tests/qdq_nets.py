@@ -157,7 +157,7 @@ class DequantizeLinear(OpRun):
 
 def integer_limits(dtype: np.dtype[Any]) -> tuple[int, int]:
     """Least and greatest value, of ONNX's narrow types too."""
-    info = ml_dtypes.iinfo(dtype)
+    info = ml_dtypes.iinfo(dtype)  # type: ignore[no-untyped-call]
     return int(info.min), int(info.max)
 
 
@@ -168,5 +168,4 @@ def double_run(path: Path, feeds: dict[str, Array]) -> list[Array]:
         if constant.data_type == onnx.TensorProto.FLOAT:
             constant.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(constant).astype(np.float64), constant.name))
     feeds = {k: v.astype(np.float64) if v.dtype == np.float32 else v for k, v in feeds.items()}
-    results: list[Array] = ReferenceEvaluator(model, new_ops=[QuantizeLinear, DequantizeLinear]).run(None, feeds)
-    return results
+    return list(ReferenceEvaluator(model, new_ops=[QuantizeLinear, DequantizeLinear]).run(None, feeds))

@@ -21,6 +21,7 @@ from torch_nets import float_net
 from headrace.compile import Lowered, lower
 from headrace.errors import ModelError
 from headrace.ir.graph import to_program
+from headrace.ir.ops import Requant
 
 RARE = 0.05
 """Largest share of output values that float32 may round to the next integer; means of four are often halfway."""
@@ -110,7 +111,7 @@ def test_brevitas_qcdq(seed: int, dynamo: bool, tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         export_onnx_qcdq(model, torch.rand(1, model.stem.in_channels, *hw), str(path), opset_version=18, dynamo=dynamo)
     lowered = lower(path)
-    assert all(n.op.kind != "requant" or n.op.hi - n.op.lo < 256 for n in lowered.graph.nodes)
+    assert all(n.op.hi - n.op.lo < 256 for n in lowered.graph.nodes if isinstance(n.op, Requant))
     pixels, x = frames(lowered)
     with torch.no_grad():
         theirs = [y.numpy() for y in model(torch.from_numpy(x))]
@@ -225,6 +226,34 @@ def test_an_image_of_bytes_normalised_in_the_model(tmp_path: Path) -> None:
     lowered = check(f.save(tmp_path / "m.onnx", f.head(f.dq(f.q(x, 0.02, 100), 0.02, 100))), dtype=np.uint8)
     tensor = lowered.graph.tensors[lowered.graph.inputs[0]]
     assert (tensor.lo, tensor.hi) == (0, 255)
+
+
+@pytest.mark.parametrize("form", ["quantized", "bytes", "between", "twice"])
+def test_images_with_their_channels_last(form: str, tmp_path: Path) -> None:
+    """As TensorFlow's converters write them: the transpose to (N, C, H, W) stands behind the first quantizer."""
+    f = QdqFile(TensorProto.UINT8 if form == "bytes" else TensorProto.FLOAT, (1, 6, 7, 4))
+    if form == "bytes":
+        x = f.node("Mul", f.node("Cast", "x", to=TensorProto.FLOAT), f.constant(1 / 64))
+        x = f.dq(f.q(f.node("Transpose", x, perm=[0, 3, 1, 2]), 0.02, 30), 0.02, 30)
+    elif form == "between":
+        x = f.dq(f.node("Transpose", f.q("x", 0.02, 30), perm=[0, 3, 1, 2]), 0.02, 30)
+    else:
+        wide = f.dq(f.q("x", 0.02, 30), 0.02, 30)
+        x = f.node("Transpose", wide, perm=[0, 3, 1, 2])
+        if form == "twice":
+            x = f.node(
+                "Concat",
+                *[f.node("Split", y, outputs=2, axis=1) for y in (x, f.node("Transpose", wide, perm=[0, 3, 1, 2]))],
+                axis=1,
+            )
+    path = f.save(tmp_path / "m.onnx", f.head(x))
+    lowered = lower(path)
+    tensor = lowered.graph.tensors[lowered.graph.inputs[0]]
+    assert tensor.shape == (6, 7, 4)
+    assert lowered.graph.nodes[0].op.kind == ("requant" if form == "bytes" else "split" if form == "twice" else "conv")
+    pixels, images = frames(lowered)
+    theirs = run_frames(onnxruntime_run, path, images.transpose(0, 2, 3, 1).astype(np.uint8 if form == "bytes" else np.float32))
+    assert_close(lowered, integer_outputs(lowered, pixels), theirs, exact=False)
 
 
 def test_activations_scaled_per_channel(tmp_path: Path) -> None:

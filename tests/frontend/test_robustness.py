@@ -46,7 +46,8 @@ def outputs(path: Path) -> Any:
 
 def weights(proto: onnx.ModelProto) -> onnx.TensorProto:
     """The float weights."""
-    return max(proto.graph.initializer, key=lambda t: int(np.prod(t.dims)))
+    largest: onnx.TensorProto = max(proto.graph.initializer, key=lambda t: int(np.prod(t.dims)))
+    return largest
 
 
 def as_type(dtype: Any) -> Change:
@@ -123,7 +124,7 @@ def with_idle_nodes(proto: onnx.ModelProto) -> None:
     """Identity, Cast and Dropout in a row before the last quantizer."""
     quant = proto.graph.node[-1]
     names = [quant.input[0], "a", "b", "c"]
-    idle = [("Identity", {}), ("Cast", {"to": TensorProto.FLOAT}), ("Dropout", {})]
+    idle: list[tuple[str, dict[str, Any]]] = [("Identity", {}), ("Cast", {"to": TensorProto.FLOAT}), ("Dropout", {})]
     for (op, attrs), source, target in zip(idle, names, names[1:], strict=False):
         proto.graph.node.insert(len(proto.graph.node) - 1, helper.make_node(op, [source], [target], **attrs))
     proto.graph.node[-1].input[0] = "c"

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import ModelInput, Real, exact
+from headrace.frontend.values import ModelInput, Quantized, Real, View, exact
 from headrace.ir.tensor import Tensor
 
 
@@ -31,6 +35,32 @@ def integer_input(context: Context, x: ModelInput, zero: int) -> Real:
     lo, hi = x.integers or (0, 0)
     known = _known(context, x) or _declare(context, x, lo - zero, hi - zero, 1.0, float(zero))
     return Real(tensor=known.name, offset=exact(known.offset))
+
+
+def turned_input(context: Context, node: OnnxNode, real: Real) -> Real | None:
+    """An input of channels-last images that is transposed only behind its quantizer or cast, as (N, C, H, W).
+
+    Pixels come in with their channels together, so nothing moves: the input's shape is read otherwise, and whatever else the
+    file says about it becomes a view.
+
+    Returns:
+        None if ``real`` is no input, differs between channels, or has been read already.
+    """
+    name = real.tensor
+    read = any(name in other.inputs for other in context.nodes)
+    if name not in context.inputs or read or real.scale.size > 1 or real.offset.size > 1:
+        return None
+    cols, channels, rows = context.tensors[name].shape
+    context.tensors[name] = replace(context.tensors[name], shape=(rows, cols, channels))
+    index = np.arange(channels * rows * cols, dtype=np.int32).reshape(1, channels, rows, cols).transpose(0, 2, 3, 1)
+    for key, value in list(context.values.items()):
+        inner = value.inner if isinstance(value, Quantized) else value
+        if isinstance(inner, ModelInput) and context.input_names.get(inner.name) == name:
+            del context.values[key]
+        elif isinstance(inner, Real) and inner.tensor == name:
+            view = View(real=inner, index=index, node=node)
+            context.values[key] = Quantized(inner=view) if isinstance(value, Quantized) else view
+    return real
 
 
 def _known(context: Context, x: ModelInput) -> Tensor | None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.functions import UNARY
+from headrace.frontend.inputs import turned_input
 from headrace.frontend.values import Flat, Function, Index, ModelInput, Real, Value, View
 from headrace.operators.channels import concat as concat_channels
 from headrace.operators.channels import slice_channels, split_channels
@@ -97,6 +98,8 @@ def transpose(context: Context, node: OnnxNode, inputs: list[Value | None]) -> l
     if isinstance(inputs[0], ModelInput) and perm == (0, 3, 1, 2):
         h, w, c = inputs[0].shape
         return [replace(inputs[0], shape=(c, h, w))]
+    if isinstance(inputs[0], Real) and perm == (0, 3, 1, 2) and (real := turned_input(context, node, inputs[0])) is not None:
+        return [real]
     view = as_view(context, node, inputs[0], len(perm) or None)
     perm = perm or tuple(range(view.index.ndim))[::-1]
     if sorted(perm) != list(range(view.index.ndim)):
