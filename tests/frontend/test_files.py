@@ -53,10 +53,11 @@ def test_refuses_a_truncated_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((1, 3, "height", "width"), "unknown channel count or size .*; export with a fixed image size"),
+        ((1, 3, "height", "width"), "unknown channel count or size .*; export with a fixed size"),
         ((1, "c", 8, 8), "unknown channel count"),
         ((1, 3, 0, 8), "unknown channel count"),
-        ((1, 3, 8), "has 3 axes; headrace needs images"),
+        ((1, 3, 8, 8, 8), r"has 5 axes; headrace reads \(N, C, H, W\)"),
+        ((1, "features"), "unknown channel count"),
         ((), "has 0 axes"),
     ],
 )

@@ -57,7 +57,8 @@ def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, i
         folder=tmp_path,
         parameters={
             "Lanes": lanes, "Taps": taps, "GroupIn": c, "GroupOut": m, "ActW": act_bits,
-            "ActSigned": act_signed, "WgtW": wgt_bits, "AccW": acc_bits, "Beats": beats, "Steps": steps, "LutMul": lut_mul, "RomFile": "weights.hex",
+            "ActSigned": act_signed, "WgtW": wgt_bits, "AccW": acc_bits, "Beats": beats, "Steps": steps,
+            "LutMul": lut_mul, "RomFile": "weights.hex",
         },
         case={"latency": 4 + (taps * c - 1).bit_length()},
         arrays={"x": x, "weights": weights},
@@ -71,7 +72,7 @@ def test_convolves(shape: tuple[int, int, tuple[int, int], int, int, int, int, i
         ({"Lanes": 0}, "Lanes 0 Taps 9"),
         ({"Steps": 0}, "Beats 1 Steps 0"),
         ({"WgtW": 0}, "WgtW 0"),
-        ({"GroupOut": 0}, "of 1 to 0"),
+        ({"GroupOut": 0}, "Group 1, 0"),
     ],
 )
 def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:

@@ -39,8 +39,8 @@ module engine_depthwise #(
 );
   if (Lanes == 0 || Taps == 0 || ActW == 0 || WgtW == 0 || AccW == 0 || Beats == 0 ||
       Steps == 0 || GroupIn == 0 || GroupOut == 0) begin : gen_check
-    $fatal(1, {"zero among Lanes %0d Taps %0d ActW %0d WgtW %0d AccW %0d Beats %0d Steps %0d, ",
-               "groups of %0d to %0d"},
+    $fatal(1,
+           "zero among Lanes %0d Taps %0d ActW %0d WgtW %0d AccW %0d Beats %0d Steps %0d Group %0d, %0d",
            Lanes, Taps, ActW, WgtW, AccW, Beats, Steps, GroupIn, GroupOut);
   end
 

@@ -218,6 +218,12 @@ class Context:
             self.layouts[id(view)] = view, laid_out(self, view)
         return self.layouts[id(view)][1]
 
+    def viewed(self, node: OnnxNode, value: Value, axes: int | None = None) -> View:
+        """``value`` as a view that ``node`` can lay out anew; ``axes`` of a map, if not those of the node's first input."""
+        from headrace.frontend.views import as_view  # its handlers emit operators, which read this module
+
+        return as_view(self, node, value, axes)
+
     def activation(self, node: OnnxNode, value: Value, *, skewed: bool = False) -> Real:
         """``value`` if it is an activation.
 

@@ -116,17 +116,16 @@ def _declare_inputs(context: Context, model: onnx.ModelProto) -> None:
         if value.name in context.values:
             continue  # old exporters list initializers among the inputs
         dims = [d.dim_value if d.HasField("dim_value") else 0 for d in value.type.tensor_type.shape.dim]
-        if len(dims) != 4:
-            raise ModelError(f"input '{value.name}' has {len(dims)} axes; headrace needs images (N, C, H, W)")
+        if len(dims) not in (2, 3, 4):
+            raise ModelError(f"input '{value.name}' has {len(dims)} axes; headrace reads (N, C, H, W), (N, C, L) and (N, F)")
         if min(dims[1:]) < 1:
-            raise ModelError(
-                f"input '{value.name}' has an unknown channel count or size {dims}; export with a fixed image size"
-            )
+            raise ModelError(f"input '{value.name}' has an unknown channel count or size {dims}; export with a fixed size")
         kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type or onnx.TensorProto.FLOAT)
         if (levels := integer_range(kind)) is None and not np.issubdtype(kind, np.floating):
             raise ModelError(f"input '{value.name}' is of type {kind.name}; feed images as float32 or quantized integers")
         context.axes[value.name], context.batch = len(dims), max(context.batch, dims[0])
-        context.values[value.name] = ModelInput(name=value.name, shape=(dims[1], dims[2], dims[3]), integers=levels)
+        c, h, w = (*dims[1:], 1, 1)[:3]  # (N, C, L) is a map of one column, (N, F) one pixel
+        context.values[value.name] = ModelInput(name=value.name, shape=(c, h, w), integers=levels)
 
 
 def _import_node(context: Context, node: OnnxNode, handlers: dict[str, Handler]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.functions import UNARY
 from headrace.frontend.inputs import turned_input
-from headrace.frontend.values import Flat, Function, Index, ModelInput, Real, Value, View
+from headrace.frontend.values import Flat, Function, Index, ModelInput, QuantConst, Real, Value, View
 from headrace.operators.channels import concat as concat_channels
 from headrace.operators.channels import slice_channels, split_channels
 from headrace.operators.gather import gather_channels
@@ -24,6 +24,9 @@ MAX_SIZE = 1 << 28
 """Numbers of the largest tensor that a file may ask for."""
 ELEMENTWISE = UNARY | {"Quant", "IntQuant", "BipolarQuant", "Relu", "Clip", "Add", "Sub", "Mul", "Div", "Identity", "Dropout"}
 """Operators that may act before their input is laid out anew, if all their other inputs are single numbers."""
+
+PRODUCTS = frozenset({"Gemm", "MatMul"})
+"""Operators that read an activation laid out in more than one way."""
 
 
 def natural_index(context: Context, value: Real | Function | Flat, axes: int) -> Index:
@@ -278,6 +281,32 @@ def _with_zeros(value: View | Flat) -> bool:
     return isinstance(value, View) and bool(np.any(value.index < 0))
 
 
+def _by_channel(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value | None]:
+    """Constants of a sum or product that broadcast over an activation of any layout, as numbers for each channel of its map."""
+    moving = [i for i, v in enumerate(inputs) if isinstance(v, Real | View | Flat)]
+    if node.op_type not in ("Add", "Sub", "Mul", "Div") or len(inputs) != 2 or len(moving) != 1:
+        return inputs
+    (at,) = moving
+    value, constant = inputs[at], inputs[1 - at]
+    axes = context.axes.get(node.proto.input[at], 4)
+    if not isinstance(constant, np.ndarray | QuantConst) or (isinstance(value, Real) and axes == 4):
+        return inputs
+    numbers = np.asarray(node.const(constant, "constant operand"), np.float64)
+    view = as_view(context, node, value, axes)
+    if numbers.size == 1 or np.any(view.index < 0) or np.broadcast_shapes(numbers.shape, view.index.shape) != view.index.shape:
+        return inputs
+    kind = context.tensors[view.real.tensor]
+    channel = view.index.ravel() // kind.pixels
+    spread = np.broadcast_to(numbers, view.index.shape).ravel()
+    by_channel = np.zeros(kind.channels)
+    by_channel[channel] = spread
+    if not np.array_equal(by_channel[channel], spread):
+        return inputs
+    changed = list(inputs)
+    changed[1 - at] = by_channel.reshape(1, -1, 1, 1)
+    return changed
+
+
 def plain(context: Context, value: Value | None) -> Value | None:
     """``value``, laid out if it is a view."""
     return context.laid_out(value) if isinstance(value, View) else value
@@ -285,10 +314,11 @@ def plain(context: Context, value: Value | None) -> Value | None:
 
 def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """What ``handler`` makes of ``inputs``: views are laid out first, or behind an operator that acts on each number."""
-    if node.op_type in VIEWS:
+    if node.op_type in VIEWS or node.op_type in PRODUCTS:
         return handler(context, node, inputs)
+    given, inputs = inputs, _by_channel(context, node, inputs)
     first, others = inputs[0] if inputs else None, [v for v in inputs[1:] if v is not None]
-    single = all(isinstance(v, np.ndarray) and v.size == 1 for v in others)
+    single = inputs is not given or all(isinstance(v, np.ndarray) and v.size == 1 for v in others)
     if isinstance(first, View | Flat) and single and node.op_type in ELEMENTWISE and not _with_zeros(first):
         results = handler(context, node, [first.real, *inputs[1:]])
         return [_again(first, result) for result in results]

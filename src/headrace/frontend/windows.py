@@ -9,25 +9,55 @@ from headrace.frontend.context import OnnxNode
 from headrace.ir.ops import Pads, Pair
 
 
-def _pair(node: OnnxNode, name: str) -> Pair:
-    values = node.attrs.get(name, [1, 1])
-    if len(values) != 2 or min(values) < 1:
-        raise node.unsupported(f"{name} {list(values)}", "only 2-D windows are mapped")
-    return int(values[0]), int(values[1])
+def two_axes(values: list[int], default: int) -> Pair:
+    """One value or two as (rows, columns): an operator of one axis runs along the rows."""
+    return (values[0], default) if len(values) == 1 else (values[0], values[1])
+
+
+def listed(node: OnnxNode, name: str, default: int, least: int) -> Pair:
+    """An attribute of one number for each axis.
+
+    Raises:
+        UnsupportedError: it has three axes or more, or numbers below ``least``.
+    """
+    values = [int(v) for v in node.attrs.get(name, [default, default])]
+    if len(values) not in (1, 2) or min(values) < least:
+        raise node.unsupported(f"{name} {values}", "only 1-D and 2-D windows are mapped")
+    return two_axes(values, default)
+
+
+def kernel_shape(node: OnnxNode, axes: int) -> Pair:
+    """The kernel of a pooling node on a tensor of ``axes`` axes.
+
+    Raises:
+        UnsupportedError: the kernel has other axes.
+    """
+    sizes = [int(k) for k in node.attrs.get("kernel_shape", ())]
+    check_axes(node, len(sizes), axes)
+    return listed(node, "kernel_shape", 1, 1)
+
+
+def check_axes(node: OnnxNode, spatial: int, axes: int) -> None:
+    """Refuses a kernel of ``spatial`` axes on a tensor of ``axes``."""
+    if spatial not in (1, 2) or spatial + 2 != axes:
+        raise node.unsupported(
+            f"a {spatial}-D window on a tensor of {axes} axes",
+            "only 1-D windows on (N, C, L) and 2-D ones on (N, C, H, W) are mapped",
+        )
 
 
 def window_attributes(node: OnnxNode, in_hw: Pair, kernel: Pair) -> tuple[Pair, Pads, Pair]:
-    """Stride, padding (top, left, bottom, right) and dilation of a Conv or MaxPool node."""
+    """Stride, padding (top, left, bottom, right) and dilation of a Conv or pooling node."""
     given = list(node.attrs.get("kernel_shape", kernel))
     if given not in (list(kernel), [kernel[0]]):
         raise node.unsupported(f"kernel_shape {given} of a {kernel[0]}x{kernel[1]} kernel", "export the model again")
-    stride, dilation = _pair(node, "strides"), _pair(node, "dilations")
+    stride, dilation = listed(node, "strides", 1, 1), listed(node, "dilations", 1, 1)
     auto = str(node.attrs.get("auto_pad", "NOTSET"))
     if auto in ("NOTSET", "VALID"):
         pads = [0, 0, 0, 0] if auto == "VALID" else list(node.attrs.get("pads", [0, 0, 0, 0]))
-        if len(pads) != 4 or min(pads) < 0:
-            raise node.unsupported(f"padding {pads}", "only 2-D windows with padding >= 0 are mapped")
-        return stride, (pads[0], pads[1], pads[2], pads[3]), dilation
+        if len(pads) not in (2, 4) or min(pads) < 0:
+            raise node.unsupported(f"padding {pads}", "only 1-D and 2-D windows with padding >= 0 are mapped")
+        return stride, (pads[0], 0, pads[1], 0) if len(pads) == 2 else (pads[0], pads[1], pads[2], pads[3]), dilation
     begin, end = [0, 0], [0, 0]
     for axis in (0, 1):
         out = -(-in_hw[axis] // stride[axis])

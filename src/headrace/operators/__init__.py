@@ -16,6 +16,7 @@ from headrace.operators import (
     deform_conv,
     elementwise,
     gather,
+    linear,
     pool,
     raster,
     reduce,
@@ -23,12 +24,15 @@ from headrace.operators import (
     shift,
     tables,
     topk,
+    transposed,
     upsample,
 )
 from headrace.operators.base import Fold, Mapped, Operator
 
 OPERATORS: tuple[Operator, ...] = (
     *conv.OPERATORS,
+    *linear.OPERATORS,
+    *transposed.OPERATORS,
     *deform.OPERATORS,
     *deform_conv.OPERATORS,
     *requant.OPERATORS,

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
 from headrace.frontend.weights import integer_weights
-from headrace.frontend.windows import spatial_output, window_attributes
+from headrace.frontend.windows import check_axes, spatial_output, window_attributes
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import IntArray, Op, Pads, Pair
 from headrace.ir.ranges import Range, mac_range
@@ -62,59 +62,109 @@ class Conv(Op):
 
 
 def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], ExactArray]:
-    """Integer weights (M, C / groups, KH, KW) and their scales (M,) or (1,)."""
+    """Integer weights (M, C / groups, KH, KW) and their scales (M,) or (1,); a kernel of one axis gets columns of 1."""
+    if isinstance(value, QuantConst | np.ndarray) and len(shape_of(value)) == 3:
+        value = rearranged(value, lambda w: w[..., None])
     weight, scale = integer_weights(node, value)
     if weight.ndim != 4:
-        raise node.unsupported(f"weights with {weight.ndim} axes", "only 2-D convolutions are mapped")
+        raise node.unsupported(f"weights with {weight.ndim} axes", "only 1-D and 2-D convolutions are mapped")
     return weight, scale
 
 
+def shape_of(value: QuantConst | npt.NDArray[Any]) -> tuple[int, ...]:
+    """Axes of constant weights."""
+    return value.integers.shape if isinstance(value, QuantConst) else value.shape
+
+
+def rearranged(value: Value, arrange: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> Value:
+    """Constant weights with their axes arranged anew; scales stay with their weights."""
+    if isinstance(value, np.ndarray):
+        return arrange(value)
+    if not isinstance(value, QuantConst):
+        return value
+    integers, scale = arrange(value.integers), arrange(np.broadcast_to(value.scale, value.integers.shape))
+    first = scale[(slice(None), *(slice(0, 1),) * (scale.ndim - 1))]  # one for each output, unless they differ beyond
+    return QuantConst(
+        integers=integers, scale=scale if np.any(scale != first) else first[:1] if np.all(first == first[:1]) else first
+    )
+
+
 def conv(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """ONNX Conv with quantized weights, to exact accumulators."""
+    """ONNX Conv with quantized weights, to exact accumulators; a kernel of one axis runs along the rows."""
     weight, weight_scale = conv_weight(node, inputs[1])
-    m, c_group, _, _ = weight.shape
-    groups, value = int(node.attrs.get("group", 1)), required(node, inputs[0])
-    offset = exact([0.0]) if len(inputs) < 3 or inputs[2] is None else _bias(node, inputs[2], m)
+    m, c_group, kh, kw = weight.shape
+    value, bias = required(node, inputs[0]), inputs[2] if len(inputs) > 2 else None
+    check_axes(node, node.const(inputs[1], "weights").ndim - 2, context.axes.get(node.proto.input[0], 4))
+    groups = int(node.attrs.get("group", 1))
     if groups == 1 and (apart := unequal_runs(context, node, value, c_group)) is not None:
 
         def accumulate(x: Real, part: npt.NDArray[np.int64]) -> str:
-            return _accumulated(context, node, x, *_placed(context, node, x, part, 1))
+            placed = window_attributes(node, context.tensors[x.tensor].shape[:2], (kh, kw))
+            return _accumulated(context, node, x, *_placed(context, node, x, part, *placed))
 
         total = sum_of_parts(context, node, *apart, weight, accumulate)
-        return [replace(total, scale=weight_scale * total.step, offset=offset)]
+        return [replace(total, scale=weight_scale * total.step, offset=bias_of(node, bias, m))]
     x = context.integers(node, value, per_channel=c_group == 1)
+    stride, pad, dilation = window_attributes(node, context.tensors[x.tensor].shape[:2], (kh, kw))
+    return [convolve(context, node, x, weight, weight_scale, bias, stride=stride, pad=pad, dilation=dilation, groups=groups)]
+
+
+def convolve(
+    context: Context,
+    node: OnnxNode,
+    x: Real,
+    weight: npt.NDArray[np.int64],
+    weight_scale: ExactArray,
+    bias: Value | None = None,
+    *,
+    stride: Pair = (1, 1),
+    pad: Pads = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Real:
+    """Emits a `Conv` of the integers ``x`` with weights (M, C / groups, KH, KW)."""
     source = context.tensors[x.tensor]
+    m, c_group, _, _ = weight.shape
     if c_group * groups != source.channels:
         raise node.unsupported(
             f"{source.channels} channels for weights {weight.shape} in {groups} groups", "export the model again"
         )
     if groups < 1 or m % groups:
         raise node.unsupported(f"{m} filters in {groups} groups", "export the model again")
-    op, out_hw = _placed(context, node, x, weight, groups)
-    steps = x.scale if x.scale.size == 1 else np.repeat(x.scale, m // x.scale.size)
-    taps = Taps(weight=weight[:, 0], stride=op.stride, pad=op.pad, dilation=op.dilation, out_hw=out_hw)
+    op, out_hw = _placed(context, node, x, weight, stride, pad, dilation, groups)
+    steps, offset = x.scale if x.scale.size == 1 else np.repeat(x.scale, m // x.scale.size), bias_of(node, bias, m)
+    taps = Taps(weight=weight[:, 0], stride=stride, pad=pad, dilation=dilation, out_hw=out_hw)
     if op.depthwise and (moved := as_shift(context, node, x, taps)) is not None:
-        return [Real(tensor=moved[0], scale=weight_scale * steps * moved[1], offset=offset)]
-    return [Real(tensor=_accumulated(context, node, x, op, out_hw), scale=weight_scale * steps, offset=offset)]
+        return Real(tensor=moved[0], scale=weight_scale * steps * moved[1], offset=offset)
+    return Real(tensor=_accumulated(context, node, x, op, out_hw), scale=weight_scale * steps, offset=offset)
 
 
 def _placed(
-    context: Context, node: OnnxNode, x: Real, weight: npt.NDArray[np.int64], groups: int
-) -> tuple[Conv, tuple[int, int]]:
-    """The operator with the node's stride, padding and dilation, and the rows and columns that it gives."""
-    hw, kernel = context.tensors[x.tensor].shape[:2], (weight.shape[2], weight.shape[3])
-    stride, pad, dilation = window_attributes(node, hw, kernel)
-    out_hw = spatial_output(node, hw, kernel, stride, pad, dilation)
+    context: Context,
+    node: OnnxNode,
+    x: Real,
+    weight: npt.NDArray[np.int64],
+    stride: Pair,
+    pad: Pads,
+    dilation: Pair,
+    groups: int = 1,
+) -> tuple[Conv, Pair]:
+    """The operator, and the rows and columns that it gives."""
+    kernel = (weight.shape[2], weight.shape[3])
+    out_hw = spatial_output(node, context.tensors[x.tensor].shape[:2], kernel, stride, pad, dilation)
     return Conv(weight=weight.transpose(0, 2, 3, 1).copy(), stride=stride, pad=pad, dilation=dilation, groups=groups), out_hw
 
 
-def _accumulated(context: Context, node: OnnxNode, x: Real, op: Conv, out_hw: tuple[int, int]) -> str:
+def _accumulated(context: Context, node: OnnxNode, x: Real, op: Conv, out_hw: Pair) -> str:
     """Emits the convolution; returns the accumulators' tensor."""
     lo, hi = conv_bounds(op, (context.tensors[x.tensor],))
     return context.apply(node, op, (x.tensor,), (*out_hw, op.weight.shape[0]), int(lo.min()), int(hi.max()))
 
 
-def _bias(node: OnnxNode, value: Value, m: int) -> ExactArray:
+def bias_of(node: OnnxNode, value: Value | None, m: int) -> ExactArray:
+    """A bias for each of ``m`` filters; zero without one."""
+    if value is None:
+        return exact([0.0])
     if isinstance(value, QuantConst) and value.integers.size == m:
         return value.exact
     bias = np.asarray(node.const(value, "bias"), np.float64)

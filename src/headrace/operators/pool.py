@@ -13,7 +13,7 @@ from headrace.engines.pools import Pooler
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Value
-from headrace.frontend.windows import ceil_padding, padding_only, spatial_output, window_attributes
+from headrace.frontend.windows import ceil_padding, kernel_shape, padding_only, spatial_output, window_attributes
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Pads, Pair
 from headrace.ir.tensor import Tensor
@@ -63,31 +63,18 @@ class _Windows:
         return self.kernel[0] == in_hw[0], self.kernel[1] == in_hw[1]
 
 
-def _of_columns(node: OnnxNode, in_hw: Pair) -> OnnxNode:
-    """A node with 1-D windows on (N, C, L), which is a map of one column, as the same with 2-D windows."""
-    if len(node.attrs.get("kernel_shape", ())) != 1 or in_hw[1] != 1:
-        return node
-    attrs = {**node.attrs, **{name: [*node.attrs.get(name, [1]), 1] for name in ("kernel_shape", "strides", "dilations")}}
-    if len(pads := list(node.attrs.get("pads", [0, 0]))) == 2:
-        attrs["pads"] = [pads[0], 0, pads[1], 0]
-    return replace(node, attrs=attrs)
-
-
-def _windows(node: OnnxNode, in_hw: Pair) -> _Windows:
-    node = _of_columns(node, in_hw)
-    kernel = tuple(int(k) for k in node.attrs.get("kernel_shape", ()))
-    if len(kernel) != 2:
-        raise node.unsupported(f"a {len(kernel)}-D window", "only 2-D windows are mapped")
-    stride, pad, dilation = window_attributes(node, in_hw, (kernel[0], kernel[1]))
+def _windows(context: Context, node: OnnxNode, in_hw: Pair) -> _Windows:
+    kernel = kernel_shape(node, context.axes.get(node.proto.input[0], 4))
+    stride, pad, dilation = window_attributes(node, in_hw, kernel)
     own = pad
     if node.attrs.get("ceil_mode", 0):
-        pad = ceil_padding(in_hw, (kernel[0], kernel[1]), stride, pad, dilation)
+        pad = ceil_padding(in_hw, kernel, stride, pad, dilation)
     return _Windows(
-        kernel=(kernel[0], kernel[1]),
+        kernel=kernel,
         stride=stride,
         pad=pad,
         dilation=dilation,
-        out_hw=spatial_output(node, in_hw, (kernel[0], kernel[1]), stride, pad, dilation),
+        out_hw=spatial_output(node, in_hw, kernel, stride, pad, dilation),
         beyond=(0, 0, pad[2] - own[2], pad[3] - own[3]),
     )
 
@@ -98,7 +85,7 @@ def max_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> li
     source = context.tensors[real.tensor]
     if np.any(real.scale <= 0):
         raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before the pool")
-    windows = _windows(node, source.shape[:2])
+    windows = _windows(context, node, source.shape[:2])
     for axis in (0, 1):
         sizes = (windows.kernel[axis], windows.stride[axis], windows.pad[axis], windows.dilation[axis])
         if padding_only(source.shape[axis], windows.out_hw[axis], *sizes):
@@ -114,7 +101,7 @@ def average_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -
     """AveragePool is linear, so it sums whatever integers there are; padding needs real zeros, and to be counted."""
     real = context.settled(node, context.real(node, inputs[0]))
     source = context.tensors[real.tensor]
-    windows = _windows(node, source.shape[:2])
+    windows = _windows(context, node, source.shape[:2])
     size = windows.kernel[0] * windows.kernel[1]
     if any(windows.pad) and not node.attrs.get("count_include_pad", 0):
         raise node.unsupported(
