@@ -62,7 +62,7 @@ def without_quant(model: onnx.ModelProto) -> onnx.ModelProto:
         top = 2.0 ** float(bits.ravel()[0])
         lo, hi = (-top / 2 + attrs["narrow"], top / 2 - 1) if attrs["signed"] else (0.0, top - 1 - attrs["narrow"])
         names = [f"{node.output[0]}_{part}" for part in ("lo", "hi", "steps", "whole", "kept")]
-        ends = [numpy_helper.from_array(np.float32(v), n) for v, n in zip((lo, hi), names, strict=False)]
+        ends = [numpy_helper.from_array(np.array(v, np.float32), n) for v, n in zip((lo, hi), names, strict=False)]
         plain.graph.initializer.extend(ends)
         nodes += [
             helper.make_node("Div", [node.input[0], node.input[1]], [names[2]]),
