@@ -82,6 +82,12 @@ module stream_repack_shift #(
     last_out = (32'(OutC[m]) - (32'(OUT_BEATS[m]) - 1) * LanesOut) / UNIT_LANES;
   endfunction
 
+  /// The fewest units of an input beat.
+  function automatic int unsigned least_in();
+    least_in = UNITS_IN;
+    for (int unsigned k = 0; k < Ins; k++) if (last_in(k) < least_in) least_in = last_in(k);
+  endfunction
+
   /// Units in input beat `index` of a pixel, and in output beat `index`.
   function automatic int unsigned units_in(int unsigned index);
     int unsigned first;
@@ -147,6 +153,7 @@ module stream_repack_shift #(
   level_t           kept;     // units that stay in this cycle; the input goes behind them
   logic [UNITS-1:0][UNIT_W-1:0]     units_q;
   logic [UNITS-1:0][UNIT_W-1:0]     inserted;
+  logic [UNITS_IN-1:0][UNIT_W-1:0]  offered;
   logic [UNITS_IN-1:0][UNIT_W-1:0]  data_in;
   logic [UNITS_OUT-1:0][UNIT_W-1:0] data_out;
 
@@ -190,10 +197,19 @@ module stream_repack_shift #(
   end
 
   // Units above the level are zero, so inserting is a bitwise or; nothing kept counts as all zero,
-  // which spares a reset. Lanes of the input beyond its last channel are zero.
+  // which spares a reset. What the input has beyond its last channel must not get in between.
   logic unused_lanes;  // there are some where every input is narrower than a beat
-  assign unused_lanes = ^data_in;
-  assign data_in  = data_i[source];
+  assign unused_lanes = ^data_i[source];
+  for (genvar u = 0; u < UNITS_IN; u++) begin : gen_in
+    if (u < least_in()) begin : gen_always
+      assign data_in[u] = offered[u];
+    end else if (u < UNITS) begin : gen_ragged
+      assign data_in[u] = level_t'(u) < coming ? offered[u] : '0;
+    end else begin : gen_never
+      assign data_in[u] = '0;
+    end
+  end
+  assign offered  = data_i[source];
   assign inserted = (UNITS * UNIT_W)'(data_in) << (32'(kept) * UNIT_W);
 
   for (genvar s = 0; s < UNITS; s++) begin : gen_unit

@@ -22,7 +22,10 @@ def _connect(dut: Any, case: Case, pixels: IntArray, stall: tuple[float, float],
     lane_w, lanes_in = case.parameters["LaneW"], case.parameters["LanesIn"]
     bench = StreamBench(dut, seed=seed)
     for k, segment in enumerate(_segments(pixels, case.data["in_c"])):
-        bench.source(pack(beats_of(segment, lanes_in), bits=lane_w), index=k, stall=stall[0])
+        beats = beats_of(segment, lanes_in)
+        if case.data["noise"]:
+            _disturb(beats, segment.shape[1], lane_w, seed)
+        bench.source(pack(beats, bits=lane_w), index=k, stall=stall[0])
     sinks = [
         bench.sink(
             len(pixels) * ceil_div(channels, case.parameters["LanesOut"]),
@@ -33,6 +36,15 @@ def _connect(dut: Any, case: Case, pixels: IntArray, stall: tuple[float, float],
         for m, channels in enumerate(case.data["out_c"])
     ]
     return bench, sinks
+
+
+def _disturb(beats: IntArray, channels: int, lane_w: int, seed: int) -> None:
+    """Fills the lanes beyond the last channel with noise."""
+    lanes = beats.shape[1]
+    per_pixel = ceil_div(channels, lanes)
+    used = channels - (per_pixel - 1) * lanes
+    last = beats[per_pixel - 1 :: per_pixel]
+    last[:, used:] = np.random.default_rng(seed).integers(0, 1 << lane_w, last[:, used:].shape)
 
 
 def _received(case: Case, sinks: list[Sink]) -> IntArray:
