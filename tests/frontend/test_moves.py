@@ -39,7 +39,14 @@ class Moved(nn.Module):
 def exported(move: Move, shape: tuple[int, ...], opset: int) -> onnx.ModelProto:
     """``move`` as torch writes it."""
     buffer = io.BytesIO()
-    torch.onnx.export(Moved(move), (torch.zeros(shape),), buffer, opset_version=opset, dynamo=False, input_names=["x"])
+    torch.onnx.export(
+        Moved(move),
+        (torch.zeros(shape),),
+        buffer,  # type: ignore[arg-type]  # the older exporter takes streams too
+        opset_version=opset,
+        dynamo=False,
+        input_names=["x"],
+    )
     return onnx.load_model_from_string(buffer.getvalue())
 
 
@@ -166,6 +173,45 @@ def test_moves_as_torch_exports_them(
     graph = check(exported(move, shape, opset), shape, tmp_path)
     kinds = [node.op.kind for node in graph.nodes if node.op.kind != "requant"]
     assert kinds == remains
+
+
+def some_moves(x: Tensor) -> tuple[Tensor, ...]:
+    return (
+        functional.pixel_shuffle(x, 2),
+        functional.pixel_unshuffle(x, 2),
+        x[:, [7, 0, 0, 2]],
+        focus(x),
+        shifted(x[:, :6]),
+        groups(x, 4),
+    )
+
+
+def test_moves_as_the_newer_exporter_writes_them(tmp_path: Path) -> None:
+    shape = (1, 8, 6, 4)
+    model = torch.onnx.export(
+        Moved(some_moves), (torch.zeros(shape),), opset_version=18, dynamo=True, input_names=["x"], verbose=False
+    )
+    assert model is not None
+    check(model.model_proto, shape, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("op", "constant", "attributes"),
+    [
+        ("GatherND", np.array([[2], [0]]), {"batch_dims": 1}),
+        ("GatherElements", np.arange(60).reshape(1, 3, 4, 5) // 20 * -1 - 1, {"axis": 1}),
+        ("Compress", np.array([True, False, True]), {"axis": 1}),
+        ("CenterCropPad", np.array([6, 3]), {"axes": [2, 3]}),
+        ("ReverseSequence", np.array([3]), {"batch_axis": 0, "time_axis": 1}),
+    ],
+)
+def test_moves_that_constants_steer(op: str, constant: np.ndarray, attributes: dict[str, Any], tmp_path: Path) -> None:
+    shape = (1, 3, 4, 5)
+    constant = constant[None] if op == "GatherND" else constant
+    node = helper.make_node(op, ["x", "c"], ["y"], **attributes)
+    info = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in (("x", shape), ("y", None))]
+    graph = helper.make_graph([node], op, info[:1], info[1:], [numpy_helper.from_array(constant, "c")])
+    check(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), shape, tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -14,8 +14,10 @@ from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
 from headrace.engines.plumbing import packed_counts
 from headrace.ir.ops import IntArray, Pair
 
-MUX_WAYS = 4
-"""Inputs of the multiplexer that one LUT makes."""
+MUX_LUTS = 0.45
+"""LUTs of a one-bit multiplexer, for each input but the first."""
+SHALLOW = 32
+"""Words of a memory of which a LUT holds two bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +100,15 @@ class Gatherer(Engine):
         depth = 2 << max(1, (self.beats_in - 1).bit_length())
         for p in range(min(self.lanes_out, len(self.indices))):
             sources = len({c % self.lanes_in for c in self.indices[p :: self.lanes_out]})
-            total += memory(depth, sources * self.bits) + Resources(lut=self.bits * _mux(sources) + 3, ff=3)
+            store = memory(depth, sources * self.bits)
+            lut = store.lut // 2 if depth <= SHALLOW else store.lut
+            total += replace(store, lut=lut) + Resources(lut=self.bits * _mux(sources) + 3, ff=3)
         return total
 
 
 def _mux(ways: int) -> int:
-    """LUTs of a one-bit multiplexer."""
-    return 0 if ways <= 1 else ceil_div(ways, MUX_WAYS)
+    """LUTs of a one-bit multiplexer (fitted to yosys)."""
+    return 0 if ways <= 1 else max(1, round(MUX_LUTS * (ways - 1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +183,7 @@ class BlockTransposer(Engine):
 
     def resources(self) -> Resources:
         """Two blocks of memory and counters."""
-        return memory(2 * self.block, self.lanes * self.bits) + Resources(lut=60, ff=40)
+        return memory(2 * self.block, self.lanes * self.bits) + Resources(lut=40, ff=32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -44,7 +44,7 @@ def fold_constant(context: Context, node: OnnxNode, inputs: list[Value | None]) 
         if all(isinstance(value, QuantConst) for value in moved):
             return _moved(context, node, inputs)
     plain = [value.real.astype(np.float32) if isinstance(value, QuantConst) else value for value in inputs]
-    return list(_evaluated(context, node, plain))
+    return list(evaluated(context, node, plain))
 
 
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
@@ -57,7 +57,7 @@ def _moved(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
         np.broadcast_to(value.scale.astype(np.float64), value.integers.shape) if isinstance(value, QuantConst) else value
         for value in inputs
     ]
-    results = zip(_evaluated(context, node, integers), _evaluated(context, node, scales), strict=True)
+    results = zip(evaluated(context, node, integers), evaluated(context, node, scales), strict=True)
     return [QuantConst(integers=i, scale=collapsed(s)) for i, s in results]
 
 
@@ -69,7 +69,8 @@ def collapsed(scale: Array) -> Array:
     return scale
 
 
-def _evaluated(context: Context, node: OnnxNode, inputs: list[Any]) -> list[Array]:
+def evaluated(context: Context, node: OnnxNode, inputs: list[Any]) -> list[Array]:
+    """What ONNX's reference implementation makes of a node with these inputs (None: absent)."""
     feeds = {name: value for name, value in zip(node.proto.input, inputs, strict=False) if value is not None}
     proto = onnx.NodeProto()
     proto.CopyFrom(node.proto)

@@ -119,15 +119,13 @@ FAMILIES: tuple[Family, ...] = (
         title="Results of unknown size",
         reason="the size of its result depends on the data",
         remedy=HOST,
-        operators="Compress NonZero Unique",
+        operators="NonZero Unique",
     ),
     Family(
         title="Addresses from data",
         reason="reads or writes where the data say",
         remedy="use SquareDeformDepthwise of headrace_models for learned sampling positions, or constant indices",
-        operators=(
-            "AffineGrid GatherElements GatherND GridSample MaxUnpool OneHot ReverseSequence Scatter ScatterElements ScatterND"
-        ),
+        operators=("AffineGrid GridSample MaxUnpool OneHot Scatter ScatterElements ScatterND"),
         remedies={},
     ),
     Family(
@@ -158,12 +156,6 @@ FAMILIES: tuple[Family, ...] = (
         reason="logic on activations",
         remedy="decide on the host, or use Relu, Clip and products with constants",
         operators=("BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor CastLike IsInf IsNaN"),
-    ),
-    Family(
-        title="Shapes",
-        reason="this change of shape is not mapped",
-        remedy="keep activations as (N, C, H, W) and cut, join or upsample them",
-        operators="CenterCropPad",
     ),
     Family(
         title="QONNX",

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from headrace.frontend.constants import evaluated
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.functions import UNARY
 from headrace.frontend.inputs import turned_input
@@ -259,6 +260,16 @@ def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
     return concat_channels(context, node, [plain(context, value) for value in inputs])
 
 
+def by_reference(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """Any move that constants steer, as ONNX's reference implementation does it; what it makes zero is a border."""
+    view = as_view(context, node, inputs[0])
+    steering = [None if value is None else node.const(value, "what steers it") for value in inputs[1:]]
+    (moved,) = evaluated(context, node, [view.index + 1, *steering])
+    if not moved.size:
+        raise node.unsupported(f"leaves nothing of {view.index.shape}", "repair its constants")
+    return [replace(view, index=moved.astype(np.int32) - 1)]
+
+
 def shape_of(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Shape of a tensor, of one frame."""
     value = inputs[0]
@@ -338,5 +349,6 @@ VIEWS: dict[str, Handler] = {
     "Expand": expand,
     "Tile": expand,
     "Concat": concat,
+    **dict.fromkeys(("CenterCropPad", "Compress", "GatherElements", "GatherND", "ReverseSequence"), by_reference),
     "Shape": shape_of,
 }
