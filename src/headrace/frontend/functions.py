@@ -153,9 +153,24 @@ def quantize_function(
             for r in leaves
         ),
         origin=function.node.op_type,
+        pieces=_pieces(function, source.channels),
     )
     name = context.apply(node, op, (function.tensor,), source.shape, lo, hi, float(scale))
     return Real(tensor=name, scale=one(scale))
+
+
+def _pieces(function: Function, channels: int) -> tuple[Leaf, ...]:
+    """The two slopes of ``max(x, alpha * x)``, if the function is that of an affine image."""
+    x, op = function.operands[0], function.node.op_type
+    if op not in ("LeakyRelu", "PRelu", "Abs") or not isinstance(x, Real) or x.clamped:
+        return ()
+    given = {a.name: float(a.f) for a in function.node.attribute}
+    alpha = {"Abs": -1.0, "LeakyRelu": given.get("alpha", float(np.float32(0.01)))}.get(op)
+    slopes = exact(np.asarray(function.operands[1], np.float64) if alpha is None else alpha)
+    if np.any(slopes > 1):
+        return ()
+    scale, offset = (np.broadcast_to(p, channels) for p in (x.scale, x.offset))
+    return Leaf(scale=scale, offset=offset, pure=x.pure), Leaf(scale=scale * slopes, offset=offset * slopes, pure=x.pure)
 
 
 def _leaves(function: Function) -> list[Real]:

@@ -86,6 +86,8 @@ class Tabulate(Op):
     leaves: tuple[Leaf, ...]
     origin: str
     """The ONNX operator in front of the quantizer."""
+    pieces: tuple[Leaf, ...] = ()
+    """Two affine images of which f is the larger, if it is so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

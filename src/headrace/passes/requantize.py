@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm, prod
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from headrace.operators import channel_range
 from headrace.operators.elementwise import Pointwise
 from headrace.passes.certificate import FLOAT32_EXACT, Certificate, power_of_two
 from headrace.passes.split_rounding import split_rounding
+from headrace.passes.split_slopes import split_slopes
 from headrace.passes.tabulate import compare, tabulate
 
 Int64 = npt.NDArray[np.int64]
@@ -271,11 +273,18 @@ def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certif
     )
 
 
+def _provable(graph: Graph, node: Node) -> bool:
+    try:
+        return realise(node.name, cast(Quantize, node.op), channel_range(graph, node.inputs[0]))[1].exact
+    except ModelError:
+        return False
+
+
 def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
     """Realises every `Quantize`, `Tabulate` and `Compare` of the graph; returns the certificates in node order."""
     nodes: list[Node] = []
     certificates: list[Certificate] = []
-    graph = split_rounding(graph)
+    graph = split_rounding(split_slopes(graph, _provable))
     for node in graph.nodes:
         if isinstance(node.op, Quantize):
             requant, certificate = realise(node.name, node.op, channel_range(graph, node.inputs[0]))
