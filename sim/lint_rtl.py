@@ -47,7 +47,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "FractionBits=2,DataW=12",
         "Square=1,OffsetLo=0,OffsetHi=3,OffsetSigned=0,Rows=8",
         "MaskW=4,DataW=12,OutH=3,KH=1,KW=1,PadT=0,PadL=0,StrideH=2,StrideW=2,OutW=4",
-        "FractionBits=3,MaskW=4,MaskSigned=1,LaneSigned=1,DataW=19,Rows=8,TapsInner=0,Channels=9",
+        "FractionBits=3,MaskW=4,MaskSigned=1,LaneSigned=1,DataW=19,Rows=8,GroupBeats=3,Channels=9",
     ),
     "engine_depthwise": (
         'RomFile="w.hex"',

@@ -121,11 +121,13 @@ class NetBuilder:
         low, high = deform_bounds(op, (source,))
         return self.emit(op, (x, d), source.shape, int(low.min()), int(high.max()))
 
-    def deform_conv(self, x: str, offset: str, mask: str | None, m: int, kernel: Pair, bits: int = 4, **layer: Any) -> str:
-        """A deformable convolution of any kind to accumulators; ``m`` 0 for depthwise, ``layer`` as `DeformConv` has it."""
+    def deform_conv(
+        self, x: str, offset: str, mask: str | None, m: int, kernel: Pair, *, bits: int = 4, groups: int = 1, **layer: Any
+    ) -> str:
+        """A deformable convolution of any kind to accumulators; ``layer`` as `DeformConv` has it."""
         source = self.tensors[x]
-        shape = (m, *kernel, source.channels) if m else (source.channels, *kernel, 1)
-        op = DeformConv(weight=self.weights(shape, bits), groups=1 if m else source.channels, **layer)
+        shape = (m, *kernel, source.channels // groups)
+        op = DeformConv(weight=self.weights(shape, bits), groups=groups, **layer)
         names = (x, offset, mask) if mask else (x, offset)
         low, high = deform_conv_bounds(op, tuple(self.tensors[name] for name in names))
         out = conv_shape(source.shape, shape[0], kernel, op.stride, op.pad, op.dilation)

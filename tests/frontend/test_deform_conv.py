@@ -88,7 +88,7 @@ ACCEPTED: dict[str, tuple[Build, dict[str, Any]]] = {
         lambda f: layer(f, scale=1.0, weight=(3, 1, 3, 3), group=3, change=clipped(-2.0, 1.0)),
         {"lo": -2, "hi": 1, "fraction_bits": 0, "groups": 3},
     ),
-    "groups become zeros": (lambda f: layer(f, scale=0.5, weight=(6, 1, 3, 3), group=3), {"groups": 1}),
+    "groups": (lambda f: layer(f, scale=0.5, weight=(6, 1, 3, 3), group=3), {"groups": 3}),
     "another grid": (
         lambda f: layer(f, change=tripled_and_moved, bits=4.0, mask=constant_mask),
         {"lo": -26, "hi": 19, "fraction_bits": 2},

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import rtl.test_engine_deform as deform
 import rtl.test_engine_depthwise as depthwise
 import rtl.test_engine_matvec as matvec
 import rtl.test_engine_maxpool as maxpool
@@ -55,6 +56,9 @@ def bench(test: Callable[..., None], *args: object) -> Bench:
     return Bench(test=test, args=args)
 
 
+DEFORM_FEW_ROWS = bench(deform.test_layers, "fewest_rows_bilinear")
+DEFORM_MASKED = bench(deform.test_layers, "bilinear_masked_strided")
+DEFORM_GROUPS = bench(deform.test_layers, "groups")
 DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20))
 MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 4, 0, 8, 16))
 MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 8, 0, 4, 20))
@@ -91,6 +95,18 @@ def mutant(module: str, right: str, wrong: str, by: Bench, *, quick: bool = Fals
 
 
 MUTANTS = (
+    mutant("engine_deform", "&& done_q[STEPS_TO_READ-1];", "&& done_q[0];", DEFORM_FEW_ROWS),
+    mutant("engine_deform", "beat_q - BeatW'(GroupBeats - 1)", "beat_q", DEFORM_GROUPS),
+    mutant("engine_deform", "tap_q <= TapW'(col_q) + 1'b1;", "tap_q <= TapW'(col_q);", DEFORM_MASKED, quick=True),
+    mutant("deform_scan", "int'(StrideH) + MinY);", "int'(StrideH) + MinY + 1);", DEFORM_FEW_ROWS),
+    mutant("deform_scan", "need_col = CountW'(x_end);", "need_col = CountW'(x_end - 1'b1);", DEFORM_FEW_ROWS),
+    mutant("deform_address", "slot_5 == '0 ? AddrW'(HALF - 1)", "slot_5 == '0 ? AddrW'(0)", DEFORM_FEW_ROWS, quick=True),
+    mutant("deform_address", "x_4 >= -1 && x_4 <", "x_4 >= 0 && x_4 <", DEFORM_MASKED),
+    mutant("deform_address", ">= OffsetHi) clamped = DW'(OffsetHi);", ">= OffsetHi) clamped = DW'(value);", DEFORM_MASKED),
+    mutant("deform_buffer", "col_q > need_col_i);", "col_q >= need_col_i);", DEFORM_FEW_ROWS),
+    mutant("deform_buffer", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", DEFORM_FEW_ROWS),
+    mutant("deform_sample", "signed'({1'b0, wy_q[4]});", "signed'({1'b0, wy_q[3]});", DEFORM_MASKED),
+    mutant("deform_sample", "if (!inside_i[r][c]) value", "if (!inside_i[0][0]) value", DEFORM_GROUPS),
     mutant("engine_depthwise", "data_q[t*Lanes+l]", "data_q[l*Taps+t]", DEPTHWISE, quick=True),
     mutant("engine_depthwise", "WordW'(WORDS - 1) ? '0", "WordW'(WORDS - 2) ? '0", DEPTHWISE),
     mutant("engine_depthwise", "first_q <= step_q == '0;", "first_q <= 1'b1;", DEPTHWISE),

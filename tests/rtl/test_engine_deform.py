@@ -35,7 +35,8 @@ class Layer:
     fraction: int = 0
     square: bool = False
     mask: tuple[int, int] | None = None
-    inner: bool = True
+    groups: int = 0
+    """0: depthwise."""
     rows: int | None = None
 
     def engine(self) -> Deformer:
@@ -52,30 +53,31 @@ class Layer:
         mask = self.mask and Tensor(name="m", shape=(out[0], out[1], taps), lo=self.mask[0], hi=self.mask[1])
         return Deformer(
             name="deform", source=source, offset=offset, mask=mask, out_hw=(out[0], out[1]), kernel=self.kernel,
-            stride=self.stride, pad=self.pad, dilation=self.dilation, lanes=self.lanes, taps_inner=self.inner,
+            stride=self.stride, pad=self.pad, dilation=self.dilation, lanes=self.lanes, groups=self.groups or self.channels,
             offsets=OffsetRange(lo=self.lo, hi=self.hi, fraction_bits=self.fraction, square=self.square),
         )  # fmt: skip
 
 
 LAYERS = {
-    "integer_dense": Layer(inner=False, channels=5),
-    "corners_far_outside": Layer(lo=-7, hi=8, hw=(5, 4), inner=False),
+    "integer_dense": Layer(groups=1, channels=5),
+    "corners_far_outside": Layer(lo=-7, hi=8, hw=(5, 4), groups=1),
     "bilinear_depthwise": Layer(lo=-7, hi=8, fraction=2),
     "bilinear_masked_strided": Layer(
-        hw=(7, 9), stride=(2, 2), lo=-9, hi=5, fraction=3, mask=(0, 15), values=(-128, 127), inner=False, lanes=3, channels=4
+        hw=(7, 9), stride=(2, 2), lo=-9, hi=5, fraction=3, mask=(0, 15), values=(-128, 127), groups=1, lanes=3, channels=4
     ),
     "square_fraction_signed_mask": Layer(square=True, lo=-3, hi=10, fraction=2, mask=(-4, 3), kernel=(3, 5), pad=(1, 2, 1, 2)),
     "square_integer_strided": Layer(square=True, lo=0, hi=3, stride=(2, 1), hw=(8, 6), lanes=1, channels=1),
     "zero_range": Layer(lo=0, hi=0, mask=(0, 1)),
     "range_beyond_the_map": Layer(lo=-40, hi=37, fraction=2, hw=(3, 5), channels=2),
     "one_side_down": Layer(lo=2, hi=3, hw=(8, 5), pad=(0, 0, 0, 0), fraction=1),
-    "one_side_up": Layer(lo=-5, hi=-3, hw=(8, 5), pad=(2, 0, 0, 1), dilation=(2, 1), inner=False),
+    "one_side_up": Layer(lo=-5, hi=-3, hw=(8, 5), pad=(2, 0, 0, 1), dilation=(2, 1), groups=1),
     "pointwise_input_bound": Layer(kernel=(1, 1), pad=(0, 0, 0, 0), stride=(2, 2), hw=(9, 7), lo=-3, hi=3, fraction=1),
     "pointwise_narrow": Layer(kernel=(1, 1), pad=(0, 0, 0, 0), hw=(9, 2), lo=-1, hi=1, lanes=3),
     "even_kernel_one_pixel_map": Layer(kernel=(2, 2), hw=(1, 1), pad=(1, 1, 1, 1), lo=-2, hi=2, fraction=1, channels=1),
     "last_rows_dropped": Layer(hw=(9, 4), kernel=(2, 2), stride=(4, 3), pad=(0, 0, 0, 0), lo=-1, hi=1, values=(0, 1)),
+    "groups": Layer(channels=12, lanes=2, groups=3, kernel=(2, 2), hw=(4, 5), lo=-3, hi=4, fraction=1),
     "fewest_rows": Layer(hw=(8, 4), lo=-1, hi=1, rows=5),
-    "fewest_rows_bilinear": Layer(hw=(8, 5), lo=-2, hi=2, fraction=2, rows=6, inner=False),
+    "fewest_rows_bilinear": Layer(hw=(8, 5), lo=-2, hi=2, fraction=2, rows=6, groups=1),
 }
 
 
@@ -125,8 +127,8 @@ QUICK = (
     "bilinear_masked_strided",
     "square_fraction_signed_mask",
     "range_beyond_the_map",
-    "one_side_up",
     "pointwise_input_bound",
+    "groups",
     "fewest_rows_bilinear",
 )
 """What every run tries; the others are left to deep ones."""
@@ -145,6 +147,7 @@ def test_layers(name: str, tmp_path: Path) -> None:
         ({"Square": 1, "KH": 2}, "Square needs odd K and Dil 1; got K 2x3, 1x1"),
         ({"Square": 1, "DilW": 2}, "got K 3x3, 1x2"),
         ({"OffsetLo": 2}, "need OffsetLo <= OffsetHi, 1 <= OffsetW <= 31, FractionBits <= 15; got 2, 1, 4, 0"),
+        ({"GroupBeats": 2}, "GroupBeats must divide the 1 channel beats; got 2"),
         ({"OffsetW": 32}, "got -1, 1, 32, 0"),
         ({"Channels": 0}, "zero among widths 8 4 0 8"),
         ({"StrideW": 0}, "K 3x3, 1x0, 1x1"),

@@ -19,7 +19,7 @@ def deformable(seed: int) -> Graph:
     net = NetBuilder(rng=np.random.default_rng(seed))
     rng = net.rng
     h, w = (int(v) for v in rng.integers(3, 10, 2))
-    x = net.quantize(net.conv(net.input((h, w, 3)), int(rng.choice((3, 5, 8))), (3, 3), (1, 1), (1, 1, 1, 1)), 0, 255)
+    x = net.quantize(net.conv(net.input((h, w, 3)), int(rng.choice((4, 6))), (3, 3), (1, 1), (1, 1, 1, 1)), 0, 255)
     for _ in range(2):
         x = _layer(net, x)
     return net.graph(x)
@@ -37,13 +37,18 @@ def _layer(net: NetBuilder, x: str) -> str:
     hi = int(rng.integers(max(lo, 0), 10))
     offset = net.quantize(net.conv(x, 1 if square else 2 * k * k, (k, k), **window, bits=8), lo - 2, hi + 3)
     mask = net.quantize(net.conv(x, k * k, (k, k), **window), 0, 15) if rng.random() < 0.5 else None
-    m = 0 if rng.random() < 0.5 else int(rng.choice((2, 5)))
-    fraction = int(rng.integers(0, 4))
-    acc = net.deform_conv(x, offset, mask, m, (k, k), lo=lo, hi=hi, square=square, fraction_bits=fraction, **window)
+    channels = net.tensors[x].channels
+    groups = int(rng.choice((1, 2, channels)))
+    m = channels if groups == channels else 4
+    acc = net.deform_conv(
+        x, offset, mask, m, (k, k), groups=groups, lo=lo, hi=hi, square=square, fraction_bits=int(rng.integers(0, 4)), **window
+    )
     return net.quantize(acc, -128, 127)
 
 
-@pytest.mark.parametrize(("seed", "size"), [pytest.param(2, 0.1, marks=pytest.mark.deep), (5, 10.0)])
+@pytest.mark.parametrize(
+    ("seed", "size"), [pytest.param(2, 0.1, marks=pytest.mark.deep), pytest.param(5, 10.0, marks=pytest.mark.deep)]
+)
 def test_folded_for_a_board(seed: int, size: float, tmp_path: Path) -> None:
     graph = lowered(deformable(seed))
     check(graph, folds_for(graph, size), tmp_path, seed)

@@ -15,8 +15,10 @@
 /// One beat of `offset_i` holds all offsets of an output pixel in ONNX order: dy, dx of tap
 /// (0, 0), (0, 1), and so on along the kernel's rows; with `Square` one value. One beat of `mask_i`
 /// holds its masks in the same order. Taps leave numbered down the columns, n = j * KH + i, as
-/// `engine_window` gives them: with `TapsInner` all taps of a channel beat before the next channel
-/// beat (depthwise), without it all channel beats of a tap before the next tap (dense).
+/// `engine_window` gives them, in groups of `GroupBeats` channel beats, one after the other: in each,
+/// tap after tap; for each tap, the group's channel beats. So GroupBeats = 1 brings all taps of a
+/// channel beat before the next one (depthwise), and one group of all channels brings all channel
+/// beats of a tap before the next one (dense).
 ///
 /// Latency: ten cycles from the last input beat of a window to its first output beat, six more with
 /// a fraction, one more with masks. Throughput: one beat in and one beat out per cycle, without
@@ -51,7 +53,8 @@ module engine_deform #(
   parameter int unsigned PadL = 1,
   parameter int unsigned OutH = 8,
   parameter int unsigned OutW = 8,
-  parameter bit          TapsInner = 1'b1,
+  /// Channel beats of a group: a divisor of the channel beats of a pixel.
+  parameter int unsigned GroupBeats = 1,
   parameter int unsigned Rows = 6,
   /// One dilation per pixel about the kernel's centre rather than one offset per tap.
   parameter bit          Square = 1'b0,
@@ -132,6 +135,7 @@ module engine_deform #(
   localparam int unsigned XW = 3 + $clog2(int'(OutW * StrideW + InW + PadL) +
                                           larger(MAX_X, -MAX_X) + larger(MIN_X, -MIN_X) + 2);
   localparam int unsigned BeatW = BEATS > 1 ? $clog2(BEATS) : 1;
+  localparam int unsigned MemberW = GroupBeats > 1 ? $clog2(GroupBeats) : 1;
   localparam int unsigned RowStepW = KH > 1 ? $clog2(KH) : 1;
   localparam int unsigned ColStepW = KW > 1 ? $clog2(KW) : 1;
   localparam int unsigned TapW = TAPS > 1 ? $clog2(TAPS) : 1;
@@ -145,6 +149,9 @@ module engine_deform #(
   if (OffsetLo > OffsetHi || OffsetW == 0 || OffsetW > 31 || FractionBits > 15) begin : gen_range
     $fatal(1, "need OffsetLo <= OffsetHi, 1 <= OffsetW <= 31, FractionBits <= 15; got %0d, %0d, %0d, %0d",
            OffsetLo, OffsetHi, OffsetW, FractionBits);
+  end
+  if (GroupBeats == 0 || BEATS % GroupBeats != 0) begin : gen_groups
+    $fatal(1, "GroupBeats must divide the %0d channel beats; got %0d", BEATS, GroupBeats);
   end
   if (Square && (KH % 2 == 0 || KW % 2 == 0 || DilH != 1 || DilW != 1)) begin : gen_centre
     $fatal(1, "Square needs odd K and Dil 1; got K %0dx%0d, %0dx%0d", KH, KW, DilH, DilW);
@@ -211,36 +218,40 @@ module engine_deform #(
   // ---- the beats of one output pixel
   logic                issue, advance, arrived;
   logic [BeatW-1:0]    beat_q;
+  logic [MemberW-1:0]  member_q;   // of the group's beats
   logic [RowStepW-1:0] row_q;
   logic [ColStepW-1:0] col_q;
-  logic [TapW-1:0]     tap;      // in the order of offsets and masks
-  logic                beat_last, kernel_row_last, kernel_col_last, taps_last;
-  logic                beat_next, tap_next;
+  logic [TapW-1:0]     tap_q;      // in the order of offsets and masks
+  logic                member_last, kernel_row_last, kernel_col_last, taps_last;
 
-  assign beat_last       = beat_q == BeatW'(BEATS - 1);
+  assign member_last     = member_q == MemberW'(GroupBeats - 1);
   assign kernel_row_last = row_q == RowStepW'(KH - 1);
   assign kernel_col_last = col_q == ColStepW'(KW - 1);
   assign taps_last       = kernel_row_last && kernel_col_last;
-  assign tap_next        = issue && (TapsInner || beat_last);
-  assign beat_next       = issue && (!TapsInner || taps_last);
-  assign pixel_done      = issue && beat_last && taps_last;
+  assign pixel_done      = issue && member_last && taps_last && beat_q == BeatW'(BEATS - 1);
   assign advance         = !valid_o || ready_i;
   assign issue           = scan_valid && offset_held_q && mask_held_q && arrived && advance;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      beat_q <= '0;
-      row_q  <= '0;
-      col_q  <= '0;
-      tap    <= '0;
-    end else begin
-      if (beat_next) beat_q <= beat_last ? '0 : beat_q + 1'b1;
-      if (tap_next) begin
+      beat_q   <= '0;
+      member_q <= '0;
+      row_q    <= '0;
+      col_q    <= '0;
+      tap_q    <= '0;
+    end else if (issue) begin
+      member_q <= member_last ? '0 : member_q + 1'b1;
+      if (!member_last) begin
+        beat_q <= beat_q + 1'b1;
+      end else begin
+        if (pixel_done) beat_q <= '0;
+        else if (taps_last) beat_q <= beat_q + 1'b1;
+        else beat_q <= beat_q - BeatW'(GroupBeats - 1);
         row_q <= kernel_row_last ? '0 : row_q + 1'b1;
         if (kernel_row_last) col_q <= kernel_col_last ? '0 : col_q + 1'b1;
-        if (taps_last) tap <= '0;
-        else if (kernel_row_last) tap <= TapW'(col_q) + 1'b1;
-        else tap <= tap + TapW'(KW);
+        if (taps_last) tap_q <= '0;
+        else if (kernel_row_last) tap_q <= TapW'(col_q) + 1'b1;
+        else tap_q <= tap_q + TapW'(KW);
       end
     end
   end
@@ -285,8 +296,8 @@ module engine_deform #(
   end else begin : gen_per_tap
     logic [TAPS-1:0][1:0][OffsetW-1:0] of_tap;
     assign of_tap = offset_q;
-    assign dy     = of_tap[tap][0];
-    assign dx     = of_tap[tap][1];
+    assign dy     = of_tap[tap_q][0];
+    assign dx     = of_tap[tap_q][1];
   end
 
   deform_address #(
@@ -325,7 +336,7 @@ module engine_deform #(
     end
     if (advance) begin
       release_q  <= {release_q[STEPS_TO_READ-2:0], release_count};
-      tap_mask_q <= {tap_mask_q[STEPS_TO_READ-1:0], mask_q[tap]};
+      tap_mask_q <= {tap_mask_q[STEPS_TO_READ-1:0], mask_q[tap_q]};
       in_map_q   <= in_map;
       wy_q       <= wy;
       wx_q       <= wx;

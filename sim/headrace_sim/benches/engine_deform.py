@@ -47,10 +47,9 @@ def expected_beats(case: Case) -> IntArray:
     p = case.parameters
     taps = np.stack([tap_of(case, i, j) for j in range(p["KW"]) for i in range(p["KH"])], axis=3)
     beats = ceil_div(p["Channels"], p["Lanes"])
-    cut = beats_of(taps, p["Lanes"]).reshape(-1, p["KH"] * p["KW"], beats, p["Lanes"])
-    if p["TapsInner"]:
-        cut = cut.swapaxes(1, 2)
-    return cut.reshape(-1, p["Lanes"])
+    groups = (beats // p["GroupBeats"], p["GroupBeats"])
+    cut = beats_of(taps, p["Lanes"]).reshape(-1, p["KH"] * p["KW"], *groups, p["Lanes"])
+    return cut.swapaxes(1, 2).reshape(-1, p["Lanes"])
 
 
 def connect(dut: Any, case: Case, seed: int, stall: tuple[float, ...], offset: IntArray) -> tuple[StreamBench, Sink]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.mac import product_dsps
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
 
@@ -64,8 +65,8 @@ class Deformer(Engine):
     dilation: Pair
     offsets: OffsetRange
     lanes: int
-    taps_inner: bool
-    """All taps of a channel beat before the next channel beat (depthwise)."""
+    groups: int
+    """Parts of the channels whose taps come one part after the other: 1 for dense, all channels for depthwise."""
 
     @property
     def in_ports(self) -> tuple[tuple[str, str, str], ...]:  # type: ignore[override]
@@ -82,6 +83,11 @@ class Deformer(Engine):
     def beats(self) -> int:
         """Channel beats of a pixel."""
         return ceil_div(self.source.channels, self.lanes)
+
+    @property
+    def group_beats(self) -> int:
+        """Channel beats of a group; in depthwise ones every beat is one."""
+        return 1 if self.groups == self.source.channels else ceil_div(self.source.channels // self.groups, self.lanes)
 
     @property
     def taps(self) -> int:
@@ -103,10 +109,10 @@ class Deformer(Engine):
         """Row slots of the line buffer.
 
         What a window spans and one stride, so that writing overlaps reading, or what a frame's last windows span beside the
-        next frame's first, so that frames follow without a pause; but no more than two frames. To that, the rows that
-        arrive while the last read of a row is under way.
+        next frame's first, so that frames follow without a pause; but no more than two frames. To that, what arrives while
+        the last read of a row is under way, where that would keep a row waiting.
         """
-        height, row_beats = self.source.shape[0], self.source.shape[1] * self.beats
+        height = self.source.shape[0]
         top, end = self.offsets.reach(self.kernel[0], self.dilation[0])
         top = min(top, self.pad[0])
         last = (self.out_hw[0] - 1) * self.stride[0] - self.pad[0]
@@ -114,7 +120,18 @@ class Deformer(Engine):
         first_rows = max(1, min(used, end - self.pad[0] + 1))
         last_rows = used - max(0, last + top)
         rows = min(max(max(0, end - top) + 1 + self.stride[0], first_rows + last_rows), 2 * used)
-        return ceil_div(rows + ceil_div(READ_LAG, row_beats), self.split) * self.split
+        return ceil_div(rows + self._rows_under_way(), self.split) * self.split
+
+    def _rows_under_way(self) -> int:
+        """Rows that arrive in `READ_LAG` beats, unless reading is so slow, or so far ahead of a row's end, that none waits."""
+        width, window_beats = self.source.shape[1], self.taps * self.beats
+        arriving = self.stride[0] * width * self.beats
+        _, end = self.offsets.reach(self.kernel[1], self.dilation[1])
+        first = min(max(end - self.pad[1], 0), width - 1)
+        behind = sum(x * self.stride[1] - self.pad[1] + end >= width - 1 for x in range(self.out_hw[1]))
+        overlapping = (width - 1 - first) * self.beats >= READ_LAG and behind * window_beats + READ_LAG <= arriving
+        slow = self.out_hw[1] * window_beats >= arriving + READ_LAG
+        return 0 if overlapping or slow else ceil_div(READ_LAG, width * self.beats)
 
     @property
     def in_widths(self) -> tuple[int, ...]:
@@ -151,7 +168,7 @@ class Deformer(Engine):
             "PadL": self.pad[1],
             "OutH": self.out_hw[0],
             "OutW": self.out_hw[1],
-            "TapsInner": self.taps_inner,
+            "GroupBeats": self.group_beats,
             "Rows": self.rows,
             "Square": self.offsets.square,
             "FractionBits": self.offsets.fraction_bits,
@@ -193,4 +210,4 @@ def _multiplier(a: int, b: int, count: int) -> Resources:
     """Multipliers of ``a`` x ``b`` bits: one DSP each, or LUTs where the product is small."""
     if a + b < DSP_PRODUCT_BITS:
         return Resources(lut=count * a * b, ff=count * (a + b))
-    return Resources(dsp=count * ceil_div(a, 25) * ceil_div(b, 18))
+    return Resources(dsp=count * product_dsps(a, b))

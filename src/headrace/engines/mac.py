@@ -36,6 +36,12 @@ def product_luts(a: int, b: int) -> int:
     return wide + 1 + (digits - 1) * (wide + 6)
 
 
+def product_dsps(a: int, b: int) -> int:
+    """DSP48 slices of one product of ``a`` and ``b`` signed bits: 25 x 18, lower parts unsigned (AMD UG479)."""
+    wide, narrow = max(a, b), min(a, b)
+    return ceil_div(max(wide - 1, 1), 24) * ceil_div(max(narrow - 1, 1), 17)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatVec(Engine):
     """``pe`` rows by ``lanes * taps`` columns of a matrix in each clock cycle; none need divide the matrix."""
@@ -231,7 +237,8 @@ def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int) -
         # two products share a DSP; a packed pair needs a correction of the upper one
         lane = max(0, 2 * operands * inputs - 40) + acc
         return Resources(lut=lanes * lane, ff=lanes * lane, dsp=lanes // share * ceil_div(share, 2) * inputs)
-    return Resources(lut=lanes * (adders + acc), ff=lanes * (adders + acc), dsp=lanes * inputs)
+    dsp = lanes * inputs * product_dsps(factor_bits(engine.source), weight_bits)
+    return Resources(lut=lanes * (adders + acc), ff=lanes * (adders + acc), dsp=dsp)
 
 
 def factor_bits(tensor: Tensor) -> int:

@@ -10,9 +10,9 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from headrace.engines.base import fields_of
+from headrace.engines.base import LUT_MEMORY_BITS, fields_of
 from headrace.engines.deform import Deformer, OffsetRange, sampled
-from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major
+from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major, factor_bits, product_luts
 from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
 from headrace.frontend.windows import spatial_output, window_attributes
@@ -23,7 +23,7 @@ from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices
 from headrace.operators.channels import Concat, Slice
-from headrace.operators.conv import conv_weight
+from headrace.operators.conv import MAX_PRODUCT_LUTS, conv_weight, divisors
 from headrace.operators.deform import DeformDepthwise
 from headrace.operators.elementwise import Pointwise
 
@@ -50,7 +50,6 @@ class DeformConv(Op):
     """top, left, bottom, right"""
     dilation: Pair = (1, 1)
     groups: int = 1
-    """1, or as many as channels with one filter each."""
     fraction_bits: int = 0
     square: bool = False
 
@@ -124,9 +123,8 @@ def _import(context: Context, node: OnnxNode, layer: _Layer) -> Real:
     extent = [source.shape[a] + pad[a] + pad[a + 2] + out_hw[a] * stride[a] + (kh, kw)[a] * dilation[a] for a in (0, 1)]
     far = max(extent) << offsets.fraction_bits
     masks, mask_scale = _masks(context, node, layer.mask, (*out_hw, layer.sets * kh * kw))
-    filters, groups = _filters(weight.transpose(0, 2, 3, 1), groups)
     op = DeformConv(
-        weight=filters,
+        weight=weight.transpose(0, 2, 3, 1).copy(),
         lo=min(max(offsets.lo, -far), far),
         hi=min(max(offsets.hi, -far), far),
         stride=stride,
@@ -162,20 +160,23 @@ def _placed(context: Context, node: OnnxNode, op: DeformConv, operands: tuple[Te
         low, high = deform_conv_bounds(op, operands)
         out_hw = operands[1].shape[:2]
         return _emitted(context, node, _narrowest(op, len(operands)), operands, (*out_hw, low.size), (low.min(), high.max()))
+    apart = op.groups % sets == 0  # no filter sees the channels of two sets
+    size, filters = operands[0].channels // sets, op.weight.shape[0] // sets
+    whole = op.weight if apart else _dense(op.weight, op.groups)
     parts = []
     for s in range(sets):
-        cut = tuple(_cut(context, node, tensor, s, sets) for tensor in operands)
-        channels = slice(s * cut[0].channels, (s + 1) * cut[0].channels)
-        weight, groups = (op.weight[channels], cut[0].channels) if op.depthwise else (op.weight[..., channels].copy(), 1)
-        parts.append(_placed(context, node, replace(op, weight=weight, groups=groups), cut, 1))
-    if op.depthwise:
-        shape = (*parts[0].shape[:2], sum(part.channels for part in parts))
+        weight = whole[s * filters : (s + 1) * filters] if apart else whole[..., s * size : (s + 1) * size]
+        part = replace(op, weight=weight.copy(), groups=op.groups // sets if apart else 1)
+        parts.append(_placed(context, node, part, tuple(_cut(context, node, t, s, sets) for t in operands), 1))
+    if apart:
         span = (min(part.lo for part in parts), max(part.hi for part in parts))
-        return _emitted(context, node, Concat(), tuple(parts), shape, span)
+        return _emitted(context, node, Concat(), tuple(parts), (*parts[0].shape[:2], filters * sets), span)
     total = parts[0]
-    for part in parts[1:]:
-        span = (total.lo + part.lo, total.hi + part.hi)
-        total = _emitted(context, node, Pointwise(expression=("add", operand(0), operand(1))), (total, part), total.shape, span)
+    for added in parts[1:]:
+        span = (total.lo + added.lo, total.hi + added.hi)
+        total = _emitted(
+            context, node, Pointwise(expression=("add", operand(0), operand(1))), (total, added), total.shape, span
+        )
     return total
 
 
@@ -275,16 +276,14 @@ def _check_map(node: OnnxNode, tensor: Tensor, shape: tuple[int, int, int], what
         raise node.unsupported(f"{what} of shape {tensor.shape} where {shape} are needed", "give each output pixel its own")
 
 
-def _filters(weight: IntArray, groups: int) -> tuple[IntArray, int]:
-    """Weights (M, KH, KW, C / groups) as dense or depthwise ones; other groups become dense with zeros between them."""
+def _dense(weight: IntArray, groups: int) -> IntArray:
+    """Weights (M, KH, KW, C / groups) as those of one group (M, KH, KW, C), zeros between."""
     m, kh, kw, c_group = weight.shape
-    if groups == 1 or (c_group == 1 and m == groups):
-        return weight.copy(), groups
     dense = np.zeros((m, kh, kw, c_group * groups), weight.dtype)
     for g in range(groups):
         filters = slice(g * (m // groups), (g + 1) * (m // groups))
         dense[filters, :, :, g * c_group : (g + 1) * c_group] = weight[filters]
-    return dense, 1
+    return dense
 
 
 def _bias(node: OnnxNode, value: Value | None, m: int) -> ExactArray:
@@ -328,23 +327,11 @@ def map_deform_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
         dilation=op.dilation,
         offsets=op.offsets,
         lanes=fold.lanes,
-        taps_inner=op.depthwise,
+        groups=op.groups,
     )
-    bits = fields_of(op.weight, 2)
-    mac: Depthwise | MatVec
-    if op.depthwise:
-        weights = column_major(op.weight[..., 0].transpose(1, 2, 0)).T
-        mac = Depthwise(
-            name=node.name, weights=weights, weight_bits=bits, source=sampler.result, result=result, lanes=fold.lanes, taps=1
-        )
-    else:
-        mac = MatVec(
-            name=node.name, weights=op.weight, weight_bits=bits, source=sampler.result, result=result,
-            pe=fold.pe, lanes=fold.lanes, taps=1, lut_rom=fold.lut_rom,
-        )  # fmt: skip
     masks = (sampler.taps,) if mask else ()
     return Mapped(
-        chain=(sampler, mac),
+        chain=(sampler, _mac(node, op, sampler.result, result, fold)),
         in_lanes=(fold.lanes, sampler.values, *masks),
         out_lanes=(fold.lanes if op.depthwise else fold.pe,),
         in_bits=tuple(tensor.bits for tensor in inputs),
@@ -352,14 +339,48 @@ def map_deform_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     )
 
 
+def _mac(node: Node, op: DeformConv, taps: Tensor, result: Tensor, fold: Fold) -> Depthwise | MatVec:
+    bits = fields_of(op.weight, 2)
+    if op.depthwise:
+        return Depthwise(
+            name=node.name,
+            weights=column_major(op.weight[..., 0].transpose(1, 2, 0)).T,
+            weight_bits=bits,
+            source=taps,
+            result=result,
+            lanes=fold.lanes,
+            taps=1,
+            lut_mul=fold.lut_mul,
+        )
+    return MatVec(
+        name=node.name,
+        weights=op.weight,
+        weight_bits=bits,
+        source=taps,
+        result=result,
+        pe=fold.pe,
+        lanes=fold.lanes,
+        taps=1,
+        groups=op.groups,
+        lut_mul=fold.lut_mul,
+        lut_rom=fold.lut_rom,
+    )
+
+
 def _folds(graph: Graph, node: Node) -> Iterator[Fold]:
+    """Lanes and rows that divide their group's or are the fewest for their number of beats; products in DSPs and in LUTs."""
     op = cast(DeformConv, node.op)
-    for lanes in lane_choices(graph.input_tensors(node)[0].channels):
-        if op.depthwise:
-            yield Fold(lanes=lanes)
-        else:
-            for pe in lane_choices(op.weight.shape[0]):
-                yield Fold(lanes=lanes, pe=pe)
+    inputs = graph.input_tensors(node)
+    m, *_, c_group = op.weight.shape
+    whole = op.depthwise or op.groups == 1
+    taps = sampled(inputs[0], op.offsets, inputs[2] if len(inputs) > 2 else None)
+    in_luts = product_luts(factor_bits(taps), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
+    deep = not op.depthwise and op.weight.size * 4 > LUT_MEMORY_BITS
+    for lanes in lane_choices(inputs[0].channels) if whole else divisors(c_group):
+        for pe in [1] if op.depthwise else lane_choices(m) if whole else divisors(m // op.groups):
+            for lut_rom in (False, True)[: 1 + deep]:
+                for lut_mul in (False, True)[: 1 + in_luts]:
+                    yield Fold(lanes=lanes, pe=pe, lut_rom=lut_rom, lut_mul=lut_mul)
 
 
 OPERATORS = (
