@@ -57,6 +57,7 @@ def bench(test: Callable[..., None], *args: object) -> Bench:
 
 
 DEFORM_FEW_ROWS = bench(deform.test_layers, "fewest_rows_bilinear")
+DEFORM_NARROW = bench(deform.test_layers, "fewest_rows_narrow")
 DEFORM_MASKED = bench(deform.test_layers, "bilinear_masked_strided")
 DEFORM_GROUPS = bench(deform.test_layers, "groups")
 DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20))
@@ -95,7 +96,7 @@ def mutant(module: str, right: str, wrong: str, by: Bench, *, quick: bool = Fals
 
 
 MUTANTS = (
-    mutant("engine_deform", "&& done_q[STEPS_TO_READ-1];", "&& done_q[0];", DEFORM_FEW_ROWS),
+    mutant("engine_deform", "&& done_q[STEPS_TO_READ-1];", "&& done_q[0];", DEFORM_NARROW),
     mutant("engine_deform", "beat_q - BeatW'(GroupBeats - 1)", "beat_q", DEFORM_GROUPS),
     mutant("engine_deform", "tap_q <= TapW'(col_q) + 1'b1;", "tap_q <= TapW'(col_q);", DEFORM_MASKED, quick=True),
     mutant("deform_scan", "int'(StrideH) + MinY);", "int'(StrideH) + MinY + 1);", DEFORM_FEW_ROWS),

@@ -76,7 +76,7 @@ LAYERS = {
     "even_kernel_one_pixel_map": Layer(kernel=(2, 2), hw=(1, 1), pad=(1, 1, 1, 1), lo=-2, hi=2, fraction=1, channels=1),
     "last_rows_dropped": Layer(hw=(9, 4), kernel=(2, 2), stride=(4, 3), pad=(0, 0, 0, 0), lo=-1, hi=1, values=(0, 1)),
     "groups": Layer(channels=12, lanes=2, groups=3, kernel=(2, 2), hw=(4, 5), lo=-3, hi=4, fraction=1),
-    "fewest_rows": Layer(hw=(8, 4), lo=-1, hi=1, rows=5),
+    "fewest_rows_narrow": Layer(hw=(9, 2), lo=-2, hi=1, rows=6, groups=1),
     "fewest_rows_bilinear": Layer(hw=(8, 5), lo=-2, hi=2, fraction=2, rows=6, groups=1),
 }
 
