@@ -44,7 +44,7 @@ def export(model: CellNet, path: Path, *, score_threshold: float = SCORE_THRESHO
 
 
 def export_network(
-    model: nn.Module, input_shape: tuple[int, int, int, int], inputs: tuple[str, ...], outputs: tuple[str, ...]
+    model: nn.Module, input_shape: tuple[int, ...], inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> onnx.ModelProto:
     """Return the QONNX graph of any network built from `headrace_models.blocks`, without what changes between runs."""
     model.eval()

@@ -7,13 +7,22 @@
 They are examples to copy from, and what the compiler is tested on; they are not trained.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import onnx
 import torch
+from brevitas.export import export_qonnx
+from brevitas.nn import QuantConv2d
 from torch import nn
 
-from headrace_models.families import dense_output, fusion, large, mobile
+from headrace_models.export import export_network
+from headrace_models.families import deformable, dense_output, fusion, large, mobile
+from headrace_models.quantizers import best_weight_scale
+from headrace_models.styles import calibrate, weight_scaling
 
 SETTLING_BATCHES = 3
 
@@ -28,6 +37,8 @@ class Family:
     build: Callable[[], nn.Module]
     shape: tuple[int, ...] = (3, 24, 24)
     """Of one input, without the batch axis."""
+    exact: bool = False
+    """Made of `headrace_models.styles`, whose scales make float32 exact; the others have ordinary float scales."""
 
 
 FAMILIES: dict[str, Family] = {
@@ -55,6 +66,15 @@ FAMILIES: dict[str, Family] = {
     "unireplknet": Family(title="UniRepLKNet, RepLKNet: 13x13 and 31x31", source="2311.15599", build=large.UniRepLkNet),
     "fasternet": Family(title="FasterNet partial convolution", source="2303.03667", build=fusion.FasterNet),
     "shiftnet": Family(title="Shift network", source="1711.08141", build=fusion.ShiftNet),
+    "deform_resnet": Family(
+        title="Deformable ResNet, DCNv1 and DCNv2",
+        source="1811.11168",
+        build=deformable.DeformResNet,
+        shape=(3, 16, 20),
+        exact=True,
+    ),
+    "codenet": Family(title="CoDeNet unit", source="2006.08357", build=deformable.CoDeNet, shape=(3, 24, 32), exact=True),
+    "das": Family(title="DAS deformable gating", source="2311.12091", build=deformable.DasNet, shape=(3, 16, 20), exact=True),
     "ddrnet": Family(title="DDRNet two-resolution fusion", source="2101.06085", build=fusion.DdrNet),
 }
 
@@ -63,6 +83,12 @@ def settled(family: Family, seed: int = 0) -> nn.Module:
     """The family's network with random weights and lively statistics, in evaluation mode."""
     torch.manual_seed(seed)
     model = family.build()
+    _settle_scales(model, family.shape) if family.exact else _settle_norms(model, family.shape)
+    return model.eval()
+
+
+def _settle_norms(model: nn.Module, shape: tuple[int, ...]) -> None:
+    """Random batch norms; activation scales and means from a few batches."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.4, 1.5)
@@ -71,5 +97,28 @@ def settled(family: Family, seed: int = 0) -> nn.Module:
     model.train()
     with torch.no_grad():
         for _ in range(SETTLING_BATCHES):
-            model(torch.rand(8, *family.shape))
-    return model.eval()
+            model(torch.rand(8, *shape))
+
+
+def _settle_scales(model: nn.Module, shape: tuple[int, ...]) -> None:
+    """Random weights, their best short-mantissa scales, and activation scales from one batch."""
+    for name, module in model.named_modules():
+        if isinstance(module, QuantConv2d):
+            gain = 2.0 if "offset" in name or "final" in name else 1.3
+            nn.init.normal_(module.weight, std=gain / module.weight[0].numel() ** 0.5)
+            with torch.no_grad():
+                scale = best_weight_scale(module.weight, int(module.weight_quant.bit_width()))
+                weight_scaling(module).log_scale.copy_(scale.log2())
+    calibrate(model, torch.randint(0, 256, (4, *shape)) / 256)
+
+
+def export_family(family: Family, model: nn.Module) -> onnx.ModelProto:
+    """The family's network as Brevitas exports it to QONNX."""
+    inputs = (1, *family.shape)
+    if family.exact:
+        return export_network(model, inputs, ("image",), ("scores",))
+    with TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "model.onnx"
+        export_qonnx(model, args=torch.zeros(inputs), export_path=str(path), dynamo=False)
+        return onnx.load(path)

@@ -12,6 +12,7 @@ from headrace.ir.ops import Pads, Pair
 from headrace.operators.blocks import blocks_to_channels, channels_to_blocks
 from headrace.operators.gather import choose_channels
 from headrace.operators.raster import crop_map, raster
+from headrace.operators.shift import FARTHEST, shift_channels
 from headrace.operators.upsample import repeat_pixels
 
 MAX_ANY_ORDER = 2048
@@ -38,7 +39,7 @@ def laid_out(context: Context, view: View) -> Real | Flat:
         h, w, c = context.tensors[real.tensor].shape
         raise node.unsupported(
             f"lays out the numbers of a ({c}, {h}, {w}) map as {index.shape[1:]} in an order that is no choice of channels, "
-            "crop, pixel shuffle or unshuffle",
+            "crop, pixel shuffle or unshuffle, shift of channels",
             f"keep activations as (N, C, H, W); only maps of up to {MAX_ANY_ORDER} numbers can be put in any order",
         )
     return Flat(found) if index.ndim == 2 else found
@@ -76,7 +77,7 @@ def _elements(context: Context, real: Real) -> int:
 def _rearranged(context: Context, node: OnnxNode, real: Real, wanted: Index) -> Real | None:
     """``wanted`` (C', H', W') made from ``real``, in the first way that gives it."""
     for hw in _row_lengths(context.tensors[real.tensor].shape[:2], wanted.shape[1:]):
-        for way in (_separable, _shuffled, _unshuffled):
+        for way in (_separable, _shuffled, _unshuffled, _shifted):
             if (found := way(context, node, real, hw, wanted)) is not None:
                 return found
     return _in_any_order(context, node, real, wanted)
@@ -179,6 +180,29 @@ def _unshuffled(context: Context, node: OnnxNode, real: Real, hw: Pair, wanted: 
     order = (i * block[1] + j) * channels + corner // pixels
     whole = blocks_to_channels(context, node, raster(context, node, real, hw), block)
     return choose_channels(context, node, whole, tuple(order.tolist()))
+
+
+def _shifted(context: Context, node: OnnxNode, real: Real, hw: Pair, wanted: Index) -> Real | None:
+    """Channels chosen, each moved by an offset of its own."""
+    if wanted.shape[1:] != hw or context.tensors[real.tensor].shape[:2] != hw or np.any(real.offset != 0):
+        return None
+    pixels = hw[0] * hw[1]
+    inside = wanted.reshape(len(wanted), -1) >= 0
+    if not inside.any(axis=1).all():
+        return None
+    place = inside.argmax(axis=1)  # the first number of each channel that is no zero
+    channel, source = np.divmod(wanted.reshape(len(wanted), -1)[np.arange(len(wanted)), place], pixels)
+    offsets = np.stack([source // hw[1] - place // hw[1], source % hw[1] - place % hw[1]], axis=1)
+    y = np.arange(hw[0])[None, :, None] + offsets[:, 0, None, None]
+    x = np.arange(hw[1])[None, None, :] + offsets[:, 1, None, None]
+    known = (y >= 0) & (y < hw[0]) & (x >= 0) & (x < hw[1])
+    if not np.array_equal(wanted, np.where(known, channel[:, None, None] * pixels + y * hw[1] + x, -1)):
+        return None
+    clipped_off = (real.lo is not None and real.lo > 0) or (real.hi is not None and real.hi < 0)
+    if np.abs(offsets).max() > FARTHEST or clipped_off:
+        return None
+    chosen = choose_channels(context, node, real, tuple(channel.tolist()))
+    return shift_channels(context, node, chosen, offsets.astype(np.int64))
 
 
 def _in_any_order(context: Context, node: OnnxNode, real: Real, wanted: Index) -> Real | None:

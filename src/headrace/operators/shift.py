@@ -42,6 +42,13 @@ class Taps:
     out_hw: Pair
 
 
+def shift_channels(context: Context, node: OnnxNode, x: Real, offsets: IntArray) -> Real:
+    """``x`` with each channel moved by its offset (C, 2), in rows and columns; zeros come in."""
+    source = context.tensors[x.tensor]
+    lo, hi = min(source.lo, 0), max(source.hi, 0)
+    return replace(x, tensor=context.apply(node, Shift(offsets=offsets), (x.tensor,), source.shape, lo, hi, source.scale[0]))
+
+
 def as_shift(context: Context, node: OnnxNode, x: Real, taps: Taps) -> tuple[str, int] | None:
     """A depthwise convolution whose filters each have one weight, the same one, as shifts; None if it is none.
 
@@ -57,9 +64,7 @@ def as_shift(context: Context, node: OnnxNode, x: Real, taps: Taps) -> tuple[str
     bottom, right = ((taps.out_hw[a] - 1) * taps.stride[a] + 1 - source.shape[a] for a in (0, 1))
     if np.any(weights != weights[0]) or weights[0] < 0 or np.abs(offsets).max() > FARTHEST or max(bottom, right) > 0:
         return None
-    lo, hi = min(source.lo, 0), max(source.hi, 0)
-    out = context.apply(node, Shift(offsets=offsets), (x.tensor,), source.shape, lo, hi, source.scale[0])
-    moved = replace(x, tensor=out)
+    moved = shift_channels(context, node, x, offsets)
     if source.shape[:2] != taps.out_hw:
         moved = crop_map(context, node, moved, (0, 0, bottom, right), taps.stride, taps.out_hw)
     return moved.tensor, int(weights[0])
