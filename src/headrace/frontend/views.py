@@ -319,8 +319,9 @@ def _by_channel(context: Context, node: OnnxNode, inputs: list[Value | None]) ->
 
 
 def plain(context: Context, value: Value | None) -> Value | None:
-    """``value``, laid out if it is a view."""
-    return context.laid_out(value) if isinstance(value, View) else value
+    """``value``, laid out if it is a view; a flat map of one pixel is a map."""
+    value = context.laid_out(value) if isinstance(value, View) else value
+    return value.real if isinstance(value, Flat) and context.tensors[value.real.tensor].pixels == 1 else value
 
 
 def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -328,10 +329,12 @@ def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Val
     if node.op_type in VIEWS or node.op_type in PRODUCTS:
         return handler(context, node, inputs)
     given, inputs = inputs, _by_channel(context, node, inputs)
-    first, others = inputs[0] if inputs else None, [v for v in inputs[1:] if v is not None]
+    at = next((i for i, value in enumerate(inputs) if isinstance(value, View | Flat)), 0)
+    others = [v for i, v in enumerate(inputs) if v is not None and i != at]
     single = inputs is not given or all(isinstance(v, np.ndarray) and v.size == 1 for v in others)
+    first = inputs[at] if inputs else None
     if isinstance(first, View | Flat) and single and node.op_type in ELEMENTWISE and not _with_zeros(first):
-        results = handler(context, node, [first.real, *inputs[1:]])
+        results = handler(context, node, [*inputs[:at], first.real, *inputs[at + 1 :]])
         return [_again(first, result) for result in results]
     return handler(context, node, [plain(context, value) for value in inputs])
 
