@@ -74,6 +74,8 @@ CASES: list[tuple[str, tuple[Array, ...], dict[str, Any], list[str]]] = [
     ("ReduceMean", (), {"axes": [1]}, ["conv"]),
     ("ReduceMean", (), {"axes": [3, 1]}, ["conv", "reduce"]),
     ("ReduceMax", (), {"axes": [1, -2, -1]}, ["reduce", "top_k"]),
+    ("ReduceMin", (), {"axes": [2, 3]}, ["requant", "reduce"]),
+    ("ReduceMin", (), {"axes": [1]}, ["requant", "top_k"]),
     ("ReduceSum", (AXES,), {}, ["reduce"]),
     ("ReduceSum", (AXES[:1],), {}, ["reduce"]),
     ("ArgMax", (), {"axis": 1}, ["top_k"]),
@@ -270,3 +272,14 @@ def test_values_may_not_be_cast_to_integers(tmp_path: Path) -> None:
     path = file.save(tmp_path / "net.onnx", file.node("Cast", file.node("GlobalMaxPool", file.image()), to=TensorProto.INT32))
     with pytest.raises(UnsupportedError, match="casts an activation to another type"):
         lower(path)
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "GlobalMaxPool"])
+def test_a_maximum_behind_a_negative_factor_turns_the_integers(op: str, tmp_path: Path) -> None:
+    file = QonnxFile(shape=SHAPE)
+    attrs: dict[str, Any] = {"kernel_shape": [3, 2]} if op == "MaxPool" else {}
+    y = file.node(op, file.node("Mul", file.image(), file.constant(-2.0)), **attrs)
+    lowered = lower(file.save(tmp_path / "net.onnx", y))
+    pixels = image(lowered)
+    (theirs,) = ort_run(op, pixels.transpose(0, 3, 1, 2) * STEP * -2, **attrs)
+    np.testing.assert_array_equal(results(lowered, pixels)[0], theirs)

@@ -143,7 +143,7 @@ FAMILIES: tuple[Family, ...] = (
         title="Pools and reductions",
         reason="no reduction that hardware has",
         remedy="use MaxPool, AveragePool or ReduceMean",
-        operators=("GlobalLpPool LpPool ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMin ReduceProd ReduceSumSquare"),
+        operators=("GlobalLpPool LpPool ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceProd ReduceSumSquare"),
     ),
     Family(
         title="Remainders",

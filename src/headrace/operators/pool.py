@@ -18,7 +18,7 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Pads, Pair
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
-from headrace.operators.reduce import divided, reduce_map
+from headrace.operators.reduce import divided, reduce_map, rising
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,10 +81,8 @@ def _windows(context: Context, node: OnnxNode, in_hw: Pair) -> _Windows:
 
 def max_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """MaxPool commutes with every rising map, so it runs on the integers whatever they mean."""
-    real = context.real(node, inputs[0])
+    real = rising(context, node, context.real(node, inputs[0]))
     source = context.tensors[real.tensor]
-    if np.any(real.scale <= 0):
-        raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before the pool")
     windows = _windows(context, node, source.shape[:2])
     for axis in (0, 1):
         sizes = (windows.kernel[axis], windows.stride[axis], windows.pad[axis], windows.dilation[axis])

@@ -14,7 +14,7 @@ import numpy as np
 
 from headrace.engines.pools import Reducer
 from headrace.frontend.axes import among, axes_of_input, without_axes
-from headrace.frontend.context import Context, OnnxNode
+from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, OnnxNode
 from headrace.frontend.values import Real, Value
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op
@@ -69,11 +69,13 @@ def _axes(node: OnnxNode, inputs: list[Value | None], count: int) -> set[int]:
 def _reduced(context: Context, node: OnnxNode, real: Real, chosen: set[int], count: int) -> list[Value]:
     """The node's result; of a tensor of three axes, the third is all pixels."""
     channels, rows, cols = 1 in chosen, 2 in chosen, 3 in chosen or (count == 3 and 2 in chosen)
-    if node.op_type in ("ReduceMax", "GlobalMaxPool"):
-        if np.any(real.scale <= 0):
-            raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before it")
-        result = reduce_map(context, node, real, rows, cols, total=False)
+    if node.op_type == "ReduceMin":  # the smallest is the largest of the negated values, negated
+        settled = context.settled(node, real)
+        real = context.integers(node, replace(settled, scale=-settled.scale, offset=-settled.offset))
+    if node.op_type in ("ReduceMax", "ReduceMin", "GlobalMaxPool"):
+        result = reduce_map(context, node, rising(context, node, real), rows, cols, total=False)
         result = first_channels(context, node, comparable(context, node, result), LARGEST) if channels else result
+        result = replace(result, scale=-result.scale) if node.op_type == "ReduceMin" else result
     else:
         h, w, c = context.tensors[real.tensor].shape
         real = _sum_of_channels(context, node, real) if channels else context.settled(node, real)
@@ -81,6 +83,19 @@ def _reduced(context: Context, node: OnnxNode, real: Real, chosen: set[int], cou
         size = (h if rows else 1) * (w if cols else 1) * (c if channels else 1)
         result = result if node.op_type == "ReduceSum" else divided(result, size)
     return [without_axes(context, node, result, chosen, count)]
+
+
+def rising(context: Context, node: OnnxNode, real: Real) -> Real:
+    """``real`` as integers that grow with it, so that their maximum is its own.
+
+    Raises:
+        UnsupportedError: channels fall that no node can turn.
+    """
+    if np.all(real.scale > 0):
+        return real
+    if not real.uniform or context.tensors[real.tensor].bits > MAX_ACTIVATION_BITS:
+        raise node.unsupported("a maximum behind a negative batch-norm factor", "put a quantizer before it")
+    return context.integers(node, real)
 
 
 def divided(real: Real, size: int) -> Real:
@@ -102,7 +117,7 @@ def global_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) ->
 
 
 def reduce_axes(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """ReduceMean, ReduceSum and ReduceMax over any axes but the batch; axes as attribute or input."""
+    """ReduceMean, ReduceSum, ReduceMax and ReduceMin over any axes but the batch; axes as attribute or input."""
     count = axes_of_input(context, node)
     return _reduced(context, node, context.real(node, inputs[0]), _axes(node, inputs, count), count)
 
@@ -125,5 +140,6 @@ HANDLERS = {
     "ReduceMean": reduce_axes,
     "ReduceSum": reduce_axes,
     "ReduceMax": reduce_axes,
+    "ReduceMin": reduce_axes,
 }
 OPERATORS = (Operator(op=Reduce, map=map_reduce, folds=lane_folds, handlers=HANDLERS, delay=_delay),)
