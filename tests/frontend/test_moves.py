@@ -110,6 +110,11 @@ def rows_out_of_channels(x: Tensor) -> Tensor:
     return x.reshape(n, c // 3, 3, h).transpose(2, 3).reshape(n, c // 3, 3 * h, 1)
 
 
+def longer(x: Tensor) -> Tensor:
+    n, c, length = x.shape
+    return x.reshape(n, c // 3, 3, length).transpose(2, 3).reshape(n, c // 3, 3 * length)
+
+
 def repeated(x: Tensor) -> Tensor:
     n, c, h, w = x.shape
     return x[:, :, :, None, :, None].expand(n, c, h, 2, w, 3).reshape(n, c, 2 * h, 3 * w)
@@ -161,6 +166,10 @@ MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
     ),
     ("repeated channels", lambda x: x.expand(1, 4, 3, 5), (1, 1, 3, 5), ["gather"]),
     ("one channel", lambda x: x[:, 2].unsqueeze(1), (1, 4, 3, 5), ["split", "concat"]),
+    ("sub-pixel of a sequence", longer, (1, 6, 5), ["split", "interleave", "depth_to_space"]),
+    ("later elements", lambda x: functional.pad(x[..., 1:], (0, 1)), (1, 3, 6), ["crop"]),
+    ("a sequence as one row", lambda x: x.unsqueeze(2), (1, 3, 6), ["raster"]),
+    ("a sequence, flattened", lambda x: x.transpose(1, 2).flatten(1), (1, 3, 6), ["space_to_depth"]),
     ("a batch of two", lambda x: groups(x, 2), (2, 4, 3, 5), ["split", "interleave"]),
 )
 
