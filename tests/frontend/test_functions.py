@@ -133,6 +133,23 @@ def test_channels_alike_share_one_table(tmp_path: Path) -> None:
         assert len(op.table) == rows
 
 
+def test_scales_of_channels(tmp_path: Path) -> None:
+    """One function, quantized with a scale of its own in each channel, behind accumulators and behind 8 bits."""
+    scales = np.array([2.0**-4, 2.0**-5, 0.1, 2.0**-4]).reshape(1, CHANNELS, 1, 1)
+    for small in (True, False):
+        f = QonnxFile()
+        x = f.conv(f.image(), f.weight((CHANNELS, 3, 3, 3)))
+        y = f.quant(silu(f, f.quant(x, 2.0**-3) if small else x), scales)
+        path = f.save(tmp_path / "model.onnx", y)
+        lowered = lower(path)
+        pixels, image = pixels_for(lowered)
+        (ours,), (theirs,) = integer_run(lowered, pixels), qonnx_run(path, image)
+        steps = (ours - theirs) / scales
+        assert len(np.unique(ours)) > 50
+        assert np.abs(steps).max() < 1.01
+        assert np.mean(np.abs(steps) > 0.01) < 0.002
+
+
 def sigmoid_into_conv(f: QonnxFile) -> str:
     return f.quant(f.conv(f.node("Sigmoid", plain(f)), f.weight((4, 4, 1, 1))))
 

@@ -8,7 +8,6 @@ can reach them. What is composed of one tensor alone (``x * sigmoid(x)``) is one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from headrace.frontend.affine import affine
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.enclosures import Enclosure, enclosable
 from headrace.frontend.evaluation import LOGIC, Evaluation
-from headrace.frontend.values import Function, QuantConst, Real, Value, exact, one
+from headrace.frontend.values import ExactArray, Function, QuantConst, Real, Value, exact
 from headrace.ir.ops import Leaf, Tabulate
 from headrace.ir.rounding import HALF_EVEN
 
@@ -122,41 +121,43 @@ def quantize_function(
     context: Context,
     node: OnnxNode,
     function: Function,
-    scale: Fraction,
+    scale: ExactArray,
     lo: int,
     hi: int,
     *,
     rounding: str = HALF_EVEN,
     zero: int = 0,
 ) -> Real:
-    """``clip(round(function / scale + zero) - zero, lo, hi)`` as a node for the requantize pass."""
+    """``clip(round(function / scale + zero) - zero, lo, hi)`` for the requantize pass; one scale, or one per channel."""
     source = context.tensors[function.tensor]
+    steps = np.broadcast_to(scale, source.channels)
     leaves = {id(leaf): leaf for leaf in _leaves(function)}.values()
-    parameters = np.stack([np.broadcast_to(p, source.channels) for p in _parameters(function)])
-    kinds, classes = np.unique(parameters, axis=1, return_inverse=True)
-    first = np.array([int(np.flatnonzero(classes.ravel() == k)[0]) for k in range(kinds.shape[1])])
+    parameters = [*_parameters(function), scale.astype(np.float64)]
+    _, members, classes = np.unique(
+        np.stack([np.broadcast_to(p, source.channels) for p in parameters]), axis=1, return_index=True, return_inverse=True
+    )
     evaluation = Evaluation(function)
     op = Tabulate(
         function=evaluation,
         bounds=Enclosure(evaluation) if enclosable(function) else None,
         classes=classes.ravel().astype(np.int64),
-        members=first,
+        members=members.astype(np.int64),
         lo=lo,
         hi=hi,
-        scale=scale,
+        scale=steps,
         zero=zero,
         rounding=rounding,
-        leaves=tuple(
-            Leaf(
-                scale=np.broadcast_to(r.scale, source.channels), offset=np.broadcast_to(r.offset, source.channels), pure=r.pure
-            )
-            for r in leaves
-        ),
+        leaves=tuple(_leaf(real, source.channels) for real in leaves),
         origin=function.node.op_type,
         pieces=_pieces(function, source.channels),
     )
-    name = context.apply(node, op, (function.tensor,), source.shape, lo, hi, float(scale))
-    return Real(tensor=name, scale=one(scale))
+    name = context.apply(node, op, (function.tensor,), source.shape, lo, hi, float(scale[0]))
+    return Real(tensor=name, scale=scale)
+
+
+def _leaf(real: Real, channels: int) -> Leaf:
+    scale, offset = (np.broadcast_to(p, channels) for p in (real.scale, real.offset))
+    return Leaf(scale=scale, offset=offset, pure=real.pure)
 
 
 def _pieces(function: Function, channels: int) -> tuple[Leaf, ...]:
@@ -169,8 +170,8 @@ def _pieces(function: Function, channels: int) -> tuple[Leaf, ...]:
     slopes = exact(np.asarray(function.operands[1], np.float64) if alpha is None else alpha)
     if np.any(slopes > 1):
         return ()
-    scale, offset = (np.broadcast_to(p, channels) for p in (x.scale, x.offset))
-    return Leaf(scale=scale, offset=offset, pure=x.pure), Leaf(scale=scale * slopes, offset=offset * slopes, pure=x.pure)
+    leaf = _leaf(x, channels)
+    return leaf, Leaf(scale=leaf.scale * slopes, offset=leaf.offset * slopes, pure=leaf.pure)
 
 
 def _leaves(function: Function) -> list[Real]:

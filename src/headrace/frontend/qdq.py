@@ -134,12 +134,12 @@ def quantize_linear(context: Context, node: OnnxNode, inputs: list[Value | None]
     if hi - lo >= 1 << MAX_ACTIVATION_BITS:
         raise node.unsupported(f"{(hi - lo).bit_length()}-bit activations", f"quantize to at most {MAX_ACTIVATION_BITS} bits")
     source = _source(node, x)
-    if scale.size > 1 and not isinstance(x, Real):
+    if scale.size > 1 and not isinstance(x, Real | Function):
         raise node.unsupported("scales per channel of what is no map of channels", "quantize it per tensor")
     if isinstance(source, ModelInput) and source.integers is None:
         real = quantized_input(context, node, source, float(scale[0]), lo, hi)
     elif isinstance(source, Function):
-        real = quantize_function(context, node, source, scale[0], lo, hi)
+        real = quantize_function(context, node, source, scale, lo, hi)
     else:
         real = context.activation(node, source, skewed=True)
         real = context.quantize(node, real, scale[0] if scale.size == 1 else scale, lo, hi)

@@ -41,7 +41,7 @@ def _rounding(node: OnnxNode) -> str:
 
 def _activation_scale(context: Context, node: OnnxNode, x: Value | None, value: Value | None) -> ExactArray:
     """One scale, or one per channel of an activation."""
-    if isinstance(x, Real):
+    if isinstance(x, Real | Function):
         scale = per_channel(node, value, context.tensors[x.tensor].channels, "activation scale")
     else:
         scale = exact([scalar(node, value, "activation scale")])
@@ -72,7 +72,7 @@ def quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[
     if x is None:
         raise node.unsupported("no input", "export the model again")
     if isinstance(x, Function):
-        return [quantize_function(context, node, x, scale[0], lo, hi, rounding=_rounding(node), zero=int(zero))]
+        return [quantize_function(context, node, x, scale, lo, hi, rounding=_rounding(node), zero=int(zero))]
     real = context.activation(node, x, skewed=True)
     return [context.quantize(node, real, scale, lo, hi, rounding=_rounding(node), zero=int(zero))]
 

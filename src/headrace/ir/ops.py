@@ -79,7 +79,8 @@ class Tabulate(Op):
     """A channel of each class."""
     lo: int
     hi: int
-    scale: Fraction
+    scale: npt.NDArray[np.object_]
+    """Real value of one step of the result, (C,) of fractions."""
     zero: int
     rounding: str
     """One of `headrace.ir.rounding.MODES`."""

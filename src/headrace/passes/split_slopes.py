@@ -58,7 +58,7 @@ def _quantizer(node: Node, op: Tabulate, piece: Leaf, name: str) -> Node:
         hi=op.hi,
         rounding=op.rounding,
         zero=op.zero,
-        scale=op.scale,
-        pure=piece.pure,
+        scale=op.scale[0],
+        pure=piece.pure and bool((op.scale == op.scale[0]).all()),
     )
     return Node(name=name, op=quantizer, inputs=node.inputs, outputs=(f"{name}_out",))

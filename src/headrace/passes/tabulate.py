@@ -155,8 +155,12 @@ class _Found:
     def _steps(self, classes: Int64, x: Int64, dtype: Any) -> Array:
         """The function in units of one step, computed in ``dtype``."""
         y = self.op.function(self.op.members[classes], x, dtype)
-        steps: Array = np.asarray(y, dtype) / dtype(float(self.op.scale))
+        steps: Array = np.asarray(y, dtype) / self._scale(classes).astype(dtype)
         return steps
+
+    def _scale(self, classes: Int64) -> Array:
+        """The result's step in each class, (G, 1)."""
+        return self.op.scale[self.op.members[classes]].astype(np.float64)[:, None]
 
     def _rounded(self, v: Array) -> Int64:
         whole = rounded_array(np.clip(v, -(2.0**40), 2.0**40), self.op.rounding, self.op.zero)
@@ -216,7 +220,7 @@ class _Found:
         out = []
         for part in np.array_split(cells, cells.shape[1] // BLOCK + 1, axis=1):
             ends = self.op.bounds(self.op.members[part[0]], part[1][:, None], part[2][:, None])
-            v = np.clip(np.stack([end[:, 0] for end in ends]) / float(self.op.scale), -(2.0**40), 2.0**40)
+            v = np.clip(np.stack([end[:, 0] for end in ends]) / self._scale(part[0])[:, 0], -(2.0**40), 2.0**40)
             slack = MARGIN * np.maximum(np.abs(v) + abs(self.op.zero), 1.0)
             out.append(self._rounded(v + slack * np.array([[-1.0], [1.0]])))
         least, most = np.concatenate(out, axis=1)
@@ -265,7 +269,7 @@ class _Found:
             reachable_values=reached,
             mul_bits=0,
             shift=0,
-            float32_exact=self.robust and float32_inputs and _dyadic(self.op.scale),
+            float32_exact=self.robust and float32_inputs and all(map(_dyadic, self.op.scale)),
             reason="the model's own float32 arithmetic, compared at every value that can occur; float64 "
             f"{'agrees' if self.differing == 0 else 'rounds some of them otherwise'}",
         )
