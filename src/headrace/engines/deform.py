@@ -86,8 +86,8 @@ class Deformer(Engine):
 
     @property
     def group_beats(self) -> int:
-        """Channel beats of a group; in depthwise ones every beat is one."""
-        return 1 if self.groups == self.source.channels else ceil_div(self.source.channels // self.groups, self.lanes)
+        """Channel beats of a group; where a beat holds whole groups, each beat is one."""
+        return ceil_div(self.source.channels // self.groups, self.lanes)
 
     @property
     def taps(self) -> int:

@@ -107,6 +107,7 @@ ATTRIBUTES: dict[str, Mapping[str, tuple[Any, ...]]] = {
     "Xor": {},
     "Quant": {"signed": (0, 1), "narrow": (0, 1), "rounding_mode": ANY},
     "IntQuant": {"signed": (0, 1), "narrow": (0, 1), "rounding_mode": ANY},
+    "SquareDeformConv": {"dilations": ANY, "group": ANY, "hi": ANY, "lo": ANY, "pads": ANY, "strides": ANY},
     "SquareDeformDepthwise": {"lo": ANY, "hi": ANY},
 }
 """Operator -> its attributes -> values that are honoured."""

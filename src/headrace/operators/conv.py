@@ -191,7 +191,7 @@ def needs_window(op: Conv, source: Tensor) -> bool:
     return not op.covers(source) and (op.kernel != (1, 1) or op.stride != (1, 1) or any(op.pad))
 
 
-def _whole_groups(op: Conv, fold: Fold) -> int:
+def whole_groups(op: Conv, fold: Fold) -> int:
     """Groups that a fold takes at once; 0 if it takes parts of one group at a time."""
     m, _, _, c = op.weight.shape
     return fold.lanes // c if op.groups > 1 and fold.lanes % c == 0 and fold.pe == m // op.groups else 0
@@ -208,14 +208,15 @@ def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fol
         dilation=op.dilation,
         lanes=fold.lanes,
         taps=fold.taps,
-        taps_inner=_whole_groups(op, fold) > 0,
+        taps_inner=whole_groups(op, fold) > 0,
         groups=op.groups,
     )
 
 
-def _conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) -> Depthwise | MatVec:
+def conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, *, raster: bool = False) -> Depthwise | MatVec:
+    """The multipliers of a convolution, whose taps ``source`` come window by window, or with ``raster`` as one whole map."""
     bits = fields_of(op.weight, 2)
-    if lanes := _whole_groups(op, fold):
+    if lanes := whole_groups(op, fold):
         m, kh, kw, c = op.weight.shape
         grouped = op.weight.reshape(op.groups, m // op.groups, kh, kw, c).transpose(2, 3, 0, 1, 4)
         return Depthwise(
@@ -240,7 +241,7 @@ def _conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) 
         lanes=fold.lanes,
         taps=fold.taps,
         groups=op.groups,
-        raster=op.covers(source),
+        raster=raster,
         lut_mul=fold.lut_mul,
         lut_rom=fold.lut_rom,
     )
@@ -252,9 +253,9 @@ def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     windows: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold),) if needs_window(op, source) else ()
     return Mapped(
-        chain=(*windows, _conv_mac(node, op, source, result, fold)),
+        chain=(*windows, conv_mac(node, op, source, result, fold, raster=op.covers(source))),
         in_lanes=(fold.lanes,),
-        out_lanes=(fold.pe * max(1, _whole_groups(op, fold)),),
+        out_lanes=(fold.pe * max(1, whole_groups(op, fold)),),
         in_bits=(source.bits,),
         out_bits=acc_bits(result),
     )
@@ -274,7 +275,7 @@ def _tap_options(op: Conv, source: Tensor) -> list[int]:
     return sorted({*tap_choices(op.kernel), *(d for d in divisors(kh) if kh > PARTED_COLUMN)})
 
 
-def _widths(op: Conv, source: Tensor) -> Iterator[tuple[int, int]]:
+def widths(op: Conv, source: Tensor) -> Iterator[tuple[int, int]]:
     """Lanes in and rows: any of a dense layer; divisors of a group's; whole groups."""
     m, *_, c = op.weight.shape
     if op.groups == 1:
@@ -292,10 +293,10 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     deep = op.weight.size * 4 > LUT_MEMORY_BITS
     in_luts = product_luts(factor_bits(source), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
     taps = _tap_options(op, source)
-    for lanes, pe in _widths(op, source):
+    for lanes, pe in widths(op, source):
         for t in taps:
             fold = Fold(lanes=lanes, taps=t, pe=pe)
-            for lut_rom in (False, True)[: 1 + (deep and not _whole_groups(op, fold))]:
+            for lut_rom in (False, True)[: 1 + (deep and not whole_groups(op, fold))]:
                 for lut_mul in (False, True)[: 1 + in_luts]:
                     yield replace(fold, lut_rom=lut_rom, lut_mul=lut_mul)
 

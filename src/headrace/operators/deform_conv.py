@@ -12,18 +12,18 @@ import numpy as np
 
 from headrace.engines.base import LUT_MEMORY_BITS, fields_of
 from headrace.engines.deform import Deformer, OffsetRange, sampled
-from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major, factor_bits, product_luts
+from headrace.engines.mac import acc_bits, factor_bits, product_luts
 from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, OnnxNode, required
-from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
+from headrace.frontend.values import QuantConst, Real, Value, exact
 from headrace.frontend.windows import spatial_output, window_attributes
 from headrace.ir.expressions import operand
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import IntArray, Op, Pads, Pair
 from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
-from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices
+from headrace.operators.base import PART_ROW, Fold, Mapped, Operator
 from headrace.operators.channels import Concat, Slice
-from headrace.operators.conv import MAX_PRODUCT_LUTS, conv_weight, divisors
+from headrace.operators.conv import MAX_PRODUCT_LUTS, Conv, bias_of, conv_mac, conv_weight, whole_groups, widths
 from headrace.operators.deform import DeformDepthwise
 from headrace.operators.elementwise import Pointwise
 
@@ -63,6 +63,11 @@ class DeformConv(Op):
     def kernel(self) -> Pair:
         """Rows, columns."""
         return self.weight.shape[1], self.weight.shape[2]
+
+    @property
+    def products(self) -> Conv:
+        """The convolution of the taps, once they are sampled."""
+        return Conv(weight=self.weight, stride=self.stride, pad=self.pad, dilation=self.dilation, groups=self.groups)
 
     @property
     def offsets(self) -> OffsetRange:
@@ -110,7 +115,7 @@ def square_deform_conv(context: Context, node: OnnxNode, inputs: list[Value | No
 
 def _import(context: Context, node: OnnxNode, layer: _Layer) -> Real:
     weight, weight_scale = conv_weight(node, layer.weight)
-    x = context.integers(node, required(node, layer.x))
+    x = context.integers(node, required(node, layer.x), per_channel=weight.shape[1] == 1)
     source = context.tensors[x.tensor]
     m, _, kh, kw = weight.shape
     groups = _groups(node, layer, source, weight)
@@ -135,8 +140,9 @@ def _import(context: Context, node: OnnxNode, layer: _Layer) -> Real:
         square=layer.square,
     )
     out = _placed(context, node, op, (source, offset, *masks), layer.sets)
-    scale = weight_scale * (x.step * mask_scale / op.offsets.scale)
-    return Real(tensor=out.name, scale=scale, offset=_bias(node, layer.bias, m))
+    steps = x.scale if x.scale.size == 1 else np.repeat(x.scale, m // x.scale.size)
+    scale = weight_scale * steps * (mask_scale / op.offsets.scale)
+    return Real(tensor=out.name, scale=scale, offset=bias_of(node, layer.bias, m))
 
 
 def _groups(node: OnnxNode, layer: _Layer, source: Tensor, weight: IntArray) -> int:
@@ -286,15 +292,6 @@ def _dense(weight: IntArray, groups: int) -> IntArray:
     return dense
 
 
-def _bias(node: OnnxNode, value: Value | None, m: int) -> ExactArray:
-    if value is None:
-        return exact([0.0])
-    bias = np.asarray(node.const(value, "bias"), np.float64)
-    if bias.size != m or not np.all(np.isfinite(bias)):
-        raise node.unsupported(f"a bias of {bias.size} numbers (finite ones needed) for {m} filters", "export the model again")
-    return exact(bias)
-
-
 def deform_conv_bounds(op: Op, inputs: tuple[Tensor, ...]) -> Range:
     """Range of the accumulators of each filter."""
     op = cast(DeformConv, op)
@@ -331,56 +328,26 @@ def map_deform_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     )
     masks = (sampler.taps,) if mask else ()
     return Mapped(
-        chain=(sampler, _mac(node, op, sampler.result, result, fold)),
+        chain=(sampler, conv_mac(node, op.products, sampler.result, result, fold)),
         in_lanes=(fold.lanes, sampler.values, *masks),
-        out_lanes=(fold.lanes if op.depthwise else fold.pe,),
+        out_lanes=(fold.pe * max(1, whole_groups(op.products, fold)),),
         in_bits=tuple(tensor.bits for tensor in inputs),
         out_bits=acc_bits(result),
     )
 
 
-def _mac(node: Node, op: DeformConv, taps: Tensor, result: Tensor, fold: Fold) -> Depthwise | MatVec:
-    bits = fields_of(op.weight, 2)
-    if op.depthwise:
-        return Depthwise(
-            name=node.name,
-            weights=column_major(op.weight[..., 0].transpose(1, 2, 0)).T,
-            weight_bits=bits,
-            source=taps,
-            result=result,
-            lanes=fold.lanes,
-            taps=1,
-            lut_mul=fold.lut_mul,
-        )
-    return MatVec(
-        name=node.name,
-        weights=op.weight,
-        weight_bits=bits,
-        source=taps,
-        result=result,
-        pe=fold.pe,
-        lanes=fold.lanes,
-        taps=1,
-        groups=op.groups,
-        lut_mul=fold.lut_mul,
-        lut_rom=fold.lut_rom,
-    )
-
-
 def _folds(graph: Graph, node: Node) -> Iterator[Fold]:
-    """Lanes and rows that divide their group's or are the fewest for their number of beats; products in DSPs and in LUTs."""
+    """Any lanes and rows of a dense layer, divisors of a group's, whole groups; products in DSPs and in LUTs."""
     op = cast(DeformConv, node.op)
     inputs = graph.input_tensors(node)
-    m, *_, c_group = op.weight.shape
-    whole = op.depthwise or op.groups == 1
     taps = sampled(inputs[0], op.offsets, inputs[2] if len(inputs) > 2 else None)
     in_luts = product_luts(factor_bits(taps), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
-    deep = not op.depthwise and op.weight.size * 4 > LUT_MEMORY_BITS
-    for lanes in lane_choices(inputs[0].channels) if whole else divisors(c_group):
-        for pe in [1] if op.depthwise else lane_choices(m) if whole else divisors(m // op.groups):
-            for lut_rom in (False, True)[: 1 + deep]:
-                for lut_mul in (False, True)[: 1 + in_luts]:
-                    yield Fold(lanes=lanes, pe=pe, lut_rom=lut_rom, lut_mul=lut_mul)
+    deep = op.weight.size * 4 > LUT_MEMORY_BITS
+    for lanes, pe in widths(op.products, inputs[0]):
+        fold = Fold(lanes=lanes, pe=pe)
+        for lut_rom in (False, True)[: 1 + (deep and not whole_groups(op.products, fold))]:
+            for lut_mul in (False, True)[: 1 + in_luts]:
+                yield replace(fold, lut_rom=lut_rom, lut_mul=lut_mul)
 
 
 OPERATORS = (
