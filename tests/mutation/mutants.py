@@ -14,8 +14,8 @@ from pathlib import Path
 import rtl.test_engine_deform as deform
 import rtl.test_engine_depthwise as depthwise
 import rtl.test_engine_matvec as matvec
-import rtl.test_engine_maxpool as maxpool
 import rtl.test_engine_pointwise as pointwise
+import rtl.test_engine_pool as pool
 import rtl.test_engine_requant as requant
 import rtl.test_engine_upsample as upsample
 import rtl.test_engine_window as window
@@ -63,7 +63,7 @@ DEFORM_GROUPS = bench(deform.test_layers, "groups")
 DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20))
 MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 4, 0, 8, 16))
 MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 8, 0, 4, 20))
-MAXPOOL = bench(maxpool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True)
+POOL = bench(pool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True, None)
 POINTWISE_SUM = bench(pointwise.test_computes_like_the_golden, "sum")
 POINTWISE_SCALED = bench(pointwise.test_computes_like_the_golden, "scaled sum")
 POINTWISE_PER_PIXEL = bench(pointwise.test_computes_like_the_golden, "first per pixel")
@@ -140,9 +140,9 @@ MUTANTS = (
     mutant("engine_requant", "if (valid_i) beat_q", "beat_q", REQUANT_TIES),
     mutant("engine_requant", "mul[MulW-1] ? -(", "mul[MulW-1] ? (", REQUANT_LUT),
     mutant("engine_requant", "OutW'(Lo);", "OutW'(quotient_q);", REQUANT_TIES),
-    mutant("engine_maxpool", "flip[LaneW-1] = Signed;", "flip[LaneW-1] = 1'b0;", MAXPOOL),
-    mutant("engine_maxpool", "step_q == '0 ? merged[p] : larger(", "larger(", MAXPOOL, quick=True),
-    mutant("engine_maxpool", "if (merged_valid) step_q", "step_q", MAXPOOL),
+    mutant("engine_pool", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", POOL),
+    mutant("engine_pool", "step_q == '0 ? merged[p] : merge(", "merge(", POOL, quick=True),
+    mutant("engine_pool", "if (merged_valid) step_q", "step_q", POOL),
     mutant("engine_upsample", "index_q < stored_q", "index_q <= stored_q", UPSAMPLE, quick=True),
     mutant("engine_upsample", "read_q - ADDR_W'(ROW - 1);", "read_q - ADDR_W'(ROW);", UPSAMPLE),
     mutant("engine_upsample", "read && row_done && passes_done;", "read && row_done;", UPSAMPLE),
