@@ -16,10 +16,11 @@ from headrace_host.program import Program
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantFormat
 from qdq_nets import NETS, Array, double_run, onnxruntime_run, quantized
+from qonnx_file import distorted
 from torch_nets import float_net
 
 from headrace.compile import Lowered, lower
-from headrace.errors import ModelError
+from headrace.errors import HeadraceError, ModelError
 from headrace.ir.graph import to_program
 from headrace.ir.ops import Requant
 
@@ -333,3 +334,19 @@ def test_refuses(build: Any, message: str, tmp_path: Path) -> None:
 
 def test_every_network_is_compared() -> None:
     assert {net for net, _ in CONFIGURATIONS} == set(NETS)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_distorted_networks_are_refused_or_imported(tmp_path: Path) -> None:
+    """Other attributes, inputs, operators, constants or shapes: never anything but a refusal or a network."""
+    model, path = onnx.load(quantized(tmp_path / "net.onnx", "gating", 1, per_channel=True)), tmp_path / "distorted.onnx"
+    outcomes = set()
+    for seed in range(80):
+        path.write_bytes(distorted(model, np.random.default_rng(seed)).SerializeToString())
+        try:
+            lower(path)
+            outcomes.add("imported")
+        except HeadraceError as error:
+            outcomes.add("refused")
+            assert "\n" not in str(error)
+    assert outcomes == {"imported", "refused"}

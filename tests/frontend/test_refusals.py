@@ -235,6 +235,11 @@ def channel_resize(f: QonnxFile) -> str:
     return f.node("Resize", f.image(), "", f.constant([1, 2, 2, 2]), mode="nearest")
 
 
+def endless_map(f: QonnxFile) -> str:
+    f.shape = (1, 3, 1 << 31, 1 << 31)
+    return f.quant(f.node("GlobalAveragePool", f.image()))
+
+
 def pool_3d(f: QonnxFile) -> str:
     return f.node("MaxPool", f.image(), kernel_shape=[2, 2, 2])
 
@@ -344,6 +349,7 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("fractional resize", fractional_resize, r"scales by \(1.5, 1.5\); only whole"),
     ("shrinking resize", shrinking_resize, r"scales by \(0.5, 0.5\); only whole"),
     ("channel resize", channel_resize, r"only rows and columns"),
+    ("endless map", endless_map, r"a result of \d+ bits; quantize more coarsely"),
     ("3-D pool", pool_3d, "a 3-D window on a tensor of 4 axes"),
     ("pool without kernel", pool_without_kernel, r"\(MaxPool\)"),
     ("pool of padding", pool_of_nothing_but_padding, r"\(MaxPool\): .*padding"),

@@ -24,6 +24,8 @@ MAX_ACTIVATION_BITS = 16
 """An operator takes integers of 2**16 levels (one bit more with their zero point subtracted); accumulators need a quantizer."""
 
 
+MAX_RESULT_BITS = 62
+"""Widest integers of all."""
 MAX_ACCUMULATOR_BITS = 32
 """Widest integers that a node without rounding gives."""
 
@@ -77,7 +79,15 @@ class Context:
         hi: int,
         scale: float = 1.0,
     ) -> str:
-        """Emits a one-output node named after ``node``; returns the output tensor's name."""
+        """Emits a one-output node named after ``node``; returns the output tensor's name.
+
+        Raises:
+            UnsupportedError: its range exceeds what certificates and golden compute with.
+        """
+        if (bits := bits_for_range(lo, hi)) > MAX_RESULT_BITS:
+            raise node.unsupported(
+                f"a result of {bits} bits", f"quantize more coarsely, or smaller maps: {MAX_RESULT_BITS} bits at most"
+            )
         name = self.unique(node.name)
         tensor = Tensor(name=self.unique(f"{name}_out"), shape=shape, lo=lo, hi=hi, scale=(scale,))
         self.emit(name, op, sources, (tensor,))
