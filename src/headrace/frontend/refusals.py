@@ -133,11 +133,7 @@ FAMILIES: tuple[Family, ...] = (
         reason="no convolution of an activation with constant weights",
         remedy="write it as convolutions",
         operators="Col2Im CumProd CumSum Det Einsum Trilu",
-        remedies={
-            "Gemm": QUANTIZED_CONV,
-            "MatMul": QUANTIZED_CONV,
-            "ConvTranspose": "use nearest upsampling followed by a convolution",
-        },
+        remedies={},
     ),
     Family(
         title="Pools and reductions",
