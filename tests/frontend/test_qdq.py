@@ -275,6 +275,25 @@ def test_integer_operators(tmp_path: Path) -> None:
     check(f.save(tmp_path / "m.onnx", f.dq(f.q(y, 0.02, 128), 0.02, 128)), dtype=np.uint8)
 
 
+@pytest.mark.parametrize("op", ["MatMulInteger", "QLinearMatMul"])
+def test_integer_matrix_products(op: str, tmp_path: Path) -> None:
+    """Of a flattened map; a scale for each column of the QLinear form, a zero point for both operands."""
+    f = QdqFile(TensorProto.UINT8)
+    x, w = f.node("Flatten", "x"), f.constant(f.rng.integers(-20, 21, (168, 5)) + 5, np.int8)
+    zero, shift = f.constant(30, np.uint8), f.constant(5, np.int8)
+    if op == "MatMulInteger":
+        acc = f.node("Cast", f.node(op, x, w, zero, shift), to=TensorProto.FLOAT)
+        y = f.q(f.node("Mul", acc, f.constant(3e-4)), 0.05, 128)
+    else:
+        scales, shifts = f.constant(f.rng.uniform(0.01, 0.02, 5)), f.constant(np.full(5, 5), np.int8)
+        y = f.node(op, x, f.constant(0.02), zero, w, scales, shifts, f.constant(0.05), f.constant(128, np.uint8))
+    lowered = lower(f.save(tmp_path / "m.onnx", f.dq(y, 0.05, 128)))
+    pixels, x_real = frames(lowered)
+    theirs = run_frames(onnxruntime_run, tmp_path / "m.onnx", x_real.astype(np.uint8))
+    ours = [y.reshape(len(y), -1) for y in integer_outputs(lowered, pixels)]
+    assert_close(lowered, ours, theirs, exact=False)
+
+
 def floating(f: QdqFile) -> str:
     return f.dq(f.q("x", 0.02, 0, onnx.helper.tensor_dtype_to_np_dtype(TensorProto.FLOAT8E4M3FN)))
 
