@@ -25,7 +25,7 @@ module engine_window_data_proof #(
   parameter int unsigned OutH = 2,
   parameter int unsigned OutW = 2,
   parameter int unsigned Taps = 4,
-  parameter bit          TapsInner = 1'b1,
+  parameter int unsigned GroupBeats = 1,
   parameter int unsigned Rows = 3,
   parameter logic [LaneW-1:0] PadValue = 1,
   parameter bit          Deform = 1'b0,
@@ -49,7 +49,6 @@ module engine_window_data_proof #(
 );
   typedef logic signed [5:0] num_t;  // coordinates
   localparam num_t BEATS = num_t'((Channels + Lanes - 1) / Lanes);
-  localparam num_t STEPS = num_t'(KH * KW / Taps);
 
   logic                             ready_o, dil_ready_o, valid_o, push, pop;
   logic [Taps*Lanes-1:0][LaneW-1:0] data_o;
@@ -57,7 +56,7 @@ module engine_window_data_proof #(
   engine_window #(
     .LaneW(LaneW), .Lanes(Lanes), .Channels(Channels), .InH(InH), .InW(InW), .KH(KH), .KW(KW),
     .StrideH(StrideH), .StrideW(StrideW), .DilH(DilH), .DilW(DilW), .PadT(PadT), .PadL(PadL),
-    .OutH(OutH), .OutW(OutW), .Taps(Taps), .TapsInner(TapsInner), .Rows(Rows), .PadValue(PadValue),
+    .OutH(OutH), .OutW(OutW), .Taps(Taps), .GroupBeats(GroupBeats), .Rows(Rows), .PadValue(PadValue),
     .Deform(Deform), .DilationW(DilationW), .DilationSigned(DilationSigned),
     .DilationLo(DilationLo), .DilationHi(DilationHi)
   ) dut (
@@ -129,28 +128,40 @@ module engine_window_data_proof #(
   end
 
   // ---- the output side: which taps leave next
+  localparam num_t GROUP_BEATS = num_t'(GroupBeats);
+  localparam num_t ROW_TAPS = num_t'(Taps < KH ? Taps : KH);
+  localparam num_t COL_TAPS = num_t'(Taps > KH ? KW : 1);
+  localparam num_t ROW_STEPS = (num_t'(KH) + ROW_TAPS - 1) / ROW_TAPS;
+  localparam num_t COL_STEPS = num_t'(KW) / COL_TAPS;
   assign pop = valid_o && ready_i;
-  num_t         step_q, out_beat_q, ox_q, oy_q;
+  num_t       group_beat_q, row_step_q, col_step_q, group_q, out_beat, ox_q, oy_q;
   logic [2:0] out_frame_q;
-  logic       step_end, beat_end;
-  assign step_end = step_q == STEPS - 1;
-  assign beat_end = out_beat_q == BEATS - 1;
+  logic       beat_end, row_end, col_end, group_end;
+  assign beat_end  = group_beat_q == GROUP_BEATS - 1;
+  assign row_end   = beat_end && row_step_q == ROW_STEPS - 1;
+  assign col_end   = row_end && col_step_q == COL_STEPS - 1;
+  assign group_end = col_end && group_q == BEATS / GROUP_BEATS - 1;
+  assign out_beat  = group_q * GROUP_BEATS + group_beat_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      step_q      <= 0;
-      out_beat_q  <= 0;
-      ox_q        <= 0;
-      oy_q        <= 0;
-      out_frame_q <= '0;
-      pixel_q     <= '0;
+      group_beat_q <= '0;
+      row_step_q   <= '0;
+      col_step_q   <= '0;
+      group_q      <= '0;
+      ox_q         <= '0;
+      oy_q         <= '0;
+      out_frame_q  <= '0;
+      pixel_q      <= '0;
     end else if (pop) begin
-      if (TapsInner || beat_end) step_q <= step_end ? 0 : step_q + 1;
-      if (!TapsInner || step_end) out_beat_q <= beat_end ? 0 : out_beat_q + 1;
-      if (step_end && beat_end) begin
+      group_beat_q <= beat_end ? '0 : group_beat_q + 1'b1;
+      if (beat_end) row_step_q <= row_end ? '0 : row_step_q + 1'b1;
+      if (row_end) col_step_q <= col_end ? '0 : col_step_q + 1'b1;
+      if (col_end) group_q <= group_end ? '0 : group_q + 1'b1;
+      if (group_end) begin
         pixel_q <= pixel_q + 1'b1;
-        ox_q    <= ox_q == num_t'(OutW) - 1 ? 0 : ox_q + 1;
+        ox_q    <= ox_q == num_t'(OutW) - 1 ? '0 : ox_q + 1'b1;
         if (ox_q == num_t'(OutW) - 1) begin
-          oy_q <= oy_q == num_t'(OutH) - 1 ? 0 : oy_q + 1;
+          oy_q <= oy_q == num_t'(OutH) - 1 ? '0 : oy_q + 1'b1;
           if (oy_q == num_t'(OutH) - 1) out_frame_q <= out_frame_q + 1'b1;
         end
       end
@@ -161,12 +172,11 @@ module engine_window_data_proof #(
   logic [2:0] between;  // frames of the watched beat that have come, beyond those all of which left
   assign between = came_q - out_frame_q;
   for (genvar t = 0; t < Taps; t++) begin : gen_tap
-    num_t   tap, i, j, row, col;
+    num_t i, j, row, col;
     logic inside_map;
     always_comb begin
-      tap = step_q * num_t'(Taps) + num_t'(t);
-      i   = tap % num_t'(KH);
-      j   = tap / num_t'(KH);
+      i = row_step_q * ROW_TAPS + num_t'(t) % ROW_TAPS;
+      j = col_step_q * COL_TAPS + num_t'(t) / ROW_TAPS;
       if (Deform) begin
         row = oy_q + dilation * (i - (num_t'(KH) - 1) / 2);
         col = ox_q + dilation * (j - (num_t'(KW) - 1) / 2);
@@ -174,13 +184,13 @@ module engine_window_data_proof #(
         row = oy_q * num_t'(StrideH) - num_t'(PadT) + i * num_t'(DilH);
         col = ox_q * num_t'(StrideW) - num_t'(PadL) + j * num_t'(DilW);
       end
-      inside_map = row >= 0 && row < num_t'(InH) && col >= 0 && col < num_t'(InW);
+      inside_map = i < num_t'(KH) && row >= 0 && row < num_t'(InH) && col >= 0 && col < num_t'(InW);
     end
     for (genvar l = 0; l < Lanes; l++) begin : gen_lane
       always_comb begin
-        if (started_q && valid_o && out_beat_q * num_t'(Lanes) + num_t'(l) < num_t'(Channels)) begin
+        if (started_q && valid_o && out_beat * num_t'(Lanes) + num_t'(l) < num_t'(Channels)) begin
           OutsideIsPadding_A: assert (inside_map || data_o[t*Lanes+l] == PadValue);
-          if (row == row_i && col == col_i && out_beat_q == beat_i) begin
+          if (inside_map && row == row_i && col == col_i && out_beat == beat_i) begin
             CameBeforeItIsRead_A: assert (between != '0 && between <= 3'd4);
             PixelOfThisFrame_A: assert (data_o[t*Lanes+l] == values_q[out_frame_q[1:0]][l]);
           end

@@ -13,10 +13,17 @@ from pathlib import Path
 
 import rtl.test_engine_deform as deform
 import rtl.test_engine_depthwise as depthwise
+import rtl.test_engine_gather as gather
+import rtl.test_engine_lookup as lookup
 import rtl.test_engine_matvec as matvec
 import rtl.test_engine_pointwise as pointwise
 import rtl.test_engine_pool as pool
+import rtl.test_engine_reduce as reduce
 import rtl.test_engine_requant as requant
+import rtl.test_engine_shift as shift
+import rtl.test_engine_thresholds as thresholds
+import rtl.test_engine_topk as topk
+import rtl.test_engine_transpose as transpose
 import rtl.test_engine_upsample as upsample
 import rtl.test_engine_window as window
 import rtl.test_stream_cast as cast
@@ -60,10 +67,14 @@ DEFORM_FEW_ROWS = bench(deform.test_layers, "fewest_rows_bilinear")
 DEFORM_NARROW = bench(deform.test_layers, "fewest_rows_narrow")
 DEFORM_MASKED = bench(deform.test_layers, "bilinear_masked_strided")
 DEFORM_GROUPS = bench(deform.test_layers, "groups")
-DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20))
-MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 4, 0, 8, 16))
-MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 8, 0, 4, 20))
-POOL = bench(pool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True, None)
+DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20, 0, 1, 1))
+DEPTHWISE_GROUPS = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 4, 20, 0, 2, 3))
+DEPTHWISE_LUT = bench(depthwise.test_convolves, (3, 2, (3, 2), 3, 8, 0, 8, 20, 1, 1, 1))
+MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 1, 4, 0, 8, 16, 1))
+MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 1, 8, 0, 4, 20, 0))
+MATVEC_GROUPS = bench(matvec.test_multiplies, (2, 3, 2, 2, 3, 8, 0, 4, 20, 0))
+POOL_MAXIMUM = bench(pool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True, None)
+POOL_SUM = bench(pool.test_pools_like_the_golden, (2, 3), 1, 2, 3, 4, True, 10)
 POINTWISE_SUM = bench(pointwise.test_computes_like_the_golden, "sum")
 POINTWISE_SCALED = bench(pointwise.test_computes_like_the_golden, "scaled sum")
 POINTWISE_PER_PIXEL = bench(pointwise.test_computes_like_the_golden, "first per pixel")
@@ -71,8 +82,23 @@ POINTWISE_MASKED = bench(pointwise.test_computes_like_the_golden, "not zero outs
 POINTWISE_COMPARED = bench(pointwise.test_computes_like_the_golden, "comparisons")
 REQUANT_TIES = bench(requant.test_rescales, (6, 4, 20, 12, 24, 8, 8, 0, 255), True, 0)
 REQUANT_LUT = bench(requant.test_rescales, (5, 2, 24, 18, 40, 20, 4, 0, 15), False, 1)
+REDUCE_MAXIMUM = bench(reduce.test_reduces_like_the_golden, (4, 3, 3), (True, False), 2, 6, True, None)
+REDUCE_SUM = bench(reduce.test_reduces_like_the_golden, (3, 3, 5), (True, True), 2, 8, True, 12)
+THRESHOLDS = bench(thresholds.test_counts_thresholds, (6, 4, 20, 20, 15, 4, 0, 1, False))
+THRESHOLDS_TABLE = bench(thresholds.test_counts_thresholds, (7, 3, 6, 7, 20, 8, None, False, False))
+LOOKUP = bench(lookup.test_looks_up, (5, 3, 5, False, 12, False))
+TOPK = bench(topk.test_chooses_like_the_golden, 11, 3, 3, 8, True, {})
+TOPK_FIRST = bench(topk.test_chooses_like_the_golden, 11, 5, 4, 3, False, {"Indices": 1, "Smallest": 1})
+TOPK_LAST = bench(topk.test_chooses_like_the_golden, 6, 4, 1, 1, True, {"Last": 1, "Smallest": 1, "Indices": 1})
+SHIFT_MAP = bench(shift.test_shifts_like_the_golden, shift.NINE, 2, (3, 4), 1)
+GATHER_MEMORY = bench(gather.test_chooses_like_the_golden, 3, 2, 8, [7, 0, 3, 5, 1, 6, 2], 1)
+GATHER_WIRES = bench(gather.test_chooses_like_the_golden, 3, 2, 8, [7, 0, 3, 5, 1, 6, 2], 0)
+TRANSPOSE = bench(transpose.test_transposes_like_the_golden, 2, 4, 2, 3)
+DEFORM_UP = bench(deform.test_layers, "one_side_up")
 UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
 WINDOW_SERIAL = bench(window.test_static_windows, "same_serial")
+WINDOW_RAGGED = bench(window.test_static_windows, "ragged_steps")
+WINDOW_DENSE = bench(window.test_static_windows, "same_columns_dense")
 WINDOW_FEW_ROWS = bench(window.test_static_windows, "fewest_rows")
 WINDOW_UNPADDED = bench(window.test_static_windows, "rows_dropped_below")
 WINDOW_PADDED = bench(window.test_static_windows, "dilated_asymmetric")
@@ -83,6 +109,7 @@ FIFO_BLOCK = bench(fifo.test_stores_and_forwards, 19, 8, True)
 FORK = bench(fork.test_gives_all_beats_to_all, 33, 2)
 INTERLEAVE = bench(interleave.test_shuffles_like_the_golden, 4, 3, 2, 7)
 CAST = bench(cast.test_keeps_every_value, 2, 8, 12, 1)
+ROM_FIELD = "[Field*Width+:Width];"
 ROM = bench(rom.test_reads_the_file, 7, 3)
 ROM_BLOCK = bench(rom.test_reads_the_file, 99, 100)
 SELECT = bench(repack.test_cuts_pixels_anew, 8, 2, [11], [11])
@@ -108,15 +135,19 @@ MUTANTS = (
     mutant("deform_buffer", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", DEFORM_FEW_ROWS),
     mutant("deform_sample", "signed'({1'b0, wy_q[4]});", "signed'({1'b0, wy_q[3]});", DEFORM_MASKED),
     mutant("deform_sample", "if (!inside_i[r][c]) value", "if (!inside_i[0][0]) value", DEFORM_GROUPS),
-    mutant("engine_depthwise", "data_q[t*Lanes+l]", "data_q[l*Taps+t]", DEPTHWISE, quick=True),
+    mutant("engine_depthwise", "i / GroupIn * Lanes + l;", "l * Taps + i / GroupIn;", DEPTHWISE, quick=True),
     mutant("engine_depthwise", "WordW'(WORDS - 1) ? '0", "WordW'(WORDS - 2) ? '0", DEPTHWISE),
     mutant("engine_depthwise", "first_q <= step_q == '0;", "first_q <= 1'b1;", DEPTHWISE),
     mutant("engine_depthwise", "if (ready_o) valid_q <= valid_i;", "valid_q <= valid_i;", DEPTHWISE),
+    mutant("engine_depthwise", "PLACE*GroupOut+m", "PLACE*GroupOut", DEPTHWISE_GROUPS),
     mutant("engine_matvec", "beat_q < wbeat_q", "beat_q <= wbeat_q", MATVEC, quick=True),
     mutant("engine_matvec", "full_q != 2'd2", "full_q != 2'd3", MATVEC),
     mutant("engine_matvec", "rbase_q <= rbase_q == '0 ? AddrW'(BeatsIn) : '0;", "rbase_q <= '0;", MATVEC),
-    mutant("engine_matvec", "last_q  <= beat_last;", "last_q  <= vector_last;", MATVEC),
+    mutant("engine_matvec", "last_q  <= beat_last;", "last_q  <= words_last;", MATVEC),
     mutant("engine_matvec", "rbase_q + AddrW'(beat_q)", "AddrW'(beat_q)", MATVEC_PACKED),
+    mutant("engine_matvec", "vector_last ? '0 : out_q", "words_last ? '0 : out_q", MATVEC_GROUPS),
+    mutant("mac_digits", "bits[2*d+2] ^ bits[2*d+1];", "bits[2*d+2] & bits[2*d+1];", DEPTHWISE_LUT),
+    mutant("mac_digits", "carry_o   = gen_digit[DIGITS-1].minus", "carry_o   = 1'b0", DEPTHWISE_LUT),
     mutant("mac_array", "carry[l+1][i]   = both_q[ProductW-1];", "carry[l+1][i]   = 1'b0;", MATVEC_PACKED, quick=True),
     mutant("mac_array", "signed'({1'b0, act_i[l][i]})", "signed'({act_i[l][i][ActW-1], act_i[l][i]})", MATVEC_PACKED),
     mutant("mac_array", "PairW'(signed'(wgt_i[l+1][i]))", "PairW'(signed'(wgt_i[l][i]))", MATVEC_PACKED),
@@ -140,27 +171,69 @@ MUTANTS = (
     mutant("engine_requant", "if (valid_i) beat_q", "beat_q", REQUANT_TIES),
     mutant("engine_requant", "mul[MulW-1] ? -(", "mul[MulW-1] ? (", REQUANT_LUT),
     mutant("engine_requant", "OutW'(Lo);", "OutW'(quotient_q);", REQUANT_TIES),
-    mutant("engine_pool", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", POOL),
-    mutant("engine_pool", "step_q == '0 ? merged[p] : merge(", "merge(", POOL, quick=True),
-    mutant("engine_pool", "if (merged_valid) step_q", "step_q", POOL),
+    mutant("engine_pool", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", POOL_MAXIMUM),
+    mutant("engine_pool", "step_q == '0 ? merged[p] : merge(", "merge(", POOL_MAXIMUM, quick=True),
+    mutant("engine_pool", "if (merged_valid) step_q", "step_q", POOL_SUM),
+    mutant("engine_reduce", "first_q ? value :", "", REDUCE_SUM, quick=True),
+    mutant("engine_reduce", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", REDUCE_MAXIMUM),
+    mutant("engine_reduce", "{OutW{Signed & data_q[p][LaneW-1]}}", "{OutW{1'b0}}", REDUCE_SUM),
+    mutant("engine_reduce", "valid_q && last_q && valid_o && !ready_i", "1'b0", REDUCE_SUM),
+    mutant("engine_thresholds", "(in_q) >= CmpW'(threshold_q)", "(in_q) > CmpW'(threshold_q)", THRESHOLDS, quick=True),
+    mutant("engine_thresholds", "if (valid_i) beat[0]", "beat[0]", THRESHOLDS),
+    mutant("engine_thresholds", "{found_q, reached}", "{reached, found_q}", THRESHOLDS),
+    mutant("engine_thresholds", "{beat[STAGES], gen_stage", "{beat[0], gen_stage", THRESHOLDS_TABLE),
+    mutant("engine_lookup", "{beat_q, data_i[l]}", "{beat_q, data_i[0]}", LOOKUP, quick=True),
+    mutant("engine_lookup", "if (valid_i) beat_q", "beat_q", LOOKUP),
+    mutant("engine_topk", "data_i[p] ^ FLIP", "data_i[p]", TOPK, quick=True),
+    mutant("engine_topk", "* Lanes + p < Channels || !last_beat", "* Lanes + p <= Channels || !last_beat", TOPK),
+    mutant(
+        "topk_merge",
+        "LaterWins ? b >= a : b > a",
+        "b >= a",
+        TOPK_FIRST,
+    ),
+    mutant("topk_merge", "LaterWins ? b >= a : b > a", "b > a", TOPK_LAST),
+    mutant("engine_shift", "ahead_q < LEVEL_W'(Depth - BACK)", "ahead_q < LEVEL_W'(Depth)", SHIFT_MAP, quick=True),
+    mutant("engine_shift", "ahead_q > LEVEL_W'(AHEAD)", "ahead_q >= LEVEL_W'(AHEAD)", SHIFT_MAP),
+    mutant("engine_shift", "int'(col_q) + COL >= 0 &&", "", SHIFT_MAP),
+    mutant("engine_shift", "left_q == LEFT_W'(1) ? LEFT_W'(FRAME)", "left_q == LEFT_W'(1) ? LEFT_W'(FRAME - 1)", SHIFT_MAP),
+    mutant("gather_lane", "{read_bank_i, WORDS[read_beat_i]}", "{write_bank_i, WORDS[read_beat_i]}", GATHER_MEMORY, quick=True),
+    mutant("gather_lane", "beyond_q ? '0 : fetched[pick_q]", "fetched[pick_q]", GATHER_MEMORY),
+    mutant("gather_memory", "ready_o    = !full_q[1]", "ready_o    = 1'b1", GATHER_MEMORY),
+    mutant("gather_select", "ready_i && last;", "ready_i;", GATHER_WIRES),
+    mutant("gather_collect", "take && beat_q == BEAT_W'(b)", "take", GATHER_WIRES),
+    mutant("engine_transpose", "Unit * (Inner - 1) + 1", "Unit * (Inner - 1)", TRANSPOSE, quick=True),
+    mutant("engine_transpose", "ready_o = !full_q[1]", "ready_o = 1'b1", TRANSPOSE),
+    mutant("deform_address", "y_4 < YW'(InH);\n    assign lower_in", "y_4 <= YW'(InH);\n    assign lower_in", DEFORM_MASKED),
+    mutant("deform_address", "slot_5[0] ? fy_5 : (FractionBits + 1)'(ONE) - fy_5", "fy_5", DEFORM_MASKED),
+    mutant("deform_address", "dy_2    <= clamped(dy_1);", "dy_2    <= dy_1;", DEFORM_MASKED),
+    mutant("deform_sample", "{wy_q[3:0], wy_i}", "{wy_q[3:0], wx_i}", DEFORM_MASKED, quick=True),
+    mutant("deform_sample", "mask_q[MASK_DELAY-1]))\n", "mask_q[MASK_DELAY-2]))\n", DEFORM_MASKED),
+    mutant("deform_scan", "x_q    <= XW'(-int'(PadL));\n        oy_q", "oy_q", DEFORM_UP),
+    mutant("deform_scan", "frame_last ? FRAME_STEP : ROW_STEP", "ROW_STEP", DEFORM_UP),
     mutant("engine_upsample", "index_q < stored_q", "index_q <= stored_q", UPSAMPLE, quick=True),
     mutant("engine_upsample", "read_q - ADDR_W'(ROW - 1);", "read_q - ADDR_W'(ROW);", UPSAMPLE),
     mutant("engine_upsample", "read && row_done && passes_done;", "read && row_done;", UPSAMPLE),
-    mutant("engine_window", "wcol_q > need_col", "wcol_q >= need_col", WINDOW_SERIAL),
+    mutant("engine_window", "wcol_q > need_col_q", "wcol_q >= need_col_q", WINDOW_SERIAL),
     mutant("engine_window", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", WINDOW_FEW_ROWS, quick=True),
-    mutant("engine_window", ": c]) + AddrW'(beat_q);", ": c]);", WINDOW_SERIAL),
-    mutant("engine_window", "issue && (TapsInner || beat_last);", "issue && beat_last;", WINDOW_SERIAL),
-    mutant("engine_window", "? '0\n", "? AddrW'(1)\n", WINDOW_SERIAL),
-    mutant("window_scan", "y_q    <= frame_last ? YW'(-PAD_T) : y_q", "y_q    <= y_q", WINDOW_SERIAL),
-    mutant(
-        "window_scan", "int'((OutH - 1) * StrideH), int'(Rows)", "int'(OutH * StrideH), int'(Rows)", WINDOW_FEW_ROWS, quick=True
-    ),
-    mutant("window_scan", "x >= 0 && x < IN_W", "x > 0 && x < IN_W", WINDOW_SERIAL),
-    mutant("window_scan", "need_row = CountW'(y_end);", "need_row = CountW'(y_q);", WINDOW_SERIAL),
-    mutant("window_scan", "(int'(i) - MID_H)", "int'(i)", WINDOW_DEFORMABLE),
+    mutant("engine_window", "row_written ? wbase_next : waddr_q + 1'b1", "waddr_q + 1'b1", WINDOW_FEW_ROWS),
+    mutant("window_scan", "y_q     <= frame_last ? YW'(-PAD_T) : y_q", "y_q     <= y_q", WINDOW_SERIAL),
+    mutant("window_scan", "int'((OutH - 1) * StrideH));", "int'(OutH * StrideH));", WINDOW_FEW_ROWS, quick=True),
+    mutant("window_scan", "need_row_o = CountW'(y_end);", "need_row_o = CountW'(y_q);", WINDOW_SERIAL),
     mutant("window_scan", "DW'(signed'(dil_i))", "DW'(dil_i)", bench(window.test_deformable_windows, "parallel_signed")),
+    mutant("window_scan", "YW'(-(DilationLo + v) * MID_H)", "YW'(-v * MID_H)", WINDOW_DEFORMABLE),
+    mutant("window_walk", "x >= 0 && x < IN_W", "x > 0 && x < IN_W", WINDOW_SERIAL, quick=True),
+    mutant("window_walk", "row_last ? place_back : place_step", "place_step", WINDOW_SERIAL),
+    mutant("window_walk", "int'(GroupBeats - 1));\n        addr_back", "0);\n        addr_back", WINDOW_DENSE),
+    mutant(
+        "window_ring",
+        "group = group + (GroupW + 1)'(Unit);",
+        "group = group;",
+        WINDOW_RAGGED,
+    ),
     mutant("window_store", "inside_q[t] ? tap[t] : pad", "tap[t]", WINDOW_SERIAL),
-    mutant("window_store", "bank[BankW'(rslot_q[i])]", "bank[BankW'(rslot_i[i])]", WINDOW_UNPADDED, quick=True),
+    mutant("window_store", "choice[rbank_q[0][s+:BITS]]", "choice[rbank_i[0][s+:BITS]]", WINDOW_UNPADDED, quick=True),
+    mutant("window_store", "bank[rbank_q[i]]", "bank[rbank_q[0]]", WINDOW_DEFORMABLE),
     mutant("window_store", "l >= LastLanes && last_beat_q ?", "1'b0 ?", WINDOW_PADDED),
     mutant("engine_ram", "if (re_i) rdata_o", "rdata_o", WINDOW_SERIAL, quick=True),
     mutant("stream_fifo", "level_q[1] ? skid_q : data_i", "level_q[0] ? skid_q : data_i", FIFO_SKID, quick=True),
@@ -171,8 +244,18 @@ MUTANTS = (
     mutant("stream_fork", "& ~taken_q;", ";", FORK),
     mutant("stream_interleave", "data_o[n*Ins+k]", "data_o[k*Lanes+n]", INTERLEAVE),
     mutant("stream_cast", "{Signed & data_i[lane][InW-1]}", "{1'b0}", CAST),
-    mutant("stream_rom", "if (en_i) data_o <= mem[addr_i];\n  end\nend", "data_o <= mem[addr_i];\n  end\nend", ROM),
-    mutant("stream_rom", "if (en_i) data_o <= mem[addr_i];\n  end else", "data_o <= mem[addr_i];\n  end else", ROM_BLOCK),
+    mutant(
+        "stream_rom",
+        "if (en_i) data_o <= mem[addr_i]" + ROM_FIELD + "\n  end\nend",
+        "data_o <= mem[addr_i]" + ROM_FIELD + "\n  end\nend",
+        ROM,
+    ),
+    mutant(
+        "stream_rom",
+        "if (en_i) data_o <= mem[addr_i]" + ROM_FIELD + "\n  end else",
+        "data_o <= mem[addr_i]" + ROM_FIELD + "\n  end else",
+        ROM_BLOCK,
+    ),
     mutant("stream_repack_select", "ready_i[target] && last_of_beat;", "ready_i[target];", SELECT),
     mutant("stream_repack_select", "part_q == PART_W'(PARTS - 1) || last_of_input", "part_q == PART_W'(PARTS - 1)", SELECT),
     mutant("stream_repack_widen", "if (step || ready_i[target_q])", "if (step)", WIDEN),
