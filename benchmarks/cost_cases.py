@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from headrace.engines.pointwise import Pointwise
+from headrace.ir.tensor import Tensor
+
 Attributes = Mapping[str, Any]
 
 PART = "xc7z020clg400-1"
@@ -108,7 +111,7 @@ def window(lanes: int, taps: int) -> Case:
         module="engine_window",
         parameters={
             "LaneW": 8, "Lanes": lanes, "Channels": channels, "InH": size, "InW": size, "KH": 3, "KW": 3, "PadT": 1, "PadL": 1,
-            "OutH": size, "OutW": size, "Taps": taps, "TapsInner": 1, "Rows": 4,
+            "OutH": size, "OutW": size, "Taps": taps, "GroupBeats": 1, "Rows": 4,
         },
         beats=beats,
         peer=Peer(nodes=(pad, swg), beats=beats),
@@ -221,13 +224,27 @@ def reduce_(lanes: int) -> Case:
 
 def add(lanes: int) -> Case:
     """A residual addition with unlike scales."""
+    a, b = (Tensor(name=name, shape=(16, 16, 16), lo=0, hi=255) for name in "ab")
+    total = ("add", ("mul", ("in", 0), ("const", 3)), ("mul", ("in", 1), ("const", 5)))
+    result = Tensor(name="y", shape=(16, 16, 16), lo=0, hi=8 * 255)
+    engine = Pointwise(name="sum", expression=total, operands=(a, b), result=result, lanes=lanes)
     return Case(
         work="a * 3 + b * 5, 16 channels of 8 bits, 16 x 16 pixels",
         folding=f"{lanes} lanes",
-        module="engine_add",
-        parameters={"Lanes": lanes, "InW": 8, "MulA": 3, "MulB": 5, "OutW": 12},
+        module=engine.module,
+        parameters={n: int(v) if isinstance(v, bool) else v for n, v in engine.parameters().items()},
         beats=256 * 16 // lanes,
-        inputs=("valid_a_i", "data_a_i", "valid_b_i", "data_b_i"),
+    )
+
+
+def transpose(lanes: int) -> Case:
+    """Rows of 16 channels to columns."""
+    return Case(
+        work="transposition of 16 x 16 pixels of 16 channels of 8 bits",
+        folding=f"{lanes} lanes",
+        module="engine_transpose",
+        parameters={"LaneW": 8, "Lanes": lanes, "Outer": 16, "Inner": 16, "Unit": 16 // lanes},
+        beats=256 * 16 // lanes,
     )
 
 
@@ -275,6 +292,7 @@ CASES: tuple[Case, ...] = (
     *(pool(lanes, taps) for lanes, taps in ((4, 1), (16, 3), (16, 9))),
     *(reduce_(lanes) for lanes in (1, 4, 16)),
     *(add(lanes) for lanes in (1, 4, 16)),
+    *(transpose(lanes) for lanes in (1, 4, 16)),
     *(upsample(lanes) for lanes in (1, 4, 16)),
     *(lookup(lanes) for lanes in (1, 4, 16)),
     *(topk(lanes) for lanes in (1, 4, 10)),
