@@ -77,7 +77,8 @@ def _resize_factors(node: OnnxNode, inputs: list[Value | None], source: Tensor) 
 
 
 def _delay(_: Op, inputs: tuple[Tensor, ...]) -> float:
-    return PART_ROW / inputs[0].shape[0]
+    rows = inputs[0].shape[0]
+    return PART_ROW / rows if rows > 1 else 0.0  # a single row, such as a gate for all pixels, comes at once
 
 
 def map_upsample(graph: Graph, node: Node, fold: Fold) -> Mapped:
