@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from headrace_sim.runner import expect_refusal, run_bench
 
+from headrace.engines.window import Window
+from headrace.ir.tensor import Tensor
+
 BENCH = "headrace_sim.benches.engine_window"
 FRAMES = 5
 
@@ -133,6 +136,35 @@ def test_static_windows(name: str, tmp_path: Path) -> None:
 def test_deformable_windows(name: str, tmp_path: Path) -> None:
     differing, full_rate = DEFORMABLE[name]
     simulate({"Deform": 1, "PadT": 0, "PadL": 0, **differing}, full_rate, tmp_path)
+
+
+# map, kernel, stride, padding, taps
+COMPILED: dict[str, tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int, int, int], int]] = {
+    "cropped_to_few_rows": ((13, 6), (3, 3), (1, 1), (-4, -1, -4, 0), 1),
+    "cropped_and_strided": ((14, 5), (5, 2), (2, 1), (-3, 1, -2, 0), 2),
+    "rows_left_over": ((11, 7), (4, 3), (3, 2), (0, 0, 0, 0), 4),
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_rows_that_the_compiler_chooses_keep_the_pace(name: str, tmp_path: Path) -> None:
+    (height, width), kernel, stride, pad, taps = COMPILED[name]
+    rows = (height + pad[0] + pad[2] - kernel[0]) // stride[0] + 1
+    cols = (width + pad[1] + pad[3] - kernel[1]) // stride[1] + 1
+    window = Window(
+        name="window",
+        source=Tensor(name="x", shape=(height, width, 3), lo=0, hi=255),
+        out_hw=(rows, cols),
+        kernel=kernel,
+        stride=stride,
+        pad=pad,
+        dilation=(1, 1),
+        lanes=2,
+        taps=taps,
+        taps_inner=True,
+    )
+    chosen = {k: v for k, v in window.parameters().items() if k in DEFAULTS and k != "PadValue"}
+    simulate({k: int(v) for k, v in chosen.items()}, True, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from nets import NetBuilder, lowered, random_network
 from network_check import check, folds_for, random_folds
 from qonnx_file import QONNX, QonnxFile
+from qonnx_file import QonnxFile
 from torch_nets import exact_net, export_plain, float_net
 
 from headrace.compile import lower
@@ -46,6 +47,24 @@ def convolutions(net: NetBuilder) -> Graph:
 def test_every_shape_of_convolution(seed: int, tmp_path: Path) -> None:
     graph = lowered(convolutions(NetBuilder(rng=np.random.default_rng(seed))))
     check(graph, random_folds(graph, seed), tmp_path, seed)
+
+
+def test_transposed_and_long_ones_from_a_file(tmp_path: Path) -> None:
+    """Transposed convolutions with groups, and a sequence down to a fully connected layer, from input to output."""
+    file = QonnxFile(shape=(1, 4, 4, 5))
+    x = file.node("ConvTranspose", file.image(), file.weight((4, 3, 4, 3)), group=2, strides=[2, 3], pads=[1, 0, 1, 1])
+    x = file.quant(x, 0.25, bits=4.0)
+    x = file.node(
+        "ConvTranspose", x, file.weight((6, 1, 3, 3)), group=6, strides=[2, 1], pads=[1, 1, 1, 1], output_padding=[1, 0]
+    )
+    maps = file.save(tmp_path / "maps.onnx", file.quant(x, 0.25))
+    file = QonnxFile(shape=(1, 3, 24))
+    x = file.quant(file.conv(file.image(), file.weight((8, 3, 5)), pads=[4, 0], dilations=[2]), 0.125, signed=0)
+    x = file.node("MaxPool", file.quant(file.conv(x, file.weight((8, 2, 3)), group=4), 0.25), kernel_shape=[2], strides=[2])
+    sequence = file.save(tmp_path / "sequence.onnx", file.node("Gemm", file.node("Flatten", x), file.weight((72, 5))))
+    for path in (maps, sequence):
+        graph = lower(path).graph
+        check(graph, random_folds(graph, 4), tmp_path / path.stem, 4)
 
 
 def test_from_brevitas_with_float_scales(tmp_path: Path) -> None:

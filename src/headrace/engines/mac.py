@@ -233,11 +233,10 @@ def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int) -
         product = product_luts(factor_bits(engine.source), weight_bits)
         lut, ff = inputs * product + adders + acc, inputs * (operands + weight_bits + 1) + adders + acc
         return Resources(lut=lanes * lut, ff=lanes * ff + lanes // share * inputs * bits)
-    if share > 1 and bits + 2 * weight_bits + 1 <= PACKED_BITS:
-        # two products share a DSP; a packed pair needs a correction of the upper one
-        lane = max(0, 2 * operands * inputs - 40) + acc
-        return Resources(lut=lanes * lane, ff=lanes * lane, dsp=lanes // share * ceil_div(share, 2) * inputs)
-    dsp = lanes * inputs * product_dsps(factor_bits(engine.source), weight_bits)
+    if share > 1 and bits + 2 * weight_bits + 1 <= PACKED_BITS:  # two products share a DSP
+        dsp = lanes // share * ceil_div(share, 2) * inputs
+    else:
+        dsp = lanes * inputs * product_dsps(factor_bits(engine.source), weight_bits)
     return Resources(lut=lanes * (adders + acc), ff=lanes * (adders + acc), dsp=dsp)
 
 

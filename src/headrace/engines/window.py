@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
@@ -25,6 +26,54 @@ class Deform:
     def reach(self) -> int:
         """Largest magnitude of a dilation."""
         return max(abs(self.lo), abs(self.hi))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowReads:
+    """When rows come into a line buffer and which of them each output row reads."""
+
+    size: int
+    """Rows that come in; ``skipped`` are dropped first, then ``used`` are kept, the rest is dropped."""
+    skipped: int
+    used: int
+    tops: tuple[int, ...]
+    """First kept row of each output row's windows (negative: padding), which are ``span`` rows high."""
+    span: int
+    write_cycles: int
+    """Of an input row, per channel beat; and of an output row."""
+    read_cycles: int
+
+    def interval(self, rows: int, frames: int = 4) -> int:
+        """Cycles from the end of one frame to that of the next, once frames follow each other, with ``rows`` row slots."""
+        written: list[int] = []
+        freed: list[int] = []
+        clock = [0, 0]  # of the writer, of the reader
+        place, ends = 0, []  # place: input rows written so far, dropped ones included
+        for frame in range(frames):
+            for o, top in enumerate(self.tops):
+                need = frame * self.used + min(max(top + self.span - 1, 0), self.used - 1)
+                while len(written) <= need:
+                    if self.skipped <= place % self.size < self.skipped + self.used:
+                        slot = len(written) - rows
+                        clock[0] = max(clock[0], freed[slot] if slot >= 0 else 0) + self.write_cycles
+                        written.append(clock[0])
+                    else:
+                        clock[0] += self.write_cycles
+                    place += 1
+                clock[1] = max(clock[1], written[need]) + self.read_cycles
+                later = self.tops[o + 1] if o + 1 < len(self.tops) else self.used
+                kept = frame * self.used + min(max(later, 0), self.used)
+                freed += [clock[1]] * (kept - len(freed))
+            ends.append(clock[1])
+        return ends[-1] - ends[-2]
+
+
+@lru_cache(maxsize=4096)
+def steady_rows(reads: RowReads, least: int) -> int:
+    """Row slots, at least ``least``, that keep dropped rows from delaying a frame beyond the busier side's cycles."""
+    goal = max(reads.size * reads.write_cycles, len(reads.tops) * reads.read_cycles)
+    most = max(least, 2 * reads.used)
+    return next((rows for rows in range(least, most) if reads.interval(rows) <= goal), most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +144,18 @@ class Window(Engine):
         first_rows = min(height, span - top)
         last_rows = min(height, last + span) - max(0, last)
         rows = min(max(span + self.stride[0], first_rows + last_rows), 2 * height)
+        used = min(height, max(1, last + span))
+        if not self.deform and (self.pad[0] < 0 or used < height):
+            reads = RowReads(
+                size=self.source.shape[0],
+                skipped=max(0, -self.pad[0]),
+                used=used,
+                tops=tuple(o * self.stride[0] - top for o in range(self.out_hw[0])),
+                span=span,
+                write_cycles=self.source.shape[1],
+                read_cycles=self.out_hw[1] * self.steps,
+            )
+            rows = steady_rows(reads, rows)
         return ceil_div(rows, self.taps) * self.taps if self._folded else rows
 
     @property
