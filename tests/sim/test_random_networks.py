@@ -11,7 +11,6 @@ import pytest
 from nets import NetBuilder, lowered, random_network
 from network_check import check, folds_for, random_folds
 from qonnx_file import QONNX, QonnxFile
-from qonnx_file import QonnxFile
 from torch_nets import exact_net, export_plain, float_net
 
 from headrace.compile import lower
