@@ -148,7 +148,7 @@ def test_transposed_along_one_axis(tmp_path: Path) -> None:
     ("op", "weight", "attrs", "message"),
     [
         ("Conv", (6, 3, 3, 3), {"group": 2}, "weights (6, 3, 3, 3) in 2 groups"),
-        ("Conv", (5, 2, 3, 3), {"group": 2}, "weights (5, 2, 3, 3) in 2 groups"),
+        ("Conv", (5, 2, 3, 3), {"group": 2}, "5 filters in 2 groups"),
         ("Conv", (4, 4, 1, 1, 1), {}, "weights with 5 axes"),
         ("Conv", (4, 4, 3), {}, "a 1-D window on a tensor of 4 axes"),
         ("ConvTranspose", (3, 3, 3, 3), {}, "4 channels for weights (3, 3, 3, 3)"),

@@ -132,7 +132,8 @@ def convolve(
     if groups < 1 or m % groups:
         raise node.unsupported(f"{m} filters in {groups} groups", "export the model again")
     op, out_hw = _placed(context, node, x, weight, stride, pad, dilation, groups)
-    steps, offset = x.scale if x.scale.size == 1 else np.repeat(x.scale, m // x.scale.size), bias_of(node, bias, m)
+    steps = x.scale[:1] if x.uniform else np.repeat(x.scale, m // x.scale.size)
+    offset = bias_of(node, bias, m)
     taps = Taps(weight=weight[:, 0], stride=stride, pad=pad, dilation=dilation, out_hw=out_hw)
     if op.depthwise and (moved := as_shift(context, node, x, taps)) is not None:
         return Real(tensor=moved[0], scale=weight_scale * steps * moved[1], offset=offset)
