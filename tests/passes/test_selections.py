@@ -49,6 +49,17 @@ def test_choices_in_a_row_are_one() -> None:
     assert merged.nodes[0].op.indices == (5, 5, 0)  # type: ignore[attr-defined]
 
 
+def test_choices_of_joined_tensors_join_fewer() -> None:
+    n = net()
+    x = n.input((2, 3, 5))
+    a, b = n.max_pool(x, (2, 2), (1, 1)), n.quantize(n.conv(x, 3, (2, 2)), 0, 15)
+    swapped = n.gather(n.concat(a, b), (5, 6, 7, 0, 1, 2, 3, 4))
+    within = n.gather(n.concat(b, a), (7, 3, 3))
+    merged = check(n.graph(swapped, within), "max_pool", "conv", "quantize", "concat", "gather")
+    assert [merged.tensors[name].channels for name in merged.nodes[3].inputs] == [3, 5]
+    assert merged.nodes[4].op.indices == (4, 0, 0)  # type: ignore[attr-defined]
+
+
 def test_choices_that_cancel_vanish() -> None:
     n = net()
     x = n.input((2, 3, 6))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Quantize
 from headrace.operators.blocks import DepthToSpace, SpaceToDepth
-from headrace.operators.channels import Shuffle, Slice
+from headrace.operators.channels import Concat, Shuffle, Slice
 from headrace.operators.conv import Conv
 from headrace.operators.gather import Gather, selection
 from headrace.operators.raster import Crop, Raster
@@ -31,7 +31,7 @@ Indices = npt.NDArray[np.int64]
 
 def merge_selections(graph: Graph) -> Graph:
     """Applies the rules of this module until none does."""
-    rules = (_compose, _into_filters, _into_inputs, _crop_into_conv, _cancel_blocks)
+    rules = (_compose, _of_joined, _into_filters, _into_inputs, _crop_into_conv, _cancel_blocks)
     while (changed := next((g for rule in rules if (g := _first(graph, rule)) is not None), None)) is not None:
         graph = drop_dead(changed)
     return graph
@@ -85,6 +85,31 @@ def _compose(graph: Graph, node: Node) -> Graph | None:
         return None
     op = selection(tuple(inner[outer].tolist()), graph.tensors[before.inputs[0]].channels)
     return _replaced(graph, {before.name: None, node.name: replace(node, op=op, inputs=before.inputs)})
+
+
+def _of_joined(graph: Graph, node: Node) -> Graph | None:
+    """A choice of whole operands of a concat joins these alone; a choice within one operand reads only that."""
+    indices, before = indices_of(graph, node), graph.producer(node.inputs[0])
+    if indices is None or before is None or not isinstance(before.op, Concat) or not _only_reader(graph, node.inputs[0]):
+        return None
+    ends = np.cumsum([graph.tensors[name].channels for name in before.inputs])
+    members = np.searchsorted(ends, indices, side="right")
+    if np.all(members == members[0]):
+        name, result = before.inputs[members[0]], graph.tensors[node.outputs[0]]
+        channels, limits = graph.tensors[name].channels, (graph.tensors[name].lo, graph.tensors[name].hi)
+        if limits != (result.lo, result.hi):
+            return None  # the operators behind count on the lanes of the joined tensor
+        op = selection(tuple((indices - ends[members[0]] + channels).tolist()), channels)
+        return _replaced(graph, {before.name: None, node.name: replace(node, op=op, inputs=(name,))})
+    chosen, at = [], 0
+    while at < len(indices):
+        member = int(members[at])
+        channels = graph.tensors[before.inputs[member]].channels
+        if not np.array_equal(indices[at : at + channels], np.arange(ends[member] - channels, ends[member])):
+            return None
+        chosen.append(before.inputs[member])
+        at += channels
+    return _replaced(graph, {before.name: None, node.name: replace(node, op=before.op, inputs=tuple(chosen))})
 
 
 def _into_inputs(graph: Graph, node: Node) -> Graph | None:
