@@ -96,6 +96,8 @@ def _separable(context: Context, node: OnnxNode, real: Real, hw: Pair, wanted: I
     """Channels chosen, and the same choice of pixels in each of them."""
     pixels = hw[0] * hw[1]
     positions = np.where(wanted[0] < 0, -1, wanted[0] % pixels)
+    if not np.any(positions >= 0):
+        return None
     y, x = np.argwhere(positions >= 0)[0]
     channels = wanted[:, y, x] // pixels
     if wanted[:, y, x].min() < 0 or not np.array_equal(
