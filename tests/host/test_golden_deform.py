@@ -124,4 +124,4 @@ def test_deform_conv_refuses_shapes_that_do_not_fit() -> None:
         ((x, offset[..., :1], w[:, :2]), {"square": True}),
     ):
         with pytest.raises(ValueError, match="deform_conv: x"):
-            deform_conv(*args, lo=0, hi=1, **change)  # type: ignore[arg-type]  # what does not fit
+            deform_conv(*args, lo=0, hi=1, **change)
