@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of docs/engines.md is the one that the measured results give, and names engines that there are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from headrace_sim.runner import HW
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from engine_costs import DOC, RESULTS, table, with_table
+
+ROW = {
+    "work": "pooling",
+    "folding": "4 lanes",
+    "module": "engine_pool",
+    "headrace": {"lut": 1234, "ff": 20, "dsp": 0, "bram36": 0.5, "cycles": 4096},
+}
+FINN = {"peer": "Pool", "finn": {"lut": 5, "ff": 6, "dsp": 7, "bram36": 8.0, "cycles": 9}}
+
+
+def test_the_page_shows_the_results() -> None:
+    page = DOC.read_text()
+    rows = json.loads(RESULTS.read_text())
+    assert page == with_table(page, rows), "run: python benchmarks/engine_costs.py --table"
+
+
+def test_the_results_are_of_engines_that_there_are() -> None:
+    modules = {path.stem for path in HW.rglob("*.sv")}
+    assert {row["module"] for row in json.loads(RESULTS.read_text())} <= modules
+
+
+def test_a_row_for_each_side() -> None:
+    said = table([ROW | FINN])
+    assert "### Pooling" in said
+    assert "| 4 lanes | `engine_pool` | 1,234 | 20 | 0 | 0.5 | 4,096 |" in said
+    assert "| 4 lanes | FINN Pool | 5 | 6 | 7 | 8 | 9 |" in said
+
+
+def test_a_peer_of_two_engines_stands_once() -> None:
+    said = table([ROW | FINN, ROW | FINN | {"module": "engine_reduce"}])
+    assert said.count("FINN Pool") == 1
+
+
+def test_a_page_without_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="not enough values"):
+        with_table("no marks", [ROW])
