@@ -232,7 +232,7 @@ def test_multi_thresholds(scale: float, bias: float, rows: int, tmp_path: Path) 
     x = norm(f, f.conv(f.image(), f.weight((4, 3, 3, 3))))
     edges = np.random.default_rng(1).normal(0, 2, (rows, 15)).astype(np.float32)
     edges[0, :3] = 0.5  # where the batch norm's constant channel and ties lie
-    attrs = {"out_dtype": "INT8", "out_scale": scale, "out_bias": bias}
+    attrs: dict[str, Any] = {"out_dtype": "INT8", "out_scale": scale, "out_bias": bias}
     y = f.node("MultiThreshold", x, f.constant(edges), domain=QONNX, **attrs)
     path = f.save(tmp_path / "model.onnx", y, f.quant(y, 0.25))
     lowered = lower(path)

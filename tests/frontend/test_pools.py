@@ -177,7 +177,7 @@ def test_trunc_is_that_of_qonnx(mode: str, version: int, signed: int, tmp_path: 
     average = file.node("AveragePool", x, kernel_shape=[3, 3])
     scale = np.float32(STEP / 9)
     numbers: list[Any] = [scale, 0.0, 12.0, *([8.0] if version == 1 else [scale * 8, 8.0])]
-    attrs = {"rounding_mode": mode.lower()} | ({} if version == 1 else {"signed": signed, "narrow": 0})
+    attrs: dict[str, Any] = {"rounding_mode": mode.lower()} | ({} if version == 1 else {"signed": signed, "narrow": 0})
     y = file.node("Trunc", average, *(file.constant(n) for n in numbers), domain=QONNX, **attrs)
     lowered = lower(file.save(tmp_path / "net.onnx", y))
     assert all(c.exact for c in lowered.certificates)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -19,7 +21,7 @@ def nchw(x: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
 
 
-def run_onnx(op: str, x: np.ndarray, **attributes: object) -> np.ndarray:
+def run_onnx(op: str, x: np.ndarray, **attributes: Any) -> np.ndarray:
     """One ONNX operator on an NHWC map, by onnxruntime."""
     x = x.transpose(0, 3, 1, 2).astype(np.float32)
     info = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in "xy"]

@@ -34,8 +34,14 @@ def integers(shape: tuple[int, ...], lo: int = -128, hi: int = 127, seed: int = 
 )
 def test_sum_pool_is_the_average_times_its_size(kernel: Pair, stride: Pair, pad: tuple[int, ...], dilation: Pair) -> None:
     x = integers((2, 7, 8, 3))
-    attrs = {"kernel_shape": kernel, "strides": stride, "pads": pad, "dilations": dilation, "count_include_pad": 1}
-    (average,) = oracle("AveragePool", x, **attrs)
+    attrs: dict[str, Any] = {
+        "kernel_shape": kernel,
+        "strides": stride,
+        "pads": pad,
+        "dilations": dilation,
+        "count_include_pad": 1,
+    }
+    (average,) = oracle("AveragePool", x, count_include_pad=1, **attrs)
     total = np.rint(average * (kernel[0] * kernel[1])).transpose(0, 2, 3, 1)
     top, left, bottom, right = pad
     np.testing.assert_array_equal(golden_pools.sum_pool(x, kernel, stride, (top, left, bottom, right), dilation), total)

@@ -95,7 +95,7 @@ def test_requantizers_in_all_forms(data: st.DataObject, channels: int, shift: in
     mul = np.array(data.draw(st.lists(st.integers(-40, 40), min_size=channels, max_size=channels)))
     add = np.array(data.draw(st.lists(st.integers(-5000, 5000), min_size=channels, max_size=channels)))
     graph = single(Requant(mul=mul, add=add, shift=shift, lo=lo, hi=hi), channels, source, (lo, hi))
-    expected = golden.requant(np.arange(source[0], source[1] + 1)[:, None], mul, add, shift, lo, hi)
+    expected = golden.requant(np.arange(source[0], source[1] + 1)[:, None], mul, add, shift, lo, hi).astype(np.int64)
     assert check_forms(graph, expected, (channels + 1) // 2) == 1 + (bits_for_range(*source) <= 10)
 
 

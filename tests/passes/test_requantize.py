@@ -18,7 +18,8 @@ from headrace.errors import ModelError
 from headrace.ir.graph import to_program
 from headrace.ir.ops import Quantize, Requant
 from headrace.ir.rounding import MODES, rounded
-from headrace.passes.requantize import Certificate, realise, requantize
+from headrace.passes.certificate import Certificate
+from headrace.passes.requantize import realise, requantize
 
 Channel = tuple[float, float, int, int]
 """slope, offset, lowest and highest accumulator"""

@@ -131,6 +131,6 @@ def test_every_operator_is_onnxruntimes(op: str) -> None:
     scale = 2.0**-3 if reach > 1 else 2.0**-9
     x = np.arange(int(least / scale), int(reach / scale))[None]
     (expected,) = session.run(None, {"x": (x * scale).astype(np.float32)[..., None, None].swapaxes(0, 1).reshape(1, 1, -1, 1)})
-    operands = (Real(tensor="t", scale=exact([scale])), *(np.asarray(c) for c in constants))
+    operands: tuple[Any, ...] = (Real(tensor="t", scale=exact([scale])), *(np.asarray(c) for c in constants))
     computed = Evaluation(Function(tensor="t", node=node, operands=operands, opset=opset))(np.zeros(1, np.int64), x, np.float32)
     np.testing.assert_allclose(computed[0], expected.ravel(), rtol=2e-5, atol=2e-6)

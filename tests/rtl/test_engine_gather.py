@@ -28,7 +28,7 @@ CASES = [
 def test_chooses_like_the_golden(
     lanes_in: int, lanes_out: int, channels: int, index: list[int], memory: int, tmp_path: Path
 ) -> None:
-    parameters = {
+    parameters: dict[str, int | str] = {
         "LaneW": 5,
         "LanesIn": lanes_in,
         "LanesOut": lanes_out,
@@ -41,7 +41,7 @@ def test_chooses_like_the_golden(
 
 
 def test_refuses_a_channel_that_is_not_there() -> None:
-    parameters = {"InC": 4, "OutC": 2, "Index": packed([1, 4], bits=16)}
+    parameters: dict[str, int | str] = {"InC": 4, "OutC": 2, "Index": packed([1, 4], bits=16)}
     expect_refusal("engine_gather", parameters=parameters, message="Index names channel 4 of 4")
 
 

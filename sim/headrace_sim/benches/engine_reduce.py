@@ -27,7 +27,8 @@ async def reduces_like_the_golden(dut: Any, stall: tuple[float, float], seed: in
     low, high = (-(1 << bits - 1), 1 << bits - 1) if signed else (0, 1 << bits)
     x = rng.integers(low, high, (_FRAMES, h, w, channels), dtype=np.int64)
     x[1], x[2] = low, high - 1  # the ends of the range, one behind the other
-    expected = reduce_map(x, *case.data["axes"], bool(p["Sum"]))
+    rows, cols = case.data["axes"]
+    expected = reduce_map(x, rows, cols, bool(p["Sum"]))
     beats = beats_of(x, p["Lanes"])
     results = beats_of(expected, p["Lanes"])
 
