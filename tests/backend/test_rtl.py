@@ -94,6 +94,8 @@ def test_golden_render() -> None:
             .AccW({requantizer["AccW"]}),
             .BeatsIn(2),
             .BeatsOut(1),
+            .Groups(1),
+            .LutMul(1'b0),
             .RomFile("n0_conv.hex"),
             .RomBlock(1'b0)
           ) u_n0_conv (
