@@ -37,3 +37,7 @@ def test_stops_without_its_file(tmp_path: Path) -> None:
 
 def test_refuses_no_words() -> None:
     expect_refusal("stream_rom", parameters={"Depth": 0}, message="got 8, 0")
+
+
+def test_refuses_a_field_that_words_lack() -> None:
+    expect_refusal("stream_rom", parameters={"Fields": 2, "Field": 2}, message="need Field < Fields; got 2, 2")
