@@ -214,9 +214,11 @@ class NetBuilder:
         return self.emit(Shuffle(groups=groups), (x,), source.shape, source.lo, source.hi)
 
     def gather(self, x: str, indices: tuple[int, ...]) -> str:
-        """Any choice of channels."""
+        """Any choice of channels; -1 is zero."""
         source = self.tensors[x]
-        return self.emit(Gather(indices=indices), (x,), (*source.shape[:2], len(indices)), source.lo, source.hi)
+        zeros = (0,) if min(indices) < 0 else ()
+        lo, hi = min(source.lo, *zeros, source.hi), max(source.hi, *zeros, source.lo)
+        return self.emit(Gather(indices=indices), (x,), (*source.shape[:2], len(indices)), lo, hi)
 
     def depth_to_space(self, x: str, block: Pair) -> str:
         """Channels to blocks of pixels."""
@@ -447,7 +449,7 @@ class _Walk:
         if self.chance(0.5):
             self.pool.append(self.net.gather(x, tuple(rng.permutation(c).tolist())))
         else:
-            self.pool.append(self.net.gather(x, tuple(rng.integers(0, c, int(rng.integers(1, 17))).tolist())))
+            self.pool.append(self.net.gather(x, (int(rng.integers(c)), *rng.integers(-1, c, int(rng.integers(16))).tolist())))
 
     def blocks(self) -> None:
         net, size = self.net, tuple(self.net.rng.integers(1, 4, 2).tolist())

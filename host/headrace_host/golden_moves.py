@@ -18,8 +18,10 @@ else:
 
 
 def gather(x: IntArray, indices: Sequence[int]) -> IntArray:
-    """Channel n of the result is channel ``indices[n]``: (N, H, W, C) -> (N, H, W, len(indices))."""
-    return x[..., np.asarray(indices, np.int64)]
+    """Channel n of the result is channel ``indices[n]``, or zero where that is -1: (N, H, W, C) -> (N, H, W, len(indices))."""
+    chosen = np.asarray(indices, np.int64)
+    result: IntArray = x[..., chosen] * (chosen >= 0).astype(x.dtype)
+    return result
 
 
 def depth_to_space(x: IntArray, block: tuple[int, int]) -> IntArray:

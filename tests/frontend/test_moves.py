@@ -166,6 +166,7 @@ MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
         (1, 2, 3, 4),
         ["upsample"],
     ),
+    ("shortcut with zeros", lambda x: functional.pad(x[..., ::2, ::2], (0, 0, 0, 0, 2, 1)), (1, 3, 4, 6), ["crop", "gather"]),
     ("repeated channels", lambda x: x.expand(1, 4, 3, 5), (1, 1, 3, 5), ["gather"]),
     ("one channel", lambda x: x[:, 2].unsqueeze(1), (1, 4, 3, 5), ["split", "concat"]),
     ("sub-pixel of a sequence", longer, (1, 6, 5), ["split", "interleave", "depth_to_space"]),

@@ -36,6 +36,8 @@ def test_gather_is_fancy_indexing_of_channels() -> None:
     x, indices = random_map((2, 3, 4, 5)), [4, 0, 0, 3]
     expected = nchw(x)[:, indices].numpy().transpose(0, 2, 3, 1)
     np.testing.assert_array_equal(golden.gather(x, indices), expected)
+    expected[..., 1] = 0
+    np.testing.assert_array_equal(golden.gather(x, [4, -1, 0, 3]), expected)
 
 
 @pytest.mark.parametrize("block", [2, 3])

@@ -19,7 +19,7 @@ def rearranged() -> Graph:
     y = net.gather(x, tuple(np.arange(12)[::-1].tolist()))
     y = net.depth_to_space(net.crop(net.raster(y, (3, 8)), (1, -3, 2, -1)), (2, 3))
     z = net.crop(net.space_to_depth(y, (3, 4)), (0, 0, 1, -1), (3, 2))
-    wide = net.depth_to_space(net.gather(x, (3, 1, 1, 11, 0, 5, 2, 2, 7, 9)), (1, 5))
+    wide = net.depth_to_space(net.gather(x, (3, 1, 1, 11, 0, -1, 2, 2, 7, 9)), (1, 5))
     tall = net.space_to_depth(net.gather(wide, (1, 0)), (1, 4))
     tall = net.shift(tall, np.array([(i % 3 - 1, i // 3 - 1) for i in range(net.tensors[tall].channels)]))
     return lowered(net.graph(z, tall, y))

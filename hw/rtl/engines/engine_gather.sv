@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Chooses channels: channel `n` of the output is channel `Index[n]` of the same pixel, in any order,
-/// with repetitions and omissions. Pixels of `InC` channels come in beats of `LanesIn` and leave as
+/// with repetitions and omissions; an index of 16'hFFFF gives zeros. Pixels of `InC` channels come in beats of `LanesIn` and leave as
 /// pixels of `OutC` channels in beats of `LanesOut`; lanes beyond the last channel are zero.
 ///
 /// Takes max(input beats, output beats) cycles a pixel, without bubbles between pixels. Three forms:
@@ -32,7 +32,7 @@ module engine_gather #(
   function automatic int unsigned largest();
     largest = 0;
     for (int unsigned n = 0; n < OutC; n++) begin
-      if (32'(Index[n]) > largest) largest = 32'(Index[n]);
+      if (Index[n] != 16'hFFFF && 32'(Index[n]) > largest) largest = 32'(Index[n]);
     end
   endfunction
 

@@ -33,7 +33,10 @@ module gather_lane #(
 
   function automatic logic [LanesIn-1:0] sources();
     sources = '0;
-    for (int unsigned c = Lane; c < OutC; c += LanesOut) sources[32'(Index[c])%LanesIn] = 1'b1;
+    for (int unsigned c = Lane; c < OutC; c += LanesOut) begin
+      if (Index[c] != 16'hFFFF) sources[32'(Index[c])%LanesIn] = 1'b1;
+    end
+    if (sources == '0) sources[0] = 1'b1;  // a lane of zeros alone; synthesis drops its memory
   endfunction
 
   localparam logic [LanesIn-1:0] SOURCES = sources();  // input lanes that are ever read
@@ -56,7 +59,9 @@ module gather_lane #(
   function automatic logic [BeatsOut-1:0][InBeatW-1:0] words();
     words = '0;
     for (int unsigned b = 0; b * LanesOut + Lane < OutC; b++) begin
-      words[b] = InBeatW'(32'(Index[b*LanesOut+Lane]) / LanesIn);
+      if (Index[b*LanesOut+Lane] != 16'hFFFF) begin
+        words[b] = InBeatW'(32'(Index[b*LanesOut+Lane]) / LanesIn);
+      end
     end
   endfunction
 
@@ -65,11 +70,20 @@ module gather_lane #(
     picks = '0;
     for (int unsigned b = 0; b * LanesOut + Lane < OutC; b++) begin
       for (int unsigned s = 0; s < 32'(Index[b*LanesOut+Lane]) % LanesIn; s++) begin
-        if (SOURCES[s]) picks[b] = picks[b] + 1'b1;
+        if (SOURCES[s] && Index[b*LanesOut+Lane] != 16'hFFFF) picks[b] = picks[b] + 1'b1;
       end
     end
   endfunction
 
+  /// The output beats in which this lane is zero.
+  function automatic logic [BeatsOut-1:0] zeros();
+    zeros = '1;
+    for (int unsigned b = 0; b * LanesOut + Lane < OutC; b++) begin
+      zeros[b] = Index[b*LanesOut+Lane] == 16'hFFFF;
+    end
+  endfunction
+
+  localparam logic [BeatsOut-1:0] ZEROS = zeros();
   localparam logic [COUNT-1:0][15:0] LANES = lanes();
   localparam logic [BeatsOut-1:0][InBeatW-1:0] WORDS = words();
   localparam logic [BeatsOut-1:0][PICK_W-1:0] PICKS = picks();
@@ -89,12 +103,10 @@ module gather_lane #(
 
   always_ff @(posedge clk_i) if (read_i) pick_q <= PICKS[read_beat_i];
 
-  if ((BeatsOut - 1) * LanesOut + Lane >= OutC) begin : gen_ragged
-    logic beyond_q;  // the last beat of the pixel has no channel for this lane
-    always_ff @(posedge clk_i) begin
-      if (read_i) beyond_q <= read_beat_i == OutBeatW'(BeatsOut - 1);
-    end
-    assign data_o = beyond_q ? '0 : fetched[pick_q];
+  if (ZEROS != '0) begin : gen_zeros
+    logic zero_q;
+    always_ff @(posedge clk_i) if (read_i) zero_q <= ZEROS[read_beat_i];
+    assign data_o = zero_q ? '0 : fetched[pick_q];
   end else begin : gen_even
     assign data_o = fetched[pick_q];
   end

@@ -2,7 +2,7 @@
 
 /// The part of `engine_gather` that gives out a whole pixel: `pixel_i` stays at the input while the
 /// beats of the result are given out, one a cycle. Lane `p` of beat `b` is channel
-/// `Index[b * Lanes + p]`; lanes beyond the last channel are zero. Multiplexers and a counter, no
+/// `Index[b * Lanes + p]`, or zero if that is 16'hFFFF; so are lanes beyond the last channel. Multiplexers and a counter, no
 /// latency: `valid_o` and `data_o` depend combinationally on the inputs, `ready_o` on `ready_i`.
 module gather_select #(
   parameter int unsigned LaneW = 8,
@@ -47,7 +47,7 @@ module gather_select #(
   for (genvar p = 0; p < Lanes; p++) begin : gen_lane
     logic [BEATS-1:0][LaneW-1:0] choice;
     for (genvar b = 0; b < BEATS; b++) begin : gen_beat
-      if (b * Lanes + p < OutC) begin : gen_channel
+      if (b * Lanes + p < OutC && Index[b*Lanes+p] != 16'hFFFF) begin : gen_channel
         assign choice[b] = pixel_i[Index[b*Lanes+p]];
       end else begin : gen_beyond
         assign choice[b] = '0;

@@ -22,7 +22,7 @@ SHALLOW = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Gatherer(Engine):
-    """Channel n of the output is channel ``indices[n]`` of the same pixel."""
+    """Channel n of the output is channel ``indices[n]`` of the same pixel, or zero where that is -1."""
 
     module: ClassVar[str] = "engine_gather"
     bits: int
@@ -73,7 +73,7 @@ class Gatherer(Engine):
             "LanesOut": self.lanes_out,
             "InC": self.channels,
             "OutC": len(self.indices),
-            "Index": packed_counts(self.indices),
+            "Index": packed_counts(tuple(c % (1 << 16) for c in self.indices)),
             "Memory": self.in_memory,
         }
 
@@ -88,7 +88,7 @@ class Gatherer(Engine):
         lut = self.bits * sum(_mux(n) for n in ways)
         if self.beats_in == 1:
             return Resources(lut=lut + 3, ff=self.beats_out.bit_length())
-        used = set(self.indices)
+        used = set(self.indices) - {-1}
         early = sum(1 for c in used if c < (self.beats_in - 1) * self.lanes_in)
         held = len(used) + early if self.beats_out > 1 else len(used)
         return Resources(lut=lut + 3 * self.beats_in // 2 + 6, ff=held * self.bits + 8)
@@ -99,8 +99,8 @@ class Gatherer(Engine):
         total = Resources(lut=24, ff=14)
         depth = 2 << max(1, (self.beats_in - 1).bit_length())
         for p in range(min(self.lanes_out, len(self.indices))):
-            sources = len({c % self.lanes_in for c in self.indices[p :: self.lanes_out]})
-            store = memory(depth, sources * self.bits)
+            sources = len({c % self.lanes_in for c in self.indices[p :: self.lanes_out] if c >= 0})
+            store = memory(depth, max(1, sources) * self.bits)
             lut = store.lut // 2 if depth <= SHALLOW else store.lut
             total += replace(store, lut=lut) + Resources(lut=self.bits * _mux(sources) + 3, ff=3)
         return total

@@ -31,6 +31,8 @@ def laid_out(context: Context, view: View) -> Real | Flat:
         raise node.unsupported(
             f"leaves a tensor of shape {index.shape}", "bring it back to (N, C, H, W), (N, C, L) or (N, F) before it is used"
         )
+    if not np.any(index >= 0):
+        raise node.unsupported("leaves nothing but padding", "repair its slices and paddings")
     if index.ndim == 2 and np.array_equal(index[0], np.arange(_elements(context, real))):
         return Flat(real)
     wanted = index[0].reshape(*index.shape[1:], *(1,) * (4 - index.ndim))
@@ -95,14 +97,11 @@ def _row_lengths(hw: Pair, wanted: tuple[int, ...]) -> list[Pair]:
 def _separable(context: Context, node: OnnxNode, real: Real, hw: Pair, wanted: Index) -> Real | None:
     """Channels chosen, and the same choice of pixels in each of them."""
     pixels = hw[0] * hw[1]
-    positions = np.where(wanted[0] < 0, -1, wanted[0] % pixels)
-    if not np.any(positions >= 0):
-        return None
-    y, x = np.argwhere(positions >= 0)[0]
-    channels = wanted[:, y, x] // pixels
-    if wanted[:, y, x].min() < 0 or not np.array_equal(
-        wanted, np.where(positions < 0, -1, channels[:, None, None] * pixels + positions)
-    ):
+    c, y, x = np.argwhere(wanted >= 0)[0]
+    positions = np.where(wanted[c] < 0, -1, wanted[c] % pixels)
+    channels = np.where(wanted[:, y, x] < 0, -1, wanted[:, y, x] // pixels)
+    zeros = (positions < 0) | (channels[:, None, None] < 0)
+    if not np.array_equal(wanted, np.where(zeros, -1, channels[:, None, None] * pixels + positions)):
         return None
     arrange = _pixels(context, node, real, hw, positions)
     return None if arrange is None else choose_channels(context, node, arrange, tuple(channels.tolist()))

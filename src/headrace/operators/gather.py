@@ -18,6 +18,7 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op
 from headrace.operators.base import Fold, Mapped, Operator
 from headrace.operators.channels import Shuffle, Slice, part
+from headrace.operators.raster import refuse_zeros
 
 MAX_GROUPS = 4
 """A shuffle of more groups is left to one gather engine rather than as many streams."""
@@ -25,7 +26,7 @@ MAX_GROUPS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gather(Op):
-    """Channel n of the result is channel ``indices[n]``; repetitions and omissions are allowed."""
+    """Channel n of the result is channel ``indices[n]``, or zero where that is -1; repetitions and omissions are allowed."""
 
     kind: ClassVar[str] = "gather"
     indices: tuple[int, ...]
@@ -33,6 +34,8 @@ class Gather(Op):
 
 def selection(indices: tuple[int, ...], channels: int) -> Op:
     """The cheapest operator that chooses ``indices`` of ``channels``: a slice, a shuffle of few groups, or a `Gather`."""
+    if min(indices) < 0:
+        return Gather(indices=indices)
     if indices == tuple(range(indices[0], indices[-1] + 1)):
         return Slice(start=indices[0], stop=indices[-1] + 1)
     groups = _shuffle_groups(indices, channels)
@@ -45,9 +48,12 @@ def choose_channels(context: Context, node: OnnxNode, real: Real, indices: tuple
     c = source.channels
     if indices == tuple(range(c)):
         return real
-    op = selection(indices, c)
+    op, lo, hi = selection(indices, c), source.lo, source.hi
+    if min(indices) < 0:
+        refuse_zeros(node, real)
+        lo, hi = min(lo, 0), max(hi, 0)
     shape = (*source.shape[:2], len(indices))
-    out = context.apply(node, op, (real.tensor,), shape, source.lo, source.hi, source.scale[0])
+    out = context.apply(node, op, (real.tensor,), shape, lo, hi, source.scale[0])
     return part(real, out, c, np.array(indices))
 
 
@@ -77,7 +83,7 @@ def map_gather(graph: Graph, node: Node, fold: Fold) -> Mapped:
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     engine = Gatherer(
         name=node.name,
-        bits=source.bits,
+        bits=result.bits,
         pixels=source.pixels,
         channels=source.channels,
         indices=cast(Gather, node.op).indices,
@@ -88,7 +94,7 @@ def map_gather(graph: Graph, node: Node, fold: Fold) -> Mapped:
         chain=(engine,),
         in_lanes=(fold.lanes,),
         out_lanes=(fold.pe,),
-        in_bits=(source.bits,),
+        in_bits=(result.bits,),
         out_bits=result.bits,
     )
 

@@ -45,18 +45,26 @@ def raster(context: Context, node: OnnxNode, real: Real, size: Pair) -> Real:
     return replace(real, tensor=out)
 
 
+def refuse_zeros(node: OnnxNode, real: Real) -> None:
+    """Refuses to pad ``real``, if its integer zero does not mean zero.
+
+    Raises:
+        UnsupportedError: it has an offset, or a clip that keeps it away from zero.
+    """
+    if (real.offset != 0).any():
+        raise node.unsupported("pads values with an offset, of which none is zero", "put a quantizer before the padding")
+    if (real.lo is not None and real.lo > 0) or (real.hi is not None and real.hi < 0):
+        raise node.unsupported("pads values that a clip keeps away from zero", "pad before the clip")
+
+
 def crop_map(context: Context, node: OnnxNode, real: Real, pad: Pads, stride: Pair, out_hw: Pair) -> Real:
     """``real`` cropped, or with a border of zeros.
 
     Raises:
         UnsupportedError: zero is no integer of ``real``, or is clipped to something else.
     """
-    lo, hi = real.lo, real.hi
     if max(pad) > 0:
-        if (real.offset != 0).any():
-            raise node.unsupported("pads values with an offset, of which none is zero", "put a quantizer before the padding")
-        if (lo is not None and lo > 0) or (hi is not None and hi < 0):
-            raise node.unsupported("pads values that a clip keeps away from zero", "pad before the clip")
+        refuse_zeros(node, real)
     source = context.tensors[real.tensor]
     least, most = (min(source.lo, 0), max(source.hi, 0)) if max(pad) > 0 else (source.lo, source.hi)
     op = Crop(pad=pad, stride=stride)

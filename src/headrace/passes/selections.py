@@ -83,14 +83,16 @@ def _compose(graph: Graph, node: Node) -> Graph | None:
     inner = None if before is None else indices_of(graph, before)
     if before is None or inner is None or not _only_reader(graph, node.inputs[0]):
         return None
-    op = selection(tuple(inner[outer].tolist()), graph.tensors[before.inputs[0]].channels)
+    op = selection(tuple(np.where(outer < 0, -1, inner[outer]).tolist()), graph.tensors[before.inputs[0]].channels)
     return _replaced(graph, {before.name: None, node.name: replace(node, op=op, inputs=before.inputs)})
 
 
 def _of_joined(graph: Graph, node: Node) -> Graph | None:
     """A choice of whole operands of a concat joins these alone; a choice within one operand reads only that."""
     indices, before = indices_of(graph, node), graph.producer(node.inputs[0])
-    if indices is None or before is None or not isinstance(before.op, Concat) or not _only_reader(graph, node.inputs[0]):
+    if indices is None or indices.min() < 0 or before is None or not isinstance(before.op, Concat):
+        return None
+    if not _only_reader(graph, node.inputs[0]):
         return None
     ends = np.cumsum([graph.tensors[name].channels for name in before.inputs])
     members = np.searchsorted(ends, indices, side="right")
@@ -139,7 +141,7 @@ def _upstream(graph: Graph, node: Node) -> Iterator[Node]:
 def _into_filters(graph: Graph, node: Node) -> Graph | None:
     """A dense convolution makes the chosen channels in order, and what stands between works on them."""
     indices = None if isinstance(node.op, Slice) else indices_of(graph, node)
-    if indices is None or len(indices) > graph.tensors[node.inputs[0]].channels:
+    if indices is None or indices.min() < 0 or len(indices) > graph.tensors[node.inputs[0]].channels:
         return None
     path = []
     for before in _upstream(graph, node):
