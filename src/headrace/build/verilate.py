@@ -44,7 +44,8 @@ VERILATOR_OPTIONS = (
 )
 CXX_OPTIONS = ("-O1", "-fPIC", "-std=gnu++17", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_FINISH")
 """The harness takes over what Verilator's runtime would do on a failed assertion: end the process."""
-_LOG_TAIL = 2000
+RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o")
+"""Objects of Verilator's runtime that a network is linked with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,15 +165,36 @@ def _compile(scratch: Path, sources: Sequence[Path], harness: Path, jobs: int) -
         str(scratch / "sim_top.sv"),
     ]
     _run(command, env, log)
-    runtime = "verilated.o verilated_dpi.o verilated_threads.o"
     make = ["make", "-C", str(objects), "-f", "Vsim_top.mk", f"-j{jobs}", "OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
-    _run([*make, "Vsim_top__ALL.a", *runtime.split()], env, log)
+    runtime = _runtime_folder()
+    missing = [] if runtime.is_dir() else list(RUNTIME)
+    _run([*make, "Vsim_top__ALL.a", *missing], env, log)
+    if missing:
+        _keep_runtime(objects, runtime)
     library = scratch / "network.so"
     include = verilator_root() / "include"
     link = ["g++", *CXX_OPTIONS, "-shared"]
     link += [f"-I{include}", f"-I{include / 'vltstd'}", f"-I{objects}", str(harness), str(objects / "Vsim_top__ALL.a")]
-    _run([*link, *(str(objects / o) for o in runtime.split()), "-lpthread", "-o", str(library)], env, log)
+    _run([*link, *(str(runtime / name) for name in RUNTIME), "-lpthread", "-o", str(library)], env, log)
     return library
+
+
+def _runtime_folder() -> Path:
+    """Where Verilator's own runtime is kept compiled: it is the same for every network, and a third of a small one's build."""
+    version = importlib.metadata.version("verilator")
+    return cache_dir() / "runtime" / _digest([*VERILATOR_OPTIONS, *CXX_OPTIONS, version])
+
+
+def _keep_runtime(objects: Path, folder: Path) -> None:
+    """Keeps the runtime's objects for the next build; another process may do the same at the same time."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
+    for name in RUNTIME:
+        shutil.copyfile(objects / name, partial / name)
+    try:
+        partial.rename(folder)
+    except OSError:  # someone was faster
+        shutil.rmtree(partial)
 
 
 def _run(command: Sequence[str], env: dict[str, str], log: Path) -> None:
