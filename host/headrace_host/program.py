@@ -114,7 +114,7 @@ class Program:
         """Executes one batch.
 
         Args:
-            inputs: integer tensors (N, H, W, C) by name.
+            inputs: integer tensors (N, H, W, C) by name; sequences (N, C, L) as (N, L, 1, C), vectors (N, F) as (N, 1, 1, F).
             keep: names of inner tensors to return beside the outputs.
 
         Returns:
