@@ -216,7 +216,7 @@ MUTANTS = (
     mutant("engine_upsample", "read && row_done && passes_done;", "read && row_done;", UPSAMPLE),
     mutant("engine_window", "wcol_q > need_col_q", "wcol_q >= need_col_q", WINDOW_SERIAL),
     mutant("engine_window", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", WINDOW_FEW_ROWS, quick=True),
-    mutant("engine_window", "row_written ? wbase_next : waddr_q + 1'b1", "waddr_q + 1'b1", WINDOW_FEW_ROWS),
+    mutant("engine_window", "row_written ? wbase_next : waddr_q + 1'b1", "waddr_q + 1'b1", WINDOW_RAGGED),
     mutant("window_scan", "y_q     <= frame_last ? YW'(-PAD_T) : y_q", "y_q     <= y_q", WINDOW_SERIAL),
     mutant("window_scan", "int'((OutH - 1) * StrideH));", "int'(OutH * StrideH));", WINDOW_FEW_ROWS, quick=True),
     mutant("window_scan", "need_row_o = CountW'(y_end);", "need_row_o = CountW'(y_q);", WINDOW_SERIAL),
