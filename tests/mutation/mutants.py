@@ -198,7 +198,7 @@ MUTANTS = (
     mutant("engine_shift", "int'(col_q) + COL >= 0 &&", "", SHIFT_MAP),
     mutant("engine_shift", "left_q == LEFT_W'(1) ? LEFT_W'(FRAME)", "left_q == LEFT_W'(1) ? LEFT_W'(FRAME - 1)", SHIFT_MAP),
     mutant("gather_lane", "{read_bank_i, WORDS[read_beat_i]}", "{write_bank_i, WORDS[read_beat_i]}", GATHER_MEMORY, quick=True),
-    mutant("gather_lane", "beyond_q ? '0 : fetched[pick_q]", "fetched[pick_q]", GATHER_MEMORY),
+    mutant("gather_lane", "zero_q ? '0 : fetched[pick_q]", "fetched[pick_q]", GATHER_MEMORY),
     mutant("gather_memory", "ready_o    = !full_q[1]", "ready_o    = 1'b1", GATHER_MEMORY),
     mutant("gather_select", "ready_i && last;", "ready_i;", GATHER_WIRES),
     mutant("gather_collect", "take && beat_q == BEAT_W'(b)", "take", GATHER_WIRES),
