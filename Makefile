@@ -36,7 +36,7 @@ test: $(VENV)/.dev
 
 # Measures the table of docs/families.md anew; the tests fail where the page is out of date, so their status does not count.
 families: $(VENV)/.dev
-	-$(BIN)/pytest -n $(JOBS) tests/families
+	-$(BIN)/pytest -n $(JOBS) --deep tests/families
 	$(BIN)/python tests/families_table.py
 
 # More parameters, deeper proofs, more mutants and examples: an hour or so the first time, as models and proofs are cached.

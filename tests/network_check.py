@@ -12,8 +12,8 @@ from headrace_host.program import Program
 from nets import board
 
 from headrace.backend.design import build_design
-from headrace.backend.rtl import write_rtl
-from headrace.build.fifo_sizing import open_simulator, size_fifos
+from headrace.backend.rtl import NETWORK, write_rtl
+from headrace.build.fifo_sizing import open_simulator, roomy_depths, size_fifos
 from headrace.build.verilate import build_simulator
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph, to_program
@@ -66,12 +66,23 @@ class Pace:
 
 
 def check(
-    graph: Graph, folds: Mapping[str, Fold], folder: Path, seed: int, stalls: tuple[tuple[float, int], ...] = STALLS
+    graph: Graph,
+    folds: Mapping[str, Fold],
+    folder: Path,
+    seed: int,
+    *,
+    stalls: tuple[tuple[float, int], ...] = STALLS,
+    ship: bool = True,
 ) -> Pace:
-    """Sizes, builds and simulates the network; compares values, and the steady state with the slowest engine."""
-    sizing = size_fifos(graph, folds)
-    design = build_design(graph, folds, sizing.depths)
-    sources = [folder / name for name in write_rtl(design, folder, "random")]
+    """Sizes, builds and simulates the network; compares values, and the steady state with the slowest engine.
+
+    Args:
+        ship: build the network with the depths found, as a compiled model has them; otherwise the model that sized them is taken
+            once more, its FIFOs limited to these depths, which spares a build.
+    """
+    depths = size_fifos(graph, folds).depths
+    design = build_design(graph, folds, depths if ship else roomy_depths(build_design(graph, folds)))
+    sources = [folder / name for name in write_rtl(design, folder, NETWORK)]
     library = build_simulator(sources, design.inputs, design.outputs)
     rng = np.random.default_rng(seed)
     feeds = {n: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
@@ -79,6 +90,8 @@ def check(
     target = design.bottleneck.cycles
     interval = 0.0
     with open_simulator(graph, design, library, folder / "rom") as simulator:
+        for edge in design.edges:
+            simulator.limit_fifo(edge.fifo.index, depths[edge.key])
         for stall, stall_seed in stalls:
             result = simulator.run(feeds, stall=stall, seed=stall_seed, idle_limit=10 * target + 20_000)
             for name, expected in golden.items():

@@ -52,9 +52,9 @@ def test_an_unsupported_operator_is_named_with_its_remedy(run: Run) -> None:
 
 
 def test_a_wrong_input_shape(run: Run) -> None:
-    file = QonnxFile(shape=(1, 3, 8))
+    file = QonnxFile(shape=(1, 3, 8, 8, 8))
     file.save(Path("m.onnx"), plain(file))
-    assert_refused(run("compile", "m.onnx"), r"input 'x' has 3 axes; headrace needs images \(N, C, H, W\)")
+    assert_refused(run("compile", "m.onnx"), r"input 'x' has 5 axes; headrace reads \(N, C, H, W\), \(N, C, L\) and \(N, F\)")
 
 
 def test_unknown_boards(run: Run, small_model: Path) -> None:

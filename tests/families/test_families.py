@@ -73,7 +73,7 @@ def differing(lowered: Lowered, model: torch.nn.Module, shape: tuple[int, ...]) 
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_family(name: str, tmp_path: Path) -> None:
+def test_family(name: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     family = FAMILIES[name]
     model = settled(family)
     onnx.save(export_family(family, model), tmp_path / "net.onnx")
@@ -81,7 +81,7 @@ def test_family(name: str, tmp_path: Path) -> None:
     wrong, total = differing(lowered, model, family.shape)
     assert wrong <= RARE * total, f"{wrong} of {total} values differ from Brevitas"
     graph = lowered.graph
-    pace = check(graph, folds_for(graph, SIZE), tmp_path / "rtl", 0, STALLS[:2])
+    pace = check(graph, folds_for(graph, SIZE), tmp_path / "rtl", 0, stalls=STALLS[:2], ship=pytestconfig.getoption("--deep"))
     row = Row(
         name=name,
         title=family.title,

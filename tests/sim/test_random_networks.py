@@ -17,7 +17,7 @@ from headrace.compile import lower
 from headrace.ir.graph import Graph
 
 
-@pytest.mark.parametrize(("seed", "size"), [(0, 0.03), (12, 0.3), (7, 100.0)])
+@pytest.mark.parametrize(("seed", "size"), [(0, 0.03), (12, 0.3), (7, 3.0), pytest.param(7, 100.0, marks=pytest.mark.deep)])
 def test_folded_for_a_board(seed: int, size: float, tmp_path: Path) -> None:
     graph = lowered(random_network(seed, steps=4))
     check(graph, folds_for(graph, size), tmp_path, seed)

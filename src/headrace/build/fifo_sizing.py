@@ -78,7 +78,7 @@ def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: N
         BuildError: the network deadlocks.
         ToolError: Verilator is absent or failed.
     """
-    roomy = _roomy_depths(build_design(graph, folds))
+    roomy = roomy_depths(build_design(graph, folds))
     design = build_design(graph, folds, roomy)
     return _remembered(graph, design, "compiling the network with roomy FIFOs", note, lambda sizer: sizer.run())
 
@@ -117,7 +117,7 @@ def _recall(path: Path, design: Design) -> FifoSizing | None:
     return sizing if sizing.depths.keys() == {edge.key for edge in design.edges} else None
 
 
-def _roomy_depths(design: Design) -> dict[str, int]:
+def roomy_depths(design: Design) -> dict[str, int]:
     """Room for a few frames on every edge: the longest wait is the latency of the deepest path around it."""
     return {edge.key: ROOM_FRAMES * edge.fifo.frame_beats + 64 for edge in design.edges}
 
