@@ -77,7 +77,7 @@ def check(
     """Sizes, builds and simulates the network; compares values, and the steady state with the slowest engine.
 
     Args:
-        ship: build the network with the depths found, as a compiled model has them; otherwise the model that sized them is taken
+        ship: build the network with the depths found, as a compiled model has them; otherwise take the model that sized them
             once more, its FIFOs limited to these depths, which spares a build.
     """
     depths = size_fifos(graph, folds).depths
