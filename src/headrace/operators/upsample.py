@@ -45,12 +45,12 @@ def resize(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
     )
     if mode != "nearest" or grid not in ("asymmetric", "half_pixel", "pytorch_half_pixel"):
         raise node.unsupported(
-            f"{mode} resizing on an {grid} grid", "use nearest upsampling (F.interpolate with mode='nearest')"
+            f"{mode} resizing on the grid {grid}", "use nearest upsampling (F.interpolate with mode='nearest')"
         )
     rounding = str(node.attrs.get("nearest_mode", "round_prefer_floor"))
     fits = ("floor",) if grid == "asymmetric" else ("round_prefer_floor", "round_prefer_ceil")
     if rounding not in fits and node.op_type == "Resize":
-        raise node.unsupported(f"nearest mode {rounding} on an {grid} grid", "use nearest upsampling (F.interpolate)")
+        raise node.unsupported(f"nearest mode {rounding} on the grid {grid}", "use nearest upsampling (F.interpolate)")
     factors = _resize_factors(node, inputs, source)
     if any(f != round(f) or f < 1 for f in factors):
         raise node.unsupported(f"scales by {factors}", "only whole upsampling factors are mapped")
@@ -64,16 +64,17 @@ def _resize_factors(node: OnnxNode, inputs: list[Value | None], source: Tensor) 
         constants = [None, *constants]
     scales = constants[1] if len(constants) > 1 else None
     sizes = constants[2] if len(constants) > 2 else None
-    factors = scales if scales is not None and scales.size == 4 else None
-    if factors is None and sizes is not None and sizes.size == 4:
-        factors = sizes / np.array([sizes[0], source.channels, *source.shape[:2]])
+    factors = scales if scales is not None and scales.size in (3, 4) else None
+    if factors is None and sizes is not None and sizes.size in (3, 4):
+        factors = sizes / np.array([sizes[0], source.channels, *source.shape[:2]])[: sizes.size]
     if factors is not None:
+        factors = np.append(factors, [1.0])[:4]  # (N, C, L) is a map of one column
         if factors[0] != 1 or factors[1] != 1:
             raise node.unsupported(
                 f"scales frames or channels by {factors[:2].tolist()}", "only rows and columns can be resized"
             )
         return float(factors[2]), float(factors[3])
-    raise node.unsupported("no constant scales or sizes for (N, C, H, W)", "export with a fixed scale factor")
+    raise node.unsupported("no constant scales or sizes for (N, C, H, W) or (N, C, L)", "export with a fixed scale factor")
 
 
 def _delay(_: Op, inputs: tuple[Tensor, ...]) -> float:
