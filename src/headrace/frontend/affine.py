@@ -79,7 +79,7 @@ def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> 
         np.asarray(node.const(v, what), np.float64).reshape(-1)
         for v, what in zip(inputs[1:5], ("scale", "bias", "mean", "variance"), strict=True)
     )
-    x = required(node, inputs[0])
+    x = context.activation(node, required(node, inputs[0]), skewed=True)
     sizes, channels = {gamma.size, beta.size, mean.size, var.size}, _channels(context, x)
     if sizes != {channels}:
         raise node.unsupported(f"parameters of {sorted(sizes)} channels on {channels} channels", "export the model again")
