@@ -52,7 +52,8 @@ def gemm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
         raise node.unsupported("multiplies weights by activations", "multiply activations (N, F) by weights (F, M)")
     weight = b if node.attrs.get("transB", 0) else rearranged(b, lambda w: w.T)
     alpha, beta = (Fraction(float(node.attrs.get(name, 1.0))) for name in ("alpha", "beta"))
-    real = connected(context, node, flat_map(context, node, a), weight)
+    tokens = _over_channels(context, node, a, rearranged(weight, lambda w: w.T)) if _of_tokens(a) else None
+    real = connected(context, node, flat_map(context, node, a), weight) if tokens is None else context.real(node, tokens.real)
     m = context.tensors[real.tensor].channels
     offset = exact([0.0])
     if len(inputs) > 2 and inputs[2] is not None:
@@ -60,14 +61,23 @@ def gemm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[V
         if bias.size not in (1, m) or not np.all(np.isfinite(bias)):
             raise node.unsupported(f"a bias of shape {bias.shape} for {m} outputs", "add a bias (M,)")
         offset = exact(bias) * beta
-    return [Flat(replace(real, scale=real.scale * alpha, offset=offset, pure=real.pure and alpha == 1 and beta == 1))]
+    real = replace(real, scale=real.scale * alpha, offset=offset, pure=real.pure and alpha == 1 and beta == 1)
+    return [Flat(real) if tokens is None else replace(tokens, real=real)]
 
 
-def _over_channels(context: Context, node: OnnxNode, value: Value, weight: Value) -> Value:
+def _of_tokens(value: Value) -> bool:
+    """Whether a matrix (L, C) holds the places of one frame, and not frames: (N, L, C) without its batch of one."""
+    return isinstance(value, View) and value.index.ndim == 2 and value.index.shape[0] > 1
+
+
+def _over_channels(context: Context, node: OnnxNode, value: Value, weight: Value) -> View:
     """(..., C) times weights (C, M): a 1x1 convolution of the map whose channels are the last axis."""
     if not isinstance(value, View | Real | Function | Flat):
         context.activation(node, value)
     view = context.viewed(node, value)
+    if _of_tokens(view):
+        view = _over_channels(context, node, replace(view, index=view.index[None]), weight)
+        return replace(view, index=view.index[0])
     if view.index.ndim not in (3, 4):
         raise node.unsupported(
             f"multiplies a tensor of shape {view.index.shape} by weights", "use (N, F), (N, L, C) or (N, H, W, C)"
@@ -103,7 +113,7 @@ def matmul(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
         assert isinstance(map_, Real)
         return [_pixelwise(context, node, map_, weight)]
     axes = a.index.ndim if isinstance(a, View) else 2 if isinstance(a, Flat) else context.axes.get(node.proto.input[0], 4)
-    if axes == 2:
+    if axes == 2 and not _of_tokens(a):
         return [Flat(connected(context, node, flat_map(context, node, a), rearranged(weight, lambda w: w.T)))]
     return [_over_channels(context, node, a, weight)]
 
