@@ -122,11 +122,21 @@ def repeated(x: Tensor) -> Tensor:
     return x[:, :, :, None, :, None].expand(n, c, h, 2, w, 3).reshape(n, c, 2 * h, 3 * w)
 
 
+def vectors(x: Tensor) -> Tensor:
+    return torch.cat([x.flatten(1), functional.max_pool2d(x, 2).flatten(1)], 1)
+
+
+def several(x: Tensor) -> tuple[Tensor, ...]:
+    x = x.relu()
+    return x, 2 * x, x.flatten(1), x
+
+
 def channels_last(x: Tensor) -> Tensor:
     return (x.permute(0, 2, 3, 1) * 2).relu().permute(0, 3, 1, 2)
 
 
 # name, what torch does, shape, operators that remain
+VECTORS = ["max_pool", "space_to_depth", "gather", "space_to_depth", "split", "interleave", "concat"]
 MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
     ("pixel shuffle", lambda x: functional.pixel_shuffle(x, 2), (1, 20, 3, 4), ["gather", "depth_to_space"]),
     ("pixel unshuffle", lambda x: functional.pixel_unshuffle(x, 3), (1, 2, 6, 9), ["space_to_depth", "gather"]),
@@ -173,6 +183,13 @@ MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
     ("later elements", lambda x: functional.pad(x[..., 1:], (0, 1)), (1, 3, 6), ["crop"]),
     ("a sequence as one row", lambda x: x.unsqueeze(2), (1, 3, 6), ["raster"]),
     ("a sequence, flattened", lambda x: x.transpose(1, 2).flatten(1), (1, 3, 6), ["space_to_depth"]),
+    ("one map as several outputs", several, (1, 3, 4, 5), ["space_to_depth", "gather"]),
+    ("joined rows", lambda x: torch.cat([x.relu(), x[:, :, 1:3]], 2), (1, 2, 4, 3), ["crop"] * 3 + ["pointwise"]),
+    ("zeros behind", lambda x: torch.cat([torch.zeros(1, 1, 2, 3), x, torch.zeros(1, 2, 2, 3)], 1), (1, 2, 2, 3), ["gather"]),
+    ("zeros between", lambda x: torch.cat([x, torch.zeros(1, 2, 2), x.relu()], 2), (1, 2, 5), ["crop"] * 3 + ["pointwise"]),
+    ("vectors of maps", vectors, (1, 2, 4, 4), VECTORS),
+    ("joined sequences", lambda x: torch.cat([x.relu(), x], 2), (1, 2, 5), ["crop", "crop", "pointwise"]),
+    ("a longer sequence", lambda x: functional.interpolate(x, scale_factor=2), (1, 3, 5), ["upsample"]),
     ("a batch of two", lambda x: groups(x, 2), (2, 4, 3, 5), ["split", "interleave"]),
 )
 
@@ -337,6 +354,33 @@ def test_functions_and_quantizers_pass_a_transpose(tmp_path: Path) -> None:
     graph = lower(file.save(tmp_path / "model.onnx", file.node("Transpose", y, perm=[0, 3, 1, 2]))).graph
     assert all(tensor.shape == (4, 5, 3) for tensor in graph.tensors.values())
     assert len(graph.nodes) == 2
+
+
+def test_functions_of_a_slice_compose(tmp_path: Path) -> None:
+    file = QonnxFile()
+    rows = file.node("Slice", file.image(), *(file.constant([v], np.int64) for v in (1, 5, 2)))
+    y = file.quant(file.node("Mul", rows, file.node("Sigmoid", rows)), 0.05)
+    graph = lower(file.save(tmp_path / "model.onnx", y)).graph
+    assert [node.op.kind for node in graph.nodes] == ["lookup", "crop"]
+
+
+def test_rows_of_a_matrix_are_no_frames(tmp_path: Path) -> None:
+    """onnxruntime writes (N, L, C) times weights as Gemm of (L, C)."""
+    rng = np.random.default_rng(0)
+    integers, bias = rng.integers(-7, 8, (3, 5)), rng.integers(-9, 9, 5)
+    file = QonnxFile(shape=(1, 3, 2, 4))
+    weights = file.quant(file.constant(integers * 0.5), 0.5)
+    shapes = (file.constant(shape, np.int64) for shape in ([8, 3], [1, 8, 5]))
+    rows = file.node("Reshape", file.node("Transpose", file.quant("x", 1.0), perm=[0, 2, 3, 1]), next(shapes))
+    y = file.node("Reshape", file.node("Gemm", rows, weights, file.constant(bias), beta=2.0), next(shapes))
+    y = file.node("Transpose", y, perm=[0, 2, 1])
+    lowered = lower(file.save(tmp_path / "model.onnx", y))
+    (name,) = lowered.graph.outputs
+    x = rng.integers(-128, 128, (2, 2, 4, 3))
+    ours = Program(*to_program(lowered.graph)).run({lowered.graph.inputs[0]: x})[name]
+    kind = lowered.graph.tensors[name]
+    got = (ours * np.array(kind.scale) + np.array(kind.offset)).reshape(2, 2, 4, 5)
+    np.testing.assert_array_equal(got, x @ (integers * 0.5) + 2 * bias)
 
 
 def test_images_with_channels_last(tmp_path: Path) -> None:

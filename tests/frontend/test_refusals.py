@@ -153,7 +153,15 @@ def relu_off_the_grid(f: QonnxFile) -> str:
 
 def concat_along_rows(f: QonnxFile) -> str:
     x = f.image()
-    return f.node("Concat", x, x, axis=2)
+    return f.node("Concat", x, f.node("MaxPool", x, kernel_shape=[2, 2]), axis=2)
+
+
+def concat_with_ones(f: QonnxFile) -> str:
+    return f.node("Concat", f.image(), f.constant(np.ones((1, 1, 8, 8))), axis=1)
+
+
+def batch_norm_of_the_raw_input(f: QonnxFile) -> str:
+    return f.node("BatchNormalization", "x", *(f.constant(np.ones(3)) for _ in range(4)))
 
 
 def concat_of_sizes(f: QonnxFile) -> str:
@@ -330,7 +338,13 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("division by zero", divides_by_zero, r"\(Div\): divides by zero"),
     ("add along rows", add_along_rows, r"\(Add\): .*not one number per channel"),
     ("ReLU off the grid", relu_off_the_grid, r"ReLU or clip .*; put a quantizer"),
-    ("concat along rows", concat_along_rows, r"works along axis 2; only the channel axis"),
+    (
+        "concat along rows",
+        concat_along_rows,
+        r"joins \[\(1, 3, 8, 8\), \(1, 3, 7, 7\)\] along axis 2; join tensors of one size",
+    ),
+    ("concat with ones", concat_with_ones, r"a constant that is not zero; join zeros"),
+    ("batch norm of the raw input", batch_norm_of_the_raw_input, r"reads the input 'x' before it is quantized"),
     ("concat of sizes", concat_of_sizes, r"joins maps of .*; join maps of one size"),
     ("split with a rest", split_that_leaves_a_rest, r"cuts 3 channels into \[1, 1\]"),
     ("map upside down", map_upside_down, r"lays out the numbers of a \(3, 32, 32\) map .* keep activations"),

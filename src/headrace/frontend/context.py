@@ -48,6 +48,9 @@ class Context:
     layouts: dict[int, tuple[View, Real | Flat]] = field(default_factory=dict)
     """Views that are laid out already, by identity."""
 
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Tensor of a graph output -> the name that the file gives it."""
+
     def unique(self, wanted: str) -> str:
         """An identifier close to ``wanted`` that no tensor or node bears yet."""
         base = re.sub(r"[\W_]+", "_", wanted).strip("_").lower() or "t"
@@ -142,6 +145,13 @@ class Context:
         op = Requant(mul=grid.factor, add=grid.term, shift=0, lo=grid.lo, hi=grid.hi)
         out = self.apply(node, op, (real.tensor,), source.shape, grid.lo, grid.hi, float(grid.step))
         return Real(tensor=out, scale=np.array([grid.step], object), pure=real.pure)
+
+    def copied(self, node: OnnxNode, tensor: str) -> str:
+        """A second tensor of the same integers."""
+        source = self.tensors[tensor]
+        ones = np.ones(source.channels, np.int64)
+        op = Requant(mul=ones, add=0 * ones, shift=0, lo=source.lo, hi=source.hi)
+        return self.apply(node, op, (tensor,), source.shape, source.lo, source.hi, source.scale[0])
 
     def settled(self, node: OnnxNode, value: Value) -> Real:
         """``value`` without a pending clamp; a ReLU with no quantizer behind it becomes a node of its own.

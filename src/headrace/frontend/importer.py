@@ -30,10 +30,11 @@ from headrace.frontend.neutral import NEUTRAL
 from headrace.frontend.qdq import QDQ, integer_range, on_integers, reads_integers
 from headrace.frontend.qlinear import expanded
 from headrace.frontend.quantizers import QUANTIZERS
+from headrace.frontend.readers import handled
 from headrace.frontend.refusals import never_folds, refusal
 from headrace.frontend.steps import STEPS
-from headrace.frontend.values import Flat, ModelInput, QuantConst, Quantized, Value, View
-from headrace.frontend.views import VIEWS, handled
+from headrace.frontend.values import Flat, ModelInput, QuantConst, Quantized, Real, Value, View
+from headrace.frontend.views import VIEWS
 from headrace.ir.graph import Graph
 from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
@@ -84,7 +85,9 @@ def _import_graph(model: onnx.ModelProto) -> Graph:
     for index, whole in enumerate(model.graph.node):
         for proto in expanded(whole, index):
             _import_node(context, OnnxNode.of(proto, index), HANDLERS)
-    outputs = [_graph_output(context, value.name) for value in model.graph.output]
+    names = [value.name for value in model.graph.output]
+    reals = [_graph_output(context, name) for name in names]
+    outputs = [_named(context, name, real) for name, real in zip(names, reals, strict=True)]
     if not outputs:
         raise ModelError("the graph has no output; export the model again")
     graph = Graph(
@@ -200,7 +203,8 @@ def _handler(node: OnnxNode, handlers: dict[str, Handler]) -> Handler | None:
     return handlers.get(node.op_type) if known else None
 
 
-def _graph_output(context: Context, name: str) -> str:
+def _graph_output(context: Context, name: str) -> Real:
+    """The value of a graph output, on a grid: nodes are emitted, but no tensor bears the output's name yet."""
     node = OnnxNode.of(onnx.NodeProto(name=name, op_type="graph output"), 0)
     if name not in context.values:
         raise ModelError(f"graph output '{name}' is written by no node")
@@ -209,15 +213,24 @@ def _graph_output(context: Context, name: str) -> str:
     real = context.settled(node, output_map(context, value) if isinstance(value, Flat | View) else value)
     if real.tensor in context.inputs:
         raise ModelError(f"graph output '{name}' is a graph input; there is nothing to compute")
-    if real.tensor not in context.tensors:
-        raise ModelError(f"graph output '{name}' is the same tensor as an earlier output; export it once")
+    return real
+
+
+def _named(context: Context, name: str, real: Real) -> str:
+    """Gives a graph output its name and its scale; the tensor of an earlier output is copied."""
+    tensor = real.tensor
+    if name in context.renamed.values():
+        raise ModelError(f"graph output '{name}' is listed twice; list it once")
+    if tensor not in context.tensors:
+        node = OnnxNode.of(onnx.NodeProto(name=f"{name}_copy", op_type="graph output"), 0)
+        tensor = context.copied(node, context.renamed[tensor])
     typed = replace(
-        context.tensors[real.tensor],
+        context.tensors[tensor],
         name=context.output_name(name),
         scale=tuple(map(float, real.scale)),
         offset=tuple(map(float, real.offset)),
     )
-    _rename(context, real.tensor, typed)
+    _rename(context, tensor, typed)
     return typed.name
 
 
@@ -225,6 +238,7 @@ def _rename(context: Context, old: str, tensor: Tensor) -> None:
     """Replaces tensor ``old`` by ``tensor``, which bears the name that the ONNX file gives it, so that hosts find it."""
     del context.tensors[old]
     context.tensors[tensor.name] = tensor
+    context.renamed[old] = tensor.name
 
     def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(tensor.name if name == old else name for name in names)

@@ -59,13 +59,17 @@ def output_map(context: Context, value: View | Flat) -> Real:
         laid = context.laid_out(value)
         if isinstance(laid, Real):
             return laid
-        node, real = value.node, laid.real
-    else:
-        real = value.real
-        node = OnnxNode.of(onnx.NodeProto(name=f"{real.tensor}_flat", op_type="Flatten"), 0)
+        value = laid
+    return vector(context, value)
+
+
+def vector(context: Context, value: Flat) -> Real:
+    """A flat map as the channels of one pixel."""
+    real = value.real
+    node = OnnxNode.of(onnx.NodeProto(name=f"{real.tensor}_flat", op_type="Flatten"), 0)
     hw = context.tensors[real.tensor].shape[:2]
-    vector = np.arange(_elements(context, real), dtype=np.int32).reshape(-1, 1, 1)
-    flat = real if hw == (1, 1) else _unshuffled(context, node, real, hw, vector)
+    order = np.arange(_elements(context, real), dtype=np.int32).reshape(-1, 1, 1)
+    flat = real if hw == (1, 1) else _unshuffled(context, node, real, hw, order)
     if flat is None:
         raise node.unsupported("a flattened map", "leave it as (N, C, H, W)")
     return flat
@@ -211,8 +215,8 @@ def _in_any_order(context: Context, node: OnnxNode, real: Real, wanted: Index) -
     if max(wanted.size, _elements(context, real)) > MAX_ANY_ORDER or wanted.min() < 0:
         return None
     hw = context.tensors[real.tensor].shape[:2]
-    vector = wanted.transpose(1, 2, 0).reshape(-1, 1, 1)
-    chosen = _unshuffled(context, node, real, hw, vector)
+    order = wanted.transpose(1, 2, 0).reshape(-1, 1, 1)
+    chosen = _unshuffled(context, node, real, hw, order)
     if chosen is None:
         return None
     return channels_to_blocks(context, node, chosen, wanted.shape[1:])

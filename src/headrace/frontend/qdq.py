@@ -21,8 +21,9 @@ import onnx
 from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, Handler, OnnxNode, required
 from headrace.frontend.functions import quantize_function
 from headrace.frontend.inputs import integer_input, quantized_input
+from headrace.frontend.readers import handled
 from headrace.frontend.values import ExactArray, Flat, Function, ModelInput, QuantConst, Quantized, Real, Value, View, exact
-from headrace.frontend.views import handled, pad
+from headrace.frontend.views import pad
 from headrace.ir.ops import Quantize
 
 MOVES_INTEGERS = frozenset(

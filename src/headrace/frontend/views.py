@@ -14,20 +14,16 @@ import numpy as np
 
 from headrace.frontend.constants import evaluated
 from headrace.frontend.context import Context, Handler, OnnxNode, required
-from headrace.frontend.functions import UNARY
 from headrace.frontend.inputs import turned_input
-from headrace.frontend.values import Flat, Function, Index, ModelInput, QuantConst, Real, Value, View
+from headrace.frontend.layout import vector
+from headrace.frontend.values import Flat, Function, Index, ModelInput, Real, Value, View
 from headrace.operators.channels import concat as concat_channels
 from headrace.operators.channels import slice_channels, split_channels
+from headrace.operators.elementwise.sums import ELEMENTWISE as SUMS
 from headrace.operators.gather import gather_channels
 
 MAX_SIZE = 1 << 28
 """Numbers of the largest tensor that a file may ask for."""
-ELEMENTWISE = UNARY | {"Quant", "IntQuant", "BipolarQuant", "Relu", "Clip", "Add", "Sub", "Mul", "Div", "Identity", "Dropout"}
-"""Operators that may act before their input is laid out anew, if all their other inputs are single numbers."""
-
-PRODUCTS = frozenset({"Gemm", "MatMul"})
-"""Operators that read an activation laid out in more than one way."""
 
 
 def natural_index(context: Context, value: Real | Function | Flat, axes: int) -> Index:
@@ -54,6 +50,8 @@ def axes_of(context: Context, node: OnnxNode, value: Value | None) -> int:
     """Axes of the node's first input."""
     if isinstance(value, View):
         return value.index.ndim
+    if isinstance(value, np.ndarray):
+        return value.ndim
     return 2 if isinstance(value, Flat) else context.axes.get(node.proto.input[0], 4)
 
 
@@ -246,18 +244,59 @@ def expand(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
 
 
 def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """Concat: of views of one map a view, else along channels."""
+    """Concat: of views of one map a view, else along channels, or as a sum along any other axis."""
     axis = _axis(node, int(node.attrs.get("axis", 1)), axes_of(context, node, inputs[0]))
+    inputs = _without_zeros(context, node, inputs, axis)
     if any(isinstance(value, View) for value in inputs) and all(isinstance(value, Real | View) for value in inputs):
-        views = [
-            as_view(context, node, value, axes)
-            for value, axes in zip(inputs, (context.axes.get(name, 4) for name in node.proto.input), strict=True)
-        ]
+        views = _views(context, node, inputs)
         if all(v.real is views[0].real for v in views):
             return [replace(views[0], index=np.concatenate([v.index for v in views], axis=axis))]
     if axis != 1:
-        raise node.unsupported(f"works along axis {axis}", "only the channel axis (1) of different tensors can be joined")
-    return concat_channels(context, node, [plain(context, value) for value in inputs])
+        return _joined(context, node, inputs, axis)
+    return concat_channels(context, node, [features(context, value) for value in inputs])
+
+
+def _views(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[View]:
+    """Operands of a Concat as views; where zeros were dropped, all that is left are views already."""
+    names = zip(inputs, node.proto.input, strict=False)
+    return [as_view(context, node, value, context.axes.get(name, 4)) for value, name in names]
+
+
+def _without_zeros(context: Context, node: OnnxNode, inputs: list[Value | None], axis: int) -> list[Value | None]:
+    """Operands of a Concat: constant zeros are a border of the activation before or behind them."""
+    if not any(isinstance(value, np.ndarray) for value in inputs):
+        return inputs
+    moving = [i for i, value in enumerate(inputs) if not isinstance(value, np.ndarray)]
+    joined: list[Value | None] = []
+    for at in moving:
+        first, last = 0 if at == moving[0] else at, next((i for i in moving if i > at), len(inputs))
+        view = as_view(context, node, inputs[at], context.axes.get(node.proto.input[at], 4))
+        parts = [view.index if i == at else _zeros(node, inputs[i]) for i in range(first, last)]
+        joined.append(replace(view, index=np.concatenate(parts, axis=axis)))
+    return joined
+
+
+def _zeros(node: OnnxNode, value: Value | None) -> Index:
+    constant = node.const(value, "an operand")
+    if np.any(constant):
+        raise node.unsupported(
+            "joins an activation and a constant that is not zero", "join zeros, or add the constant behind it"
+        )
+    return np.full(constant.shape, -1, np.int32)
+
+
+def _joined(context: Context, node: OnnxNode, inputs: list[Value | None], axis: int) -> list[Value]:
+    """Concat along rows, columns or a sequence: each part in a border of zeros as large as the others, and their sum."""
+    views = [as_view(context, node, plain(context, view), view.index.ndim) for view in _views(context, node, inputs)]
+    if len({tuple(np.delete(v.index.shape, axis)) for v in views}) > 1:
+        raise node.unsupported(f"joins {[v.index.shape for v in views]} along axis {axis}", "join tensors of one size")
+    ends = np.cumsum([v.index.shape[axis] for v in views]).tolist()
+    bordered: list[Value | None] = []
+    for view, end in zip(views, ends, strict=True):
+        widths = np.zeros((view.index.ndim, 2), np.int64)
+        widths[axis] = end - view.index.shape[axis], ends[-1] - end
+        bordered.append(context.laid_out(replace(view, index=np.pad(view.index, widths, constant_values=-1))))
+    return SUMS[0].handler(context, node, bordered)
 
 
 def by_reference(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -281,62 +320,16 @@ def shape_of(context: Context, node: OnnxNode, inputs: list[Value | None]) -> li
     return [np.array(shape, np.int64)[start : None if end is None else int(end)]]
 
 
-def _again(first: View | Flat, result: Value) -> Value:
-    """``result``, of the map, as ``first`` lays it out."""
-    if isinstance(first, View):
-        return replace(first, real=result) if isinstance(result, Real | Function) else result
-    return Flat(result) if isinstance(result, Real) else result
-
-
-def _with_zeros(value: View | Flat) -> bool:
-    return isinstance(value, View) and bool(np.any(value.index < 0))
-
-
-def _by_channel(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value | None]:
-    """Constants of a sum or product that broadcast over an activation of any layout, as numbers for each channel of its map."""
-    moving = [i for i, v in enumerate(inputs) if isinstance(v, Real | View | Flat)]
-    if node.op_type not in ("Add", "Sub", "Mul", "Div") or len(inputs) != 2 or len(moving) != 1:
-        return inputs
-    (at,) = moving
-    value, constant = inputs[at], inputs[1 - at]
-    axes = context.axes.get(node.proto.input[at], 4)
-    if not isinstance(constant, np.ndarray | QuantConst) or (isinstance(value, Real) and axes == 4):
-        return inputs
-    numbers = np.asarray(node.const(constant, "constant operand"), np.float64)
-    view = as_view(context, node, value, axes)
-    if numbers.size == 1 or np.any(view.index < 0) or np.broadcast_shapes(numbers.shape, view.index.shape) != view.index.shape:
-        return inputs
-    kind = context.tensors[view.real.tensor]
-    channel = view.index.ravel() // kind.pixels
-    spread = np.broadcast_to(numbers, view.index.shape).ravel()
-    by_channel = np.zeros(kind.channels)
-    by_channel[channel] = spread
-    if not np.array_equal(by_channel[channel], spread):
-        return inputs
-    changed = list(inputs)
-    changed[1 - at] = by_channel.reshape(1, -1, 1, 1)
-    return changed
-
-
 def plain(context: Context, value: Value | None) -> Value | None:
     """``value``, laid out if it is a view; a flat map of one pixel is a map."""
     value = context.laid_out(value) if isinstance(value, View) else value
     return value.real if isinstance(value, Flat) and context.tensors[value.real.tensor].pixels == 1 else value
 
 
-def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """What ``handler`` makes of ``inputs``: views are laid out first, or behind an operator that acts on each number."""
-    if node.op_type in VIEWS or node.op_type in PRODUCTS:
-        return handler(context, node, inputs)
-    given, inputs = inputs, _by_channel(context, node, inputs)
-    at = next((i for i, value in enumerate(inputs) if isinstance(value, View | Flat)), 0)
-    others = [v for i, v in enumerate(inputs) if v is not None and i != at]
-    single = inputs is not given or all(isinstance(v, np.ndarray) and v.size == 1 for v in others)
-    first = inputs[at] if inputs else None
-    if isinstance(first, View | Flat) and single and node.op_type in ELEMENTWISE and not _with_zeros(first):
-        results = handler(context, node, [*inputs[:at], first.real, *inputs[at + 1 :]])
-        return [_again(first, result) for result in results]
-    return handler(context, node, [plain(context, value) for value in inputs])
+def features(context: Context, value: Value | None) -> Value | None:
+    """``value``, laid out; a flat map as the channels of one pixel."""
+    value = plain(context, value)
+    return vector(context, value) if isinstance(value, Flat) else value
 
 
 VIEWS: dict[str, Handler] = {
