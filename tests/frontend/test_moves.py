@@ -185,6 +185,7 @@ MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
     ("a sequence, flattened", lambda x: x.transpose(1, 2).flatten(1), (1, 3, 6), ["space_to_depth"]),
     ("one map as several outputs", several, (1, 3, 4, 5), ["space_to_depth", "gather"]),
     ("joined rows", lambda x: torch.cat([x.relu(), x[:, :, 1:3]], 2), (1, 2, 4, 3), ["crop"] * 3 + ["pointwise"]),
+    ("rolled by nothing", lambda x: torch.roll(x.relu(), 0, 2), (1, 2, 4, 3), []),
     ("zeros behind", lambda x: torch.cat([torch.zeros(1, 1, 2, 3), x, torch.zeros(1, 2, 2, 3)], 1), (1, 2, 2, 3), ["gather"]),
     ("zeros between", lambda x: torch.cat([x, torch.zeros(1, 2, 2), x.relu()], 2), (1, 2, 5), ["crop"] * 3 + ["pointwise"]),
     ("vectors of maps", vectors, (1, 2, 4, 4), VECTORS),
@@ -362,6 +363,16 @@ def test_functions_of_a_slice_compose(tmp_path: Path) -> None:
     y = file.quant(file.node("Mul", rows, file.node("Sigmoid", rows)), 0.05)
     graph = lower(file.save(tmp_path / "model.onnx", y)).graph
     assert [node.op.kind for node in graph.nodes] == ["lookup", "crop"]
+
+
+def test_functions_of_tokens_compose(tmp_path: Path) -> None:
+    """GELU as older opsets write it, on (N, L, C)."""
+    file = QonnxFile()
+    x = file.node("Transpose", file.image(), perm=[0, 2, 3, 1])
+    gate = file.node("Add", file.node("Erf", file.node("Div", x, file.constant(2.0**0.5))), file.constant(1.0))
+    y = file.quant(file.node("Mul", file.node("Mul", x, gate), file.constant(0.5)), 0.05)
+    graph = lower(file.save(tmp_path / "model.onnx", file.node("Transpose", y, perm=[0, 3, 1, 2]))).graph
+    assert [node.op.kind for node in graph.nodes] == ["lookup"]
 
 
 def test_rows_of_a_matrix_are_no_frames(tmp_path: Path) -> None:

@@ -164,6 +164,11 @@ def batch_norm_of_the_raw_input(f: QonnxFile) -> str:
     return f.node("BatchNormalization", "x", *(f.constant(np.ones(3)) for _ in range(4)))
 
 
+def slice_of_no_rows(f: QonnxFile) -> str:
+    starts, ends, axes = (f.constant(v, np.int64) for v in ([2], [2], [2]))
+    return f.node("Slice", f.image(), starts, ends, axes)
+
+
 def concat_of_sizes(f: QonnxFile) -> str:
     x = f.image()
     return f.node("Concat", x, f.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]), axis=1)
@@ -357,6 +362,7 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("space to depth with a rest", space_to_depth_with_a_rest, r"8x8 map is no whole number of 3x3 blocks"),
     ("blocks of different scales", blocks_of_different_scales, r"different scales; put a quantizer"),
     ("empty slice", slice_of_nothing, r"the slice 2:2 is empty"),
+    ("no rows", slice_of_no_rows, r"leaves an empty tensor \(1, 3, 0, 8\)"),
     ("flatten", flatten, r"reads a flattened map"),
     ("transpose", transpose, r"shape \(3, 1, 8, 8\); bring it back to \(N, C, H, W\)"),
     ("bilinear", bilinear, r"linear resizing .*; use nearest"),

@@ -31,6 +31,8 @@ def laid_out(context: Context, view: View) -> Real | Flat:
         raise node.unsupported(
             f"leaves a tensor of shape {index.shape}", "bring it back to (N, C, H, W), (N, C, L) or (N, F) before it is used"
         )
+    if not index.size:
+        raise node.unsupported(f"leaves an empty tensor {index.shape}", "repair its slices")
     if not np.any(index >= 0):
         raise node.unsupported("leaves nothing but padding", "repair its slices and paddings")
     if index.ndim == 2 and np.array_equal(index[0], np.arange(_elements(context, real))):

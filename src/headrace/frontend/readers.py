@@ -83,7 +83,8 @@ def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Val
     if (function := _of_one_view(context, node, inputs)) is not None:
         return [function]
     if isinstance(first, View | Flat) and single and node.op_type in ELEMENTWISE and not _with_zeros(first):
-        results = handler(context, node, [*inputs[:at], first.real, *inputs[at + 1 :]])
+        inner: list[Value | None] = [*inputs[:at], first.real, *inputs[at + 1 :]]
+        results = (compose if composes(node.op_type, inner) else handler)(context, node, inner)
         return [_again(first, result) for result in results]
     lay_out = features if node.op_type in BY_FEATURE else plain
     return handler(context, node, [lay_out(context, value) for value in inputs])
