@@ -189,6 +189,8 @@ MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
     ("zeros behind", lambda x: torch.cat([torch.zeros(1, 1, 2, 3), x, torch.zeros(1, 2, 2, 3)], 1), (1, 2, 2, 3), ["gather"]),
     ("zeros between", lambda x: torch.cat([x, torch.zeros(1, 2, 2), x.relu()], 2), (1, 2, 5), ["crop"] * 3 + ["pointwise"]),
     ("vectors of maps", vectors, (1, 2, 4, 4), VECTORS),
+    ("stacked", lambda x: torch.stack([x.relu(), x], 2).flatten(1, 2), (1, 3, 4, 5), ["interleave"]),
+    ("stacked groups", lambda x: torch.stack([x.relu(), x], 1).flatten(1, 2), (1, 3, 4, 5), ["concat"]),
     ("joined sequences", lambda x: torch.cat([x.relu(), x], 2), (1, 2, 5), ["crop", "crop", "pointwise"]),
     ("a longer sequence", lambda x: functional.interpolate(x, scale_factor=2), (1, 3, 5), ["upsample"]),
     ("a batch of two", lambda x: groups(x, 2), (2, 4, 3, 5), ["split", "interleave"]),

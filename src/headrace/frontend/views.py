@@ -249,6 +249,8 @@ def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
         views = _views(context, node, inputs)
         if all(v.real is views[0].real for v in views):
             return [replace(views[0], index=np.concatenate([v.index for v in views], axis=axis))]
+    if axes_of(context, node, inputs[0]) > 4:
+        return _stacked(context, node, _views(context, node, inputs), axis)
     if axis != 1:
         return _joined(context, node, inputs, axis)
     return concat_channels(context, node, [features(context, value) for value in inputs])
@@ -281,6 +283,17 @@ def _zeros(node: OnnxNode, value: Value | None) -> Index:
             "joins an activation and a constant that is not zero", "join zeros, or add the constant behind it"
         )
     return np.full(constant.shape, -1, np.int32)
+
+
+def _stacked(context: Context, node: OnnxNode, views: list[View], axis: int) -> list[Value]:
+    """Concat of tensors of five axes and more, as torch.stack writes it: a view of the maps' joined channels."""
+    reals: list[Value | None] = [context.activation(node, view.real) for view in views]
+    (whole,) = concat_channels(context, node, reals)
+    starts = np.cumsum(
+        [0, *(context.tensors[r.tensor].pixels * context.tensors[r.tensor].channels for r in reals if isinstance(r, Real))]
+    )
+    parts = [np.where(v.index < 0, -1, v.index + start) for v, start in zip(views, starts.tolist(), strict=False)]
+    return [View(real=context.real(node, whole), index=np.concatenate(parts, axis=axis).astype(np.int32), node=node)]
 
 
 def _joined(context: Context, node: OnnxNode, inputs: list[Value | None], axis: int) -> list[Value]:
