@@ -105,18 +105,17 @@ def window(lanes: int, taps: int) -> Case:
         inputDataType="UINT8", outputDataType="UINT8", parallel_window=parallel, depthwise=1, ram_style="auto",
     )  # fmt: skip
     beats = size * size * (channels // lanes) * (9 // taps)
+    shape = {"LaneW": 8, "Lanes": lanes, "Channels": channels, "InH": size, "InW": size, "KH": 3, "KW": 3, "PadT": 1, "PadL": 1}
+    shape |= {"OutH": size, "OutW": size}
     return Case(
         work="3 x 3 windows with padding, 16 x 16 pixels, 16 channels of 8 bits",
         folding=f"{lanes} lanes, {taps} {'tap' if taps == 1 else 'taps'}",
-        module="engine_window",
-        parameters={
-            "LaneW": 8, "Lanes": lanes, "Channels": channels, "InH": size, "InW": size, "KH": 3, "KW": 3, "PadT": 1, "PadL": 1,
-            "OutH": size, "OutW": size, "Taps": taps, "GroupBeats": 1, "Rows": 4,
-        },
+        module="engine_slide" if parallel else "engine_window",
+        parameters=shape if parallel else {**shape, "Taps": taps, "GroupBeats": 1, "Rows": 4},
         beats=beats,
         peer=Peer(nodes=(pad, swg), beats=beats),
-        inputs=("valid_i", "data_i", "dil_valid_i", "dil_i"),
-    )  # fmt: skip
+        inputs=("valid_i", "data_i") if parallel else ("valid_i", "data_i", "dil_valid_i", "dil_i"),
+    )
 
 
 def thresholds(lanes: int, out_bits: int) -> tuple[Case, Case]:
@@ -284,7 +283,7 @@ def topk(lanes: int) -> Case:
 
 CASES: tuple[Case, ...] = (
     *(matvec(simd, pe) for simd, pe in ((4, 4), (8, 8), (16, 16))),
-    *(window(lanes, taps) for lanes, taps in ((4, 1), (16, 1), (16, 9))),
+    *(window(lanes, taps) for lanes, taps in ((4, 1), (16, 1), (4, 9), (16, 9))),
     *(case for lanes, bits in ((1, 4), (4, 4), (16, 4), (4, 8)) for case in thresholds(lanes, bits)),
     *(repack(*lanes) for lanes in ((8, 2), (2, 8), (6, 4))),
     *(fifo(depth) for depth in (32, 256, 2048)),

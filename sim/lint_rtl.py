@@ -92,6 +92,14 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "Lanes=4,Channels=4,Last=1,Signed=1,Indices=1",
         "Smallest=1,Indices=1,K=3",
     ),
+    "engine_slide": (
+        "Channels=9",
+        "KH=1,KW=1,PadT=0,PadL=0,StrideH=2,StrideW=2,OutH=4,OutW=4",
+        "KH=1,KW=2,PadT=0,PadL=0,InH=1,OutH=1,OutW=7",
+        "PadT=-2,PadL=2,OutH=4,OutW=8",
+    ),
+    "slide_inside": ("Offset=-1", "Offset=1", "Offset=-8", "Offset=8"),
+    "slide_delay": ("Delay=1",),
     "engine_thresholds": (
         'RomFile="n"',
         'Beats=3,Base=-8,RomFile="n"',

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from nets import NetBuilder, lowered, random_network
 
 from headrace.backend.design import build_design, edge_key, unread
-from headrace.engines.base import Resources, ceil_div, fields_of, fold_matrix, memory
+from headrace.engines.base import Engine, Resources, ceil_div, fields_of, fold_matrix, memory
 from headrace.engines.mac import Depthwise, MatVec
+from headrace.engines.slide import Slide, line_buffer
 from headrace.engines.window import Window
+from headrace.ir.ops import Pads, Pair
+from headrace.ir.tensor import Tensor
 from headrace.operators import fold_options, map_node
 from headrace.operators.base import Fold, lane_choices
 from headrace.operators.conv import Conv
@@ -78,11 +82,12 @@ def test_memory_contents_meet_the_window_beat_by_beat(case: tuple[Any, Fold], se
     chain = map_node(graph, node, fold).chain
     (source,) = graph.input_tensors(node)
     x = np.random.default_rng(seed).integers(0, 256, source.shape)
+    each = 1 if isinstance(chain[-1], Depthwise) else ceil_div(source.channels // op.groups, fold.lanes)
     if len(chain) == 2:
-        assert isinstance(chain[0], Window)
-        stream = window_beats(x, fold, chain[0].group_beats)
+        window = chain[0]
+        assert isinstance(window, Slide) or (isinstance(window, Window) and window.group_beats == each)
+        stream = window_beats(x, fold, each)
     else:  # the map as it comes: pixel by pixel, each in channel beats, group by group
-        each = 1 if isinstance(chain[0], Depthwise) else ceil_div(source.channels // op.groups, fold.lanes)
         stream = to_beats(x[None], fold.lanes).reshape(source.pixels, -1, each, 1, fold.lanes).transpose(1, 0, 2, 3, 4)
         assert source.pixels == 1 or op.groups == 1
     expected = conv2d(x[None], op.weight, groups=op.groups)[0, 0, 0]
@@ -159,6 +164,29 @@ def test_windows_hold_their_span_and_a_stride_and_two_frames_ends_but_never_more
     assert all(isinstance(w, Window) for w in windows)
     # 3x3: three rows and one more. 5x3 dilated: a span of 9, but rows 12..19 of a frame beside 0..6 of the next.
     assert [w.parameters()["Rows"] for w in windows] == [3 + 1, 8 + 7, 2 * 3 + 1 + 1, 2 * 2]
+
+
+def test_whole_windows_slide_unless_that_loses_cycles() -> None:
+    source = Tensor(name="x", shape=(8, 8, 4), lo=0, hi=255)
+
+    def chosen(out_hw: Pair, kernel: Pair, stride: Pair, pad: Pads, taps: int, waits: int, width: int = 8) -> type[Engine]:
+        window = Window(
+            name="w", source=replace(source, shape=(8, width, 4)), out_hw=out_hw, kernel=kernel, stride=stride, pad=pad,
+            dilation=(1, 1), lanes=4, taps=taps, taps_inner=True,
+        )  # fmt: skip
+        return type(line_buffer(window, out_hw[0] * out_hw[1] * waits))
+
+    same, none = (1, 1, 1, 1), (0, 0, 0, 0)
+    assert chosen((8, 8), (3, 3), (1, 1), same, 9, 1) is Slide
+    assert chosen((8, 8), (3, 3), (1, 1), same, 9, 5) is Slide  # windows come as evenly as pixels
+    assert chosen((8, 8), (3, 3), (1, 1), same, 3, 1) is Window  # a column a beat
+    assert chosen((6, 6), (3, 3), (1, 1), none, 9, 1) is Slide
+    assert chosen((6, 6), (3, 3), (1, 1), none, 9, 2) is Window  # two rows' pixels would come while the reader has nothing
+    assert chosen((4, 4), (2, 2), (2, 2), none, 4, 1) is Slide
+    assert chosen((4, 4), (2, 2), (2, 2), none, 4, 2) is Window
+    assert chosen((9, 9), (2, 2), (1, 1), same, 4, 1) is Window  # more windows than pixels
+    assert chosen((8, 8), (3, 3), (1, 1), (3, 1, 0, 1), 9, 1) is Window  # the first window ends above the map
+    assert chosen((7, 1), (2, 1), (1, 1), none, 2, 1, width=1) is Window  # a row of one beat
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -21,6 +21,7 @@ import rtl.test_engine_pool as pool
 import rtl.test_engine_reduce as reduce
 import rtl.test_engine_requant as requant
 import rtl.test_engine_shift as shift
+import rtl.test_engine_slide as slide
 import rtl.test_engine_thresholds as thresholds
 import rtl.test_engine_topk as topk
 import rtl.test_engine_transpose as transpose
@@ -96,6 +97,10 @@ GATHER_WIRES = bench(gather.test_chooses_like_the_golden, 3, 2, 8, [7, 0, 3, 5, 
 TRANSPOSE = bench(transpose.test_transposes_like_the_golden, 2, 4, 2, 3)
 DEFORM_UP = bench(deform.test_layers, "one_side_up")
 UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
+SLIDE_STRIDED = bench(slide.test_windows, "stride_two_odd_map")
+SLIDE_CROPPED = bench(slide.test_windows, "cropped")
+SLIDE_RAGGED = bench(slide.test_windows, "same_ragged")
+SLIDE_SAME = bench(slide.test_windows, "same")
 WINDOW_SERIAL = bench(window.test_static_windows, "same_serial")
 WINDOW_RAGGED = bench(window.test_static_windows, "ragged_steps")
 WINDOW_DENSE = bench(window.test_static_windows, "same_columns_dense")
@@ -214,6 +219,16 @@ MUTANTS = (
     mutant("engine_upsample", "index_q < stored_q", "index_q <= stored_q", UPSAMPLE, quick=True),
     mutant("engine_upsample", "read_q - ADDR_W'(ROW - 1);", "read_q - ADDR_W'(ROW);", UPSAMPLE),
     mutant("engine_upsample", "read && row_done && passes_done;", "read && row_done;", UPSAMPLE),
+    mutant("engine_slide", "level_q >= LevelW'(TAIL)", "level_q != '0", SLIDE_SAME, quick=True),
+    mutant("engine_slide", "!(in_first && walking_q) ||", "", SLIDE_STRIDED),
+    mutant("engine_slide", "row_step_q == '0 && col", "col", SLIDE_STRIDED),
+    mutant("engine_slide", "(beyond_q || col_q", "(col_q", SLIDE_CROPPED),
+    mutant("engine_slide", "l >= LAST_LANES && ragged_q ?", "1'b0 ?", SLIDE_RAGGED),
+    mutant("engine_slide", "row_in_q[i] && col_in_q[j] ?", "col_in_q[j] ?", SLIDE_SAME),
+    mutant("engine_slide", "take || (advance && !enough);", "take;", SLIDE_SAME),
+    mutant("slide_delay", "addr_q == AddrW'(Delay - 1)", "addr_q == AddrW'(Delay - 2)", SLIDE_SAME),
+    mutant("slide_delay", "if (step_i) waddr_q <= addr_q;", "waddr_q <= addr_q;", SLIDE_SAME),
+    mutant("slide_inside", "reached && !passed", "reached", SLIDE_SAME, quick=True),
     mutant("engine_window", "wcol_q > need_col_q", "wcol_q >= need_col_q", WINDOW_SERIAL),
     mutant("engine_window", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", WINDOW_FEW_ROWS, quick=True),
     mutant("engine_window", "row_written ? wbase_next : waddr_q + 1'b1", "waddr_q + 1'b1", WINDOW_RAGGED),

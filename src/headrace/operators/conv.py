@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from headrace.engines.base import LUT_MEMORY_BITS, Engine, fields_of
 from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major, factor_bits, product_luts
+from headrace.engines.slide import Slide, line_buffer
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
@@ -198,8 +199,8 @@ def whole_groups(op: Conv, fold: Fold) -> int:
     return fold.lanes // c if op.groups > 1 and fold.lanes % c == 0 and fold.pe == m // op.groups else 0
 
 
-def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold) -> Window:
-    return Window(
+def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, mac: Engine) -> Window | Slide:
+    window = Window(
         name=f"{node.name}_window",
         source=source,
         out_hw=result.shape[:2],
@@ -212,6 +213,7 @@ def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fol
         taps_inner=whole_groups(op, fold) > 0,
         groups=op.groups,
     )
+    return line_buffer(window, mac.cycles)
 
 
 def conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, *, raster: bool = False) -> Depthwise | MatVec:
@@ -252,9 +254,10 @@ def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     """Window (unless the pixels already come as they are needed), then multiply-accumulate."""
     op = cast(Conv, node.op)
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
-    windows: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold),) if needs_window(op, source) else ()
+    mac = conv_mac(node, op, source, result, fold, raster=op.covers(source))
+    windows: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold, mac),) if needs_window(op, source) else ()
     return Mapped(
-        chain=(*windows, conv_mac(node, op, source, result, fold, raster=op.covers(source))),
+        chain=(*windows, mac),
         in_lanes=(fold.lanes,),
         out_lanes=(fold.pe * max(1, whole_groups(op, fold)),),
         in_bits=(source.bits,),

@@ -10,6 +10,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from headrace.engines.pools import Pooler
+from headrace.engines.slide import line_buffer
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Value
@@ -156,7 +157,7 @@ def map_pool(graph: Graph, node: Node, fold: Fold) -> Mapped:
         total=total,
     )
     return Mapped(
-        chain=(window, pool),
+        chain=(line_buffer(window, pool.cycles), pool),
         in_lanes=(fold.lanes,),
         out_lanes=(fold.lanes,),
         in_bits=(source.bits,),
