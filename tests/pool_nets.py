@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sums over windows, reductions, choices among channels and rounding modes, for the random networks of `nets`."""
+"""Sums over windows, reductions, choices among channels and rounding modes, for `random_nets`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from nets import NetBuilder, conv_shape
 
 from headrace.ir.ops import Pads, Pair, Quantize
 from headrace.ir.rounding import MODES
@@ -13,15 +15,13 @@ from headrace.operators.reduce import Reduce
 from headrace.operators.topk import TopK
 
 if TYPE_CHECKING:
-    from nets import NetBuilder, _Walk
+    from random_nets import _Walk
 
 NO_PAD: Pads = (0, 0, 0, 0)
 
 
 def sum_pool(net: NetBuilder, x: str, kernel: Pair, stride: Pair, pad: Pads = NO_PAD, dilation: Pair = (1, 1)) -> str:
     """A sum over windows, as accumulators."""
-    from nets import conv_shape
-
     source, size = net.tensors[x], kernel[0] * kernel[1]
     op = SumPool(kernel=kernel, stride=stride, pad=pad, dilation=dilation)
     shape = conv_shape(source.shape, source.channels, kernel, stride, pad, dilation)

@@ -10,7 +10,8 @@ from textwrap import dedent
 
 import numpy as np
 import pytest
-from nets import NetBuilder, lowered, random_network
+from nets import NetBuilder, lowered
+from random_nets import random_network
 
 from headrace.backend.design import build_design
 from headrace.backend.rtl import NETWORK, render_network, rtl_sources, write_rtl

@@ -12,7 +12,8 @@ from headrace_host.golden import conv2d
 from headrace_host.packing import to_beats
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nets import NetBuilder, lowered, random_network
+from nets import NetBuilder, lowered
+from random_nets import random_network
 
 from headrace.backend.design import build_design, edge_key, unread
 from headrace.engines.base import Engine, Resources, ceil_div, fields_of, fold_matrix, memory

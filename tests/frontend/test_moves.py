@@ -3,85 +3,22 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from headrace_host.program import Program
+from move_check import Move, Moved, check, exported
 from onnx import helper, numpy_helper
 from qonnx_file import QONNX, QonnxFile
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from headrace.compile import lower
-from headrace.errors import ModelError
-from headrace.ir.graph import Graph, to_program
-
-Move = Callable[[Tensor], Any]
-
-
-class Moved(nn.Module):
-    """A function as a module."""
-
-    def __init__(self, move: Move) -> None:
-        super().__init__()
-        self.move = move
-
-    def forward(self, x: Tensor) -> Any:
-        return self.move(x)
-
-
-def exported(move: Move, shape: tuple[int, ...], opset: int) -> onnx.ModelProto:
-    """``move`` as torch writes it."""
-    buffer = io.BytesIO()
-    torch.onnx.export(
-        Moved(move),
-        (torch.zeros(shape),),
-        buffer,  # type: ignore[arg-type]  # the older exporter takes streams too
-        opset_version=opset,
-        dynamo=False,
-        input_names=["x"],
-    )
-    return onnx.load_model_from_string(buffer.getvalue())
-
-
-def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model behind a quantizer of signed bytes, in steps of 1."""
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    graph = model.graph
-    constants = [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("s", 1.0), ("z", 0.0), ("b", 8.0))]
-    quant = helper.make_node("Quant", ["image", "s", "z", "b"], ["x"], domain=QONNX, signed=1, narrow=0)
-    nodes = [quant, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(constants)
-    graph.input[0].name = "image"
-    model.opset_import.append(helper.make_opsetid(QONNX, 1))
-    return model
-
-
-def check(model: onnx.ModelProto, shape: tuple[int, ...], folder: Path) -> Graph:
-    """Compares all outputs on random integers; returns the lowered graph."""
-    path = folder / "model.onnx"
-    onnx.save(quantized(model), path)
-    graph = lower(path).graph
-    x = np.random.default_rng(0).integers(-128, 128, shape)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    theirs = session.run(None, {"x": x.astype(np.float32)})
-    image = graph.tensors[graph.inputs[0]]
-    ours = Program(*to_program(graph)).run({image.name: x.reshape(*shape[:3], -1).transpose(0, 2, 3, 1)})
-    for name, expected in zip(graph.outputs, theirs, strict=True):
-        scale, offset = graph.tensors[name].scale, graph.tensors[name].offset
-        got = ours[name] * np.array(scale) + np.array(offset)
-        if got.shape != expected.shape or not np.array_equal(got, expected):  # channels last, as the hardware has them
-            np.testing.assert_array_equal(got.transpose(0, 3, 1, 2).reshape(expected.shape), expected, name)
-    return graph
+from headrace.ir.graph import to_program
 
 
 def groups(x: Tensor, count: int) -> Tensor:
@@ -244,68 +181,6 @@ def test_moves_that_constants_steer(op: str, constant: np.ndarray, attributes: d
     info = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in (("x", shape), ("y", None))]
     graph = helper.make_graph([node], op, info[:1], info[1:], [numpy_helper.from_array(constant, "c")])
     check(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), shape, tmp_path)
-
-
-def factors(size: int, count: int, rng: np.random.Generator) -> list[int]:
-    """``count`` factors of ``size``, at random."""
-    found = []
-    for _ in range(count - 1):
-        divisors = [d for d in range(1, size + 1) if size % d == 0]
-        found.append(int(rng.choice(divisors)))
-        size //= found[-1]
-    return [*found, size]
-
-
-def random_move(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[str, list[list[int]], dict[str, Any]]:
-    """Operator, constant inputs and attributes of a move of a tensor of ``shape``."""
-    axis = int(rng.integers(1, len(shape)))
-    match int(rng.integers(6)):
-        case 0 | 1:
-            return "Reshape", [[1, *factors(int(np.prod(shape)), int(rng.integers(1, 5)), rng)]], {}
-        case 2:
-            return "Transpose", [], {"perm": [0, *(rng.permutation(len(shape) - 1) + 1).tolist()]}
-        case 3:
-            step = int(rng.choice([1, 1, 2, -1]))
-            first, last = (0, shape[axis]) if step > 0 else (-1, -(1 << 20))
-            return "Slice", [[first], [last], [axis], [step]], {}
-        case 4:
-            return "Gather", [rng.integers(0, shape[axis], shape[axis]).tolist()], {"axis": axis}
-        case _:
-            pads = np.zeros(2 * len(shape), np.int64)
-            pads[[axis, axis + len(shape)]] = rng.integers(0, 2, 2)
-            return "Pad", [pads.tolist()], {}
-
-
-@pytest.mark.parametrize("start", range(0, 200, 50))
-def test_random_moves_in_a_row(start: int, tmp_path: Path) -> None:
-    compared = 0
-    for seed in range(start, start + 50):
-        rng = np.random.default_rng(seed)
-        shape = (1, *(int(v) for v in rng.choice([1, 2, 3, 4, 6], 3)))
-        nodes, constants, now, probe = [], [], "x", np.zeros(shape)
-        for i in range(int(rng.integers(1, 6))):
-            op, given, attributes = random_move(probe.shape, rng)
-            names = [f"c{i}_{k}" for k in range(len(given))]
-            constants += [numpy_helper.from_array(np.array(v, np.int64), n) for n, v in zip(names, given, strict=True)]
-            nodes.append(helper.make_node(op, [now, *names], [f"v{i}"], **attributes))
-            now = f"v{i}"
-            graph = helper.make_graph(nodes, "moves", [helper.make_tensor_value_info("x", 1, shape)], [], constants)
-            graph.output.append(helper.make_tensor_value_info(now, 1, None))
-            model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-            session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-            probe = np.asarray(session.run(None, {"x": np.zeros(shape, np.float32)})[0])
-        channels_last = nodes[0].op_type == "Transpose" and list(nodes[0].attribute[0].ints) == [0, 3, 1, 2]
-        if probe.ndim not in (2, 3, 4) or probe.size > 2048 or channels_last:
-            continue
-        try:
-            check(model, shape, tmp_path)
-        except ModelError as error:
-            inside = "lays out the numbers" in str(error) and any(node.op_type == "Pad" for node in nodes)
-            if inside or "graph input" in str(error):  # zeros inside the map, or moves that cancel
-                continue
-            raise
-        compared += 1
-    assert compared > 20
 
 
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])

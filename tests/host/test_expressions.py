@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from headrace_host.errors import HostError
 from headrace_host.expressions import evaluate
-from nets import random_expression
+from random_nets import random_expression
 
 from headrace.errors import ModelError
 from headrace.ir.expressions import bounds, check, real_value

@@ -12,7 +12,8 @@ from headrace_host import golden
 from headrace_host.accelerator import ProgramRunner
 from headrace_host.errors import HostError
 from headrace_host.program import Program
-from nets import NetBuilder, random_network
+from nets import NetBuilder
+from random_nets import random_network
 
 from headrace.ir.graph import to_program
 from headrace.passes.requantize import requantize

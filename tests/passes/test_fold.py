@@ -8,7 +8,8 @@ import re
 
 import numpy as np
 import pytest
-from nets import NetBuilder, board, lowered, random_network
+from nets import NetBuilder, board, lowered
+from random_nets import random_network
 
 from headrace.backend.design import build_design
 from headrace.engines.base import Resources

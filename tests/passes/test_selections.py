@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from headrace_host.program import Program
-from nets import NetBuilder, random_network
+from nets import NetBuilder
+from random_nets import random_network
 
 from headrace.ir.graph import Graph, to_program
 from headrace.passes.requantize import requantize

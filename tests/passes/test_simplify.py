@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from headrace_host import golden
 from headrace_host.program import Program
-from nets import NetBuilder, lowered, random_network
+from nets import NetBuilder, lowered
+from random_nets import random_network
 
 from headrace.ir.graph import Graph, to_program
 from headrace.operators.channels import Shuffle, Slice

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from headrace_sim.runner import expect_refusal, run_bench
-from nets import random_expression
+from random_nets import random_expression
 
 from headrace.engines.pointwise import Pointwise
 from headrace.ir.expressions import Expression, Interval, bounds

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from nets import NetBuilder, lowered, random_network
+from nets import NetBuilder, lowered
 from network_check import check, folds_for, random_folds
 from qonnx_file import QONNX, QonnxFile
+from random_nets import random_network
 from torch_nets import exact_net, export_plain, float_net
 
 from headrace.compile import lower
