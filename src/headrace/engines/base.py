@@ -158,6 +158,25 @@ class Engine(ABC):
         return () if rom is None else (rom,)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LaneEngine(Engine):
+    """An engine whose one input and one output have the same beats."""
+
+    bits: int
+    """Bits of a lane."""
+    lanes: int
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """One beat."""
+        return (self.lanes * self.bits,)
+
+
 def fields_of(values: IntArray, bits: int) -> int:
     """Bits of a two's complement field that holds every value, at least ``bits``."""
     lo, hi = (int(values.min()), int(values.max())) if values.size else (0, 0)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import Engine, LaneEngine, Parameter, Resources, ceil_div, memory
 from headrace.engines.plumbing import packed_counts
 from headrace.ir.ops import IntArray, Pair
 
@@ -112,23 +112,11 @@ def _mux(ways: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wires(Engine):
+class Wires(LaneEngine):
     """Beats as they are, for operators whose order of beats is that of their input."""
 
     module: ClassVar[str] = "stream_cast"
-    bits: int
-    lanes: int
     frame_beats: int
-
-    @property
-    def in_widths(self) -> tuple[int, ...]:
-        """One beat."""
-        return (self.lanes * self.bits,)
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """One beat."""
-        return (self.lanes * self.bits,)
 
     @property
     def cycles(self) -> int:
@@ -145,27 +133,15 @@ class Wires(Engine):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockTransposer(Engine):
+class BlockTransposer(LaneEngine):
     """Blocks of ``outer`` x ``inner`` units of ``unit`` beats leave with ``outer`` running faster."""
 
     module: ClassVar[str] = "engine_transpose"
-    bits: int
-    lanes: int
     outer: int
     inner: int
     unit: int
     blocks: int
     """Blocks of a frame."""
-
-    @property
-    def in_widths(self) -> tuple[int, ...]:
-        """One beat."""
-        return (self.lanes * self.bits,)
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """One beat."""
-        return (self.lanes * self.bits,)
 
     @property
     def block(self) -> int:
@@ -187,31 +163,19 @@ class BlockTransposer(Engine):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shifter(Engine):
+class Shifter(LaneEngine):
     """Moves every channel by an offset of its own."""
 
     module: ClassVar[str] = "engine_shift"
-    bits: int
     size: Pair
     """Rows and columns of the map."""
     offsets: IntArray
     """(C, 2): rows, columns"""
-    lanes: int
 
     @property
     def beats(self) -> int:
         """Beats of a pixel."""
         return ceil_div(len(self.offsets), self.lanes)
-
-    @property
-    def in_widths(self) -> tuple[int, ...]:
-        """One beat."""
-        return (self.lanes * self.bits,)
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """One beat."""
-        return (self.lanes * self.bits,)
 
     @property
     def cycles(self) -> int:
