@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chooses the folding of every operator: the fewest resources for a frame interval, or the shortest interval that fits.
 
-A dataflow network runs at the pace of its slowest engine, so for a given interval the operators are independent: each takes
-its cheapest folding that is fast enough. What couples them is the board. Prices per resource, raised where the sum
-exceeds the budget, steer the choices (a Lagrangian relaxation); the interval itself is found by bisection.
+A dataflow network runs at the pace of its slowest engine, so for a given interval the operators are independent: each takes a
+folding that is fast enough. What couples them is the board: of all choices that stay within its resources the cheapest is
+taken, found exactly. The interval itself is found by bisection.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
 from headrace.operators.base import Fold
+from headrace.passes.knapsack import FloatArray, choose, efficient
 from headrace.passes.waits import wait_bram36
 
 PLUMBING = 0.02
 """Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""
 HARD_FILL = 0.95
-PRICE_ROUNDS = 60
-"""Price adjustments tried before an interval counts as infeasible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +47,12 @@ class Folding:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """All foldings of one node: cycles (n,) and shares of the budget (n, 4)."""
+    """The foldings of one node that are worth their cost: cycles (n,) and shares of the budget (n, 4)."""
 
     name: str
     folds: Sequence[Fold]
     cycles: npt.NDArray[np.int64]
-    shares: npt.NDArray[np.float64]
+    shares: FloatArray
     resources: Sequence[Resources]
 
 
@@ -68,36 +67,18 @@ def _candidates(graph: Graph, budget: Resources) -> list[_Candidates]:
         folds = fold_options(graph, node)
         mapped = [map_node(graph, node, fold) for fold in folds]
         resources = [m.resources() for m in mapped]
+        cycles = np.array([m.cycles for m in mapped])
         shares = np.array([_vector(r) for r in resources]) / np.maximum(total, 1e-9)
-        out.append(_Candidates(node.name, folds, np.array([m.cycles for m in mapped]), shares, resources))
+        kept = efficient(np.column_stack([shares, cycles]))
+        out.append(_Candidates(node.name, [folds[i] for i in kept], cycles[kept], shares[kept], [resources[i] for i in kept]))
     return out
 
 
-def _cheapest(candidates: list[_Candidates], interval: int, prices: npt.NDArray[np.float64]) -> list[int] | None:
-    picks = []
-    for c in candidates:
-        cost = np.where(c.cycles <= interval, c.shares @ prices, np.inf)
-        # among equals the faster one: it costs nothing and leaves slack
-        best = int(np.lexsort((c.cycles, cost))[0])
-        if not np.isfinite(cost[best]):
-            return None
-        picks.append(best)
-    return picks
-
-
 def _fit(candidates: list[_Candidates], interval: int) -> list[int] | None:
-    """Cheapest choices that meet ``interval`` within the budget; None if no prices lead to any."""
-    prices = np.ones(4)
-    for attempt in range(PRICE_ROUNDS):
-        picks = _cheapest(candidates, interval, prices)
-        if picks is None:
-            return None
-        load = sum((c.shares[p] for c, p in zip(candidates, picks, strict=True)), np.zeros(4))
-        if load.max() <= 1.0:
-            return picks
-        prices = prices * np.clip(load, 0.3, 3.0) ** (2.0 / (1.0 + attempt / 10))
-        prices /= prices.sum() / 4
-    return None
+    """The cheapest choices that meet ``interval`` within the budget; None if there are none."""
+    allowed = [np.flatnonzero(c.cycles <= interval) for c in candidates]
+    picks = choose([c.shares[a] for c, a in zip(candidates, allowed, strict=True)])
+    return None if picks is None else [int(a[p]) for a, p in zip(allowed, picks, strict=True)]
 
 
 def _folding(candidates: list[_Candidates], picks: list[int]) -> Folding:
@@ -172,8 +153,7 @@ def fold(
 
 
 def _too_large(candidates: list[_Candidates], board: Board, fill: float) -> str:
-    smallest = _cheapest(candidates, int(max(c.cycles.max() for c in candidates)), np.ones(4)) or []
-    load = sum((c.shares[p] for c, p in zip(candidates, smallest, strict=True)), np.zeros(4))
+    load = sum((c.shares[c.shares.sum(axis=1).argmin()] for c in candidates), np.zeros(4))
     names = ("LUTs", "flip-flops", "DSPs", "block RAMs")
     worst = int(np.argmax(load))
     return (

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One option of each group, the cheapest in all that stays within several budgets: a multiple-choice knapsack.
+
+Stated as a mixed-integer program and solved to proven optimality by HiGHS (Huangfu and Hall, 2018,
+doi:10.1007/s12532-017-0130-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def efficient(options: FloatArray) -> npt.NDArray[np.int64]:
+    """Indices of the options (n, k) that no other one equals or beats in all k measures; smaller is better."""
+    kept = np.empty((0, options.shape[1]))
+    indices = []
+    for i in np.lexsort(options.T[::-1]):
+        if not np.all(kept <= options[i], axis=1).any():
+            kept = np.vstack([kept, options[i]])
+            indices.append(int(i))
+    return np.array(sorted(indices), np.int64)
+
+
+def choose(groups: Sequence[FloatArray]) -> list[int] | None:
+    """The option of each group with the least sum of shares, no budget exceeded.
+
+    Args:
+        groups: for each group its options' shares (n, k) of k budgets.
+
+    Returns:
+        An index per group; None if no choice fits.
+    """
+    if any(not len(options) for options in groups):
+        return None
+    shares = np.concatenate(groups)
+    count, budgets = shares.shape
+    members = np.repeat(np.arange(len(groups)), [len(options) for options in groups])
+    columns = np.column_stack([np.ones(count), shares])
+    rows = np.column_stack([members, np.tile(len(groups) + np.arange(budgets), (count, 1))])
+    present = columns != 0
+
+    problem = highspy.HighsLp()
+    problem.num_col_, problem.num_row_ = count, len(groups) + budgets
+    problem.col_cost_ = shares.sum(axis=1)
+    problem.col_lower_, problem.col_upper_ = np.zeros(count), np.ones(count)
+    problem.integrality_ = [highspy.HighsVarType.kInteger] * count
+    problem.row_lower_ = np.concatenate([np.ones(len(groups)), np.full(budgets, -highspy.kHighsInf)])
+    problem.row_upper_ = np.ones(len(groups) + budgets)
+    problem.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    problem.a_matrix_.start_ = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    problem.a_matrix_.index_, problem.a_matrix_.value_ = rows[present], columns[present]
+
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy is typed but for this
+    for name, value in (("output_flag", False), ("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 1e-6)):
+        solver.setOptionValue(name, value)
+    solver.passModel(problem)
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    taken = np.flatnonzero(np.array(solver.getSolution().col_value) > 0.5)
+    return [int(i) for i in taken - np.searchsorted(members, np.arange(len(groups)))]
