@@ -48,6 +48,9 @@ class Context:
     layouts: dict[int, tuple[View, Real | Flat]] = field(default_factory=dict)
     """Views that are laid out already, by identity."""
 
+    sums: dict[str, tuple[Fraction, tuple[Real, ...]]] = field(default_factory=dict)
+    """Tensor of a sum of operands in no whole ratio -> the real value of its unit, and the operands."""
+
     renamed: dict[str, str] = field(default_factory=dict)
     """Tensor of a graph output -> the name that the file gives it."""
 
@@ -153,16 +156,19 @@ class Context:
         op = Requant(mul=ones, add=0 * ones, shift=0, lo=source.lo, hi=source.hi)
         return self.apply(node, op, (tensor,), source.shape, source.lo, source.hi, source.scale[0])
 
-    def settled(self, node: OnnxNode, value: Value) -> Real:
+    def settled(self, node: OnnxNode, value: Value, *, skewed: bool = False) -> Real:
         """``value`` without a pending clamp; a ReLU with no quantizer behind it becomes a node of its own.
+
+        Args:
+            skewed: whether a sum of operands in no whole ratio will do.
 
         Raises:
             UnsupportedError: scales, offsets and clamp stand in no whole ratio.
         """
-        real = self.activation(node, value)
+        real = self.activation(node, value, skewed=skewed)
         if not real.clamped:
             return real
-        settled = self.clipped(node, real) or self.gridded(node, real, MAX_ACCUMULATOR_BITS)
+        settled = self.clipped(node, real) or (None if real.skewed else self.gridded(node, real, MAX_ACCUMULATOR_BITS))
         if settled is None:
             raise node.unsupported(
                 "a ReLU or clip on values that are not on one quantized grid",
@@ -218,13 +224,16 @@ class Context:
             )
         return real
 
-    def real(self, node: OnnxNode, value: Value | None) -> Real:
+    def real(self, node: OnnxNode, value: Value | None, *, skewed: bool = False) -> Real:
         """``value`` as an activation of any scale, offset and pending clamp.
+
+        Args:
+            skewed: whether a sum of operands in no whole ratio will do.
 
         Raises:
             UnsupportedError: it is missing, or no activation.
         """
-        return self.activation(node, required(node, value))
+        return self.activation(node, required(node, value), skewed=skewed)
 
     def laid_out(self, view: View) -> Real | Flat:
         """The map that ``view`` amounts to; nodes are emitted once.

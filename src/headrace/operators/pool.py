@@ -82,7 +82,7 @@ def _windows(context: Context, node: OnnxNode, in_hw: Pair) -> _Windows:
 
 def max_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """MaxPool commutes with every rising map, so it runs on the integers whatever they mean."""
-    real = rising(context, node, context.real(node, inputs[0]))
+    real = rising(context, node, context.real(node, inputs[0], skewed=True))
     source = context.tensors[real.tensor]
     windows = _windows(context, node, source.shape[:2])
     for axis in (0, 1):
@@ -98,7 +98,7 @@ def max_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> li
 
 def average_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """AveragePool is linear, so it sums whatever integers there are; padding needs real zeros, and to be counted."""
-    real = context.settled(node, context.real(node, inputs[0]))
+    real = context.settled(node, context.real(node, inputs[0], skewed=True), skewed=True)
     source = context.tensors[real.tensor]
     windows = _windows(context, node, source.shape[:2])
     size = windows.kernel[0] * windows.kernel[1]

@@ -78,7 +78,7 @@ def _reduced(context: Context, node: OnnxNode, real: Real, chosen: set[int], cou
         result = replace(result, scale=-result.scale) if node.op_type == "ReduceMin" else result
     else:
         h, w, c = context.tensors[real.tensor].shape
-        real = _sum_of_channels(context, node, real) if channels else context.settled(node, real)
+        real = _sum_of_channels(context, node, real) if channels else context.settled(node, real, skewed=True)
         result = reduce_map(context, node, real, rows, cols, total=True)
         size = (h if rows else 1) * (w if cols else 1) * (c if channels else 1)
         result = result if node.op_type == "ReduceSum" else divided(result, size)
@@ -113,13 +113,13 @@ def _sum_of_channels(context: Context, node: OnnxNode, real: Real) -> Real:
 
 def global_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """GlobalAveragePool and GlobalMaxPool."""
-    return _reduced(context, node, context.real(node, inputs[0]), {2, 3}, 4)
+    return _reduced(context, node, context.real(node, inputs[0], skewed=True), {2, 3}, 4)
 
 
 def reduce_axes(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """ReduceMean, ReduceSum, ReduceMax and ReduceMin over any axes but the batch; axes as attribute or input."""
     count = axes_of_input(context, node)
-    return _reduced(context, node, context.real(node, inputs[0]), _axes(node, inputs, count), count)
+    return _reduced(context, node, context.real(node, inputs[0], skewed=True), _axes(node, inputs, count), count)
 
 
 def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:

@@ -37,7 +37,7 @@ def repeat_pixels(context: Context, node: OnnxNode, real: Real, factors: Pair) -
 
 def resize(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Resize or Upsample: nearest neighbour by whole factors."""
-    real = context.real(node, inputs[0])
+    real = context.real(node, inputs[0], skewed=True)
     source = context.tensors[real.tensor]
     mode, grid = (
         str(node.attrs.get("mode", "nearest")),

@@ -26,6 +26,7 @@ from headrace.ir.rounding import HALF_EVEN, rises, rounded, rounded_array
 from headrace.operators import channel_range
 from headrace.operators.elementwise import Pointwise
 from headrace.passes.certificate import FLOAT32_EXACT, Certificate, power_of_two
+from headrace.passes.skews import chosen, skewed_sums
 from headrace.passes.split_rounding import split_rounding
 from headrace.passes.split_slopes import split_slopes
 from headrace.passes.tabulate import compare, tabulate
@@ -242,9 +243,13 @@ def _float32_exact(op: Quantize, problem: _Problem) -> bool:
 
 def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certificate: Certificate) -> Certificate:
     """``certificate``, with what operands in no whole ratio add to it: counted over all combinations of their values."""
-    producer = graph.producer(source)
-    if producer is None or not isinstance(producer.op, Pointwise) or not producer.op.skews:
+    found = skewed_sums(graph, source)
+    if not found:
         return certificate
+    producer = found[0]
+    if len(found) > 1 or not isinstance(producer.op, Pointwise) or chosen(graph, source) != producer:
+        reason = "operands in no whole ratio, added up in several nodes; their combinations are not compared"
+        return replace(certificate, exact=False, float32_exact=False, reason=reason)
     kinds = graph.input_tensors(producer)
     sizes = [t.hi - t.lo + 1 for t in kinds]
     shown = f"{' x '.join(map(str, sizes))} {'pairs' if len(sizes) == 2 else 'combinations'}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from headrace.frontend.affine import affine, operands
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Value, exact
-from headrace.operators.elementwise.base import Elementwise
+from headrace.operators.elementwise.base import Elementwise, added
 from headrace.operators.elementwise.grids import common
 
 
@@ -15,4 +15,4 @@ def _constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> l
     return [affine(context, node, x, exact([1.0]), constant)]
 
 
-ELEMENTWISE = (Elementwise(types=("Add",), grid=common, build=lambda a, b: ("add", a, b), constant=_constant),)
+ELEMENTWISE = (Elementwise(types=("Add",), grid=common, build=added, constant=_constant, sign=1),)

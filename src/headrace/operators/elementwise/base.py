@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from typing import ClassVar, cast
 
 from headrace.engines.pointwise import Pointwise as PointwiseEngine
@@ -17,7 +18,7 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op
 from headrace.operators.base import Fold, Mapped
 from headrace.operators.elementwise.grids import Combine, Grid
-from headrace.operators.elementwise.shapes import Operand, fitted, is_constant, operand_of
+from headrace.operators.elementwise.shapes import Operand, fitted, is_constant, negated, opened, operand_of
 
 Build = Callable[..., Expression]
 """The expression of an operator, given those of its operands."""
@@ -39,6 +40,11 @@ class Pointwise(Op):
     """
 
 
+def added(*terms: Expression) -> Expression:
+    """The sum of one or more terms."""
+    return reduce(lambda a, b: ("add", a, b), terms)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elementwise:
     """An ONNX operator that computes each value from those at the same place of its operands."""
@@ -53,6 +59,8 @@ class Elementwise:
     """Import of a node one of whose two operands is constant; None: a scalar constant becomes part of the expression."""
     variadic: bool = False
     """Any number of operands: ``build`` takes one or more, and may be applied to parts of them first."""
+    sign: int = 0
+    """Where it adds its operands up, 1, or -1 if it subtracts the second: sums in no whole ratio are welcome among them."""
     exact: bool = True
     """Whether float32 computes it without rounding wherever its result and operands are exact."""
 
@@ -61,10 +69,18 @@ class Elementwise:
         values = [required(node, value) for value in inputs]
         if self.constant is not None and len(values) == 2 and any(map(is_constant, values)):
             return self.constant(context, node, inputs)
-        operands = [operand_of(context, node, value) for value in values]
-        return [self._emit(context, node, fitted(context, node, operands))]
+        if not (self.sign and any(isinstance(value, Real) and value.skewed for value in values)):
+            return [self._emit(context, node, fitted(context, node, [operand_of(context, node, v) for v in values]))]
+        terms, offset = opened(context, node, values, self.sign)
+        total = replace(self, build=added, sign=1)._emit(context, node, fitted(context, node, terms))
+        return [replace(total, offset=total.offset + offset)]
 
     def _emit(self, context: Context, node: OnnxNode, operands: list[Operand]) -> Real:
+        operands.sort(key=lambda x: not x.inexact)
+        if any(x.inexact for x in operands) and len(operands) > PAIR:
+            return self._paired(context, node, operands, PAIR)
+        if self.sign and len(operands) > MAX_OPERANDS and any(self.grid(node, operands).skews):
+            return self._paired(context, node, operands, MAX_OPERANDS)
         grid = self.grid(node, operands)
         streams: list[tuple[str, float]] = []
         terms = []
@@ -76,7 +92,18 @@ class Elementwise:
         if len(streams) > MAX_OPERANDS:
             return self._chained(context, node, operands, grid)
         pure = self.exact and all(x.real.pure for x in operands if x.real)
-        return emit(context, node, self.build(*terms), streams, grid.step, pure=pure)
+        total = emit(context, node, self.build(*terms), streams, grid.step, pure=pure)
+        if any(x.inexact for x in operands):
+            return replace(total, skewed=True)
+        if self.sign and total.skewed:
+            first, *others = (x.value for x in operands if x.real)
+            context.sums[total.tensor] = grid.step, (first, *(negated(x) if self.sign < 0 else x for x in others))
+        return total
+
+    def _paired(self, context: Context, node: OnnxNode, operands: list[Operand], first: int) -> Real:
+        """The sum of the ``first`` operands, then of that and the others: each on a grid little finer than the last."""
+        head = self._emit(context, node, operands[:first])
+        return self._emit(context, node, [Operand(step=head.step, real=head, inexact=True), *operands[first:]])
 
     def _chained(self, context: Context, node: OnnxNode, operands: list[Operand], grid: Grid) -> Real:
         """More operands than the engine has streams: the first ones, then the result with the next ones, and so on."""
@@ -141,6 +168,8 @@ def emit(
     return Real(tensor=tensor, scale=scale, pure=pure, skewed=any(skews))
 
 
+PAIR = 2
+"""Operands of a sum one of which is a sum in no whole ratio."""
 MAX_VALUE = 1 << 46
 """Bound of all intermediate values; a requantizer must be able to multiply the result within 64 bits."""
 

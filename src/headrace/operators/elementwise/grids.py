@@ -10,11 +10,18 @@ from math import gcd, lcm, prod
 
 import numpy as np
 
+from headrace.errors import UnsupportedError
 from headrace.frontend.context import OnnxNode
 from headrace.operators.elementwise.shapes import Operand
 
 MAX_FACTOR = 1 << 12
 """Largest whole factor that brings one operand to the others' grid."""
+MAX_FINE_FACTOR = 1 << 20
+"""The same where an operand is the sum of others in no whole ratio, which is on a grid as much finer already."""
+NEAR = 2.0**-20
+"""Relative error of such a grid that a still finer one need not improve upon."""
+FINER = 16
+"""How many times finer a grid becomes, at most, that holds such a sum and a coarser operand."""
 MAX_CONSTANT = 1 << 32
 """Largest constant, in units of the common grid."""
 
@@ -51,7 +58,32 @@ def common(node: OnnxNode, operands: Sequence[Operand]) -> Grid:
             f"constants and operands on the grids {shown}, which have no common one with factors up to {MAX_FACTOR}",
             "make its constants multiples of the operands' scale",
         )
+    if any(x.inexact for x in operands):
+        return _finer(node, operands[0].step, operands[1].step)
     return _nearest(node, [x.step for x in operands])
+
+
+def _finer(node: OnnxNode, first: Fraction, second: Fraction) -> Grid:
+    """The grid closest to two operands, one of which is a sum in no whole ratio: little finer than the finer of them."""
+    fine, coarse = min(first, second), max(first, second)
+    tries = np.arange(1, max(FINER, int(MAX_FACTOR * fine / coarse)) + 1)
+    real = tries * float(coarse / fine)
+    errors = np.abs(np.rint(real) / real - 1)
+    k = int(tries[int(np.argmax(errors <= max(NEAR, errors.min())))])
+    many = round(k * coarse / fine)
+    if many > MAX_FINE_FACTOR:
+        raise _too_far(node, [first, second])
+    step = fine / k
+    factors = (k, many) if first == fine else (many, k)
+    skews = tuple(float(scale / (step * factor) - 1) for scale, factor in zip((first, second), factors, strict=True))
+    return Grid(factors=factors, step=step, skews=skews)
+
+
+def _too_far(node: OnnxNode, scales: Sequence[Fraction]) -> UnsupportedError:
+    shown = " and ".join(f"{float(scale):.6g}" for scale in scales)
+    return node.unsupported(
+        f"its operands have scales {shown}, too far apart to be added", "share one quantizer between the operands"
+    )
 
 
 def _nearest(node: OnnxNode, scales: list[Fraction]) -> Grid:
@@ -68,10 +100,7 @@ def _nearest(node: OnnxNode, scales: list[Fraction]) -> Grid:
         errors = np.abs(np.rint(tries) / tries - 1).max(axis=1)
         factors = np.rint(tries[int(np.argmin(errors))]).astype(int).tolist()
     if 0 in factors or max(factors) > MAX_FACTOR:
-        shown = " and ".join(f"{float(scale):.6g}" for scale in scales)
-        raise node.unsupported(
-            f"its operands have scales {shown}, too far apart to be added", "share one quantizer between the operands"
-        )
+        raise _too_far(node, scales)
     step = last / factors[-1]
     skews = tuple(float(scale / (step * factor) - 1) for scale, factor in zip(scales, factors, strict=True))
     return Grid(factors=tuple(factors), step=step, skews=skews)

@@ -10,8 +10,8 @@ import numpy as np
 
 from headrace.frontend.affine import scalar
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import QuantConst, Real, Value, exact
-from headrace.ir.expressions import Expression, const
+from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact, one
+from headrace.ir.expressions import MAX_OPERANDS, Expression, const
 from headrace.operators.upsample import Upsample
 
 MAX_BITS = 32
@@ -30,6 +30,14 @@ class Operand:
     real: Real | None = None
     """The activation whose integers these are; None for a constant."""
     shift: int = 0
+    inexact: bool = False
+    """A sum of operands in no whole ratio, whose unit is already much finer than theirs."""
+
+    @property
+    def value(self) -> Real:
+        """The operand, an activation, as what its integers mean."""
+        assert self.real is not None
+        return replace(self.real, scale=one(self.sign * self.step), offset=one(self.shift * self.step))
 
     def term(self, leaf: Expression, factor: int) -> Expression:
         """The operand on a grid ``factor`` times finer, for an activation read as ``leaf``."""
@@ -63,6 +71,45 @@ def operand_of(context: Context, node: OnnxNode, value: Value) -> Operand:
         return Operand(step=real.step, real=real)
     plain = context.integers(node, replace(real, scale=abs(real.scale[:1]), offset=exact([0.0])), bits=MAX_BITS)
     return Operand(step=plain.step, sign=-1 if scale < 0 else 1, real=plain, shift=int(shift))
+
+
+def negated(real: Real) -> Real:
+    """``-real``, which has no clamp."""
+    return replace(real, scale=-real.scale, offset=-real.offset)
+
+
+def opened(context: Context, node: OnnxNode, values: list[Value], sign: int) -> tuple[list[Operand], ExactArray]:
+    """Operands of a sum among which there are sums of operands in no whole ratio, and what is to be added to the result.
+
+    All values but the first are taken ``sign`` times.
+
+    Such a sum is replaced by its own operands while all of them fit one engine; then their certificate compares all values
+    at once. Otherwise its integers, on the grid that came closest to them, are an operand as they are.
+
+    Raises:
+        UnsupportedError: a value is not on one grid.
+    """
+    reals = [context.settled(node, value, skewed=True) for value in values]
+    reals[1:] = [negated(real) if sign < 0 else real for real in reals[1:]]
+    spread = [_parts(context, real) for real in reals]
+    offset = sum((real.offset for real in reals if real.skewed), one(Fraction(0)))
+    terms = [part for parts in spread for part in parts]
+    if len(terms) <= MAX_OPERANDS and not any(part.skewed for part in terms):
+        return [operand_of(context, node, part) for part in terms], offset
+    operands = []
+    for real in reals:
+        plain = replace(real, skewed=False, offset=one(Fraction(0))) if real.skewed else real
+        operands.append(replace(operand_of(context, node, plain), inexact=real.skewed))
+    return operands, offset
+
+
+def _parts(context: Context, real: Real) -> tuple[Real, ...]:
+    """The operands of a sum in no whole ratio, as far as they are known, with what has become of their scale since."""
+    if not real.skewed or real.tensor not in context.sums or np.any(real.scale != real.scale[0]):
+        return (real,)
+    unit, parts = context.sums[real.tensor]
+    factor = real.step / unit
+    return tuple(replace(part, scale=part.scale * factor, offset=part.offset * factor) for part in parts)
 
 
 def fitted(context: Context, node: OnnxNode, operands: list[Operand]) -> list[Operand]:

@@ -18,4 +18,4 @@ def _constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> l
     return [affine(context, node, x, exact([1.0]), -constant)]
 
 
-ELEMENTWISE = (Elementwise(types=("Sub",), grid=common, build=lambda a, b: ("sub", a, b), constant=_constant),)
+ELEMENTWISE = (Elementwise(types=("Sub",), grid=common, build=lambda a, b: ("sub", a, b), constant=_constant, sign=-1),)

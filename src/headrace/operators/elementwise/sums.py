@@ -3,18 +3,10 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
-from headrace.ir.expressions import Expression
-from headrace.operators.elementwise.base import Elementwise
+from headrace.operators.elementwise.base import Elementwise, added
 from headrace.operators.elementwise.grids import common, mean
 
-
-def _total(*terms: Expression) -> Expression:
-    return reduce(lambda a, b: ("add", a, b), terms)
-
-
 ELEMENTWISE = (
-    Elementwise(types=("Sum",), grid=common, build=_total, variadic=True),
-    Elementwise(types=("Mean",), grid=mean, build=_total, variadic=True, exact=False),
+    Elementwise(types=("Sum",), grid=common, build=added, variadic=True, sign=1),
+    Elementwise(types=("Mean",), grid=mean, build=added, variadic=True, exact=False),
 )
