@@ -19,8 +19,8 @@ Array = np.ndarray[Any, Any]
 
 STEPS = {"x": 0.1 * 2**0.5, "y": 0.1 * 3**0.5, "z": 0.1 * 5**0.5, "u": np.pi / 20, "v": np.e / 70}
 OUT = 7**0.5 / 18
-POOL = {"kernel_shape": [2, 2], "strides": [2, 2]}
-GROW = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+POOL: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+GROW: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 
 
 def sum_of_sums(f: QonnxFile, x: str, y: str, z: str, u: str, _: str) -> str:

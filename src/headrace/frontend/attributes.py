@@ -93,6 +93,8 @@ ATTRIBUTES: dict[str, Mapping[str, tuple[Any, ...]]] = {
     "Shape": {"start": ANY, "end": ANY},
     "Slice": {"starts": ANY, "ends": ANY, "axes": ANY},
     "SpaceToDepth": {"blocksize": ANY},
+    "ScatterElements": {"axis": ANY, "reduction": ("none",)},
+    "ScatterND": {"reduction": ("none",)},
     "Sign": {},
     "Split": {"axis": ANY, "split": ANY, "num_outputs": ANY},
     "Squeeze": {"axes": ANY},

@@ -32,6 +32,7 @@ from headrace.frontend.qlinear import expanded
 from headrace.frontend.quantizers import QUANTIZERS
 from headrace.frontend.readers import handled
 from headrace.frontend.refusals import never_folds, refusal
+from headrace.frontend.scatter import SCATTERS
 from headrace.frontend.steps import STEPS
 from headrace.frontend.values import Flat, ModelInput, QuantConst, Quantized, Real, Value, View
 from headrace.frontend.views import VIEWS
@@ -42,7 +43,17 @@ from headrace.operators import HANDLERS as OPERATOR_HANDLERS
 CUSTOM_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
 KEEPS_INTEGERS = frozenset({*QUANTIZERS, *QDQ})
 """Operators that keep the integers of their constants; any other node of constants is evaluated."""
-HANDLERS: dict[str, Handler] = {**QUANTIZERS, **QDQ, **AFFINE, **STEPS, **FUNCTIONS, **NEUTRAL, **OPERATOR_HANDLERS, **VIEWS}
+HANDLERS: dict[str, Handler] = {
+    **QUANTIZERS,
+    **QDQ,
+    **AFFINE,
+    **STEPS,
+    **FUNCTIONS,
+    **NEUTRAL,
+    **OPERATOR_HANDLERS,
+    **VIEWS,
+    **SCATTERS,
+}
 """ONNX operator type -> its import."""
 KEEP_FUNCTIONS = QUANTIZERS.keys() | QDQ.keys() | STEPS.keys() | NEUTRAL.keys()
 """Operators that take a function as it is; to all others it is brought as integers, where that is possible."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from headrace.frontend.context import Context, Handler, OnnxNode
 from headrace.frontend.functions import UNARY, compose, composes, of_one_tensor
+from headrace.frontend.scatter import SCATTERS
 from headrace.frontend.values import Flat, Function, QuantConst, Real, Value, View
 from headrace.frontend.views import VIEWS, as_view, features, plain
 from headrace.operators.elementwise import ELEMENTWISE as POINTWISE
@@ -73,7 +74,7 @@ def _of_one_view(context: Context, node: OnnxNode, inputs: list[Value | None]) -
 
 def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """What ``handler`` makes of ``inputs``: views are laid out first, or behind an operator that acts on each number."""
-    if node.op_type in VIEWS or node.op_type in PRODUCTS:
+    if node.op_type in VIEWS or node.op_type in PRODUCTS or node.op_type in SCATTERS:
         return handler(context, node, inputs)
     given, inputs = inputs, _by_channel(context, node, inputs)
     at = next((i for i, value in enumerate(inputs) if isinstance(value, View | Flat)), 0)
@@ -82,6 +83,8 @@ def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Val
     first = inputs[at] if inputs else None
     if (function := _of_one_view(context, node, inputs)) is not None:
         return [function]
+    if isinstance(first, View | Flat) and node.op_type == "Identity":
+        return [first]
     if isinstance(first, View | Flat) and single and node.op_type in ELEMENTWISE and not _with_zeros(first):
         inner: list[Value | None] = [*inputs[:at], first.real, *inputs[at + 1 :]]
         results = (compose if composes(node.op_type, inner) else handler)(context, node, inner)

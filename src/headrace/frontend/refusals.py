@@ -125,7 +125,7 @@ FAMILIES: tuple[Family, ...] = (
         title="Addresses from data",
         reason="reads or writes where the data say",
         remedy="use SquareDeformDepthwise of headrace_models for learned sampling positions, or constant indices",
-        operators=("AffineGrid GridSample MaxUnpool OneHot Scatter ScatterElements ScatterND"),
+        operators=("AffineGrid GridSample MaxUnpool OneHot Scatter"),
         remedies={},
     ),
     Family(
