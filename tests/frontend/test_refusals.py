@@ -151,8 +151,8 @@ def relu_off_the_grid(f: QonnxFile) -> str:
     return f.node("Relu", f.node("Add", acc, f.constant(0.1)))
 
 
-def batch_norm_of_the_raw_input(f: QonnxFile) -> str:
-    return f.node("BatchNormalization", "x", *(f.constant(np.ones(3)) for _ in range(4)))
+def convolution_of_the_normalised_input(f: QonnxFile) -> str:
+    return f.conv(f.node("BatchNormalization", "x", *(f.constant(np.ones(3)) for _ in range(4))), f.weight((4, 3, 1, 1)))
 
 
 def bilinear(f: QonnxFile) -> str:
@@ -266,7 +266,7 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("division by zero", divides_by_zero, r"\(Div\): divides by zero"),
     ("add along rows", add_along_rows, r"\(Add\): .*not one number per channel"),
     ("ReLU off the grid", relu_off_the_grid, r"ReLU or clip .*; put a quantizer"),
-    ("batch norm of the raw input", batch_norm_of_the_raw_input, r"reads the input 'x' before it is quantized"),
+    ("convolution of the normalised input", convolution_of_the_normalised_input, r"reads the input 'x' before it is quantized"),
     ("bilinear", bilinear, r"linear resizing .*; use nearest"),
     ("fractional resize", fractional_resize, r"scales by \(1.5, 1.5\); only whole"),
     ("shrinking resize", shrinking_resize, r"scales by \(0.5, 0.5\); only whole"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeGuard
 
 import numpy as np
 
 from headrace.frontend.context import Context, Handler, OnnxNode, required
-from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
+from headrace.frontend.values import ExactArray, ModelInput, QuantConst, Real, Value, exact
 
 
 def scalar(node: OnnxNode, value: Value | None, what: str) -> float:
@@ -38,8 +39,10 @@ def per_channel(node: OnnxNode, value: Value | None, channels: int, what: str) -
     return exact(array)
 
 
-def affine(context: Context, node: OnnxNode, x: Value, factor: ExactArray, term: ExactArray) -> Real:
-    """``x * factor + term`` per channel, folded into the meaning of the integers."""
+def affine(context: Context, node: OnnxNode, x: Value, factor: ExactArray, term: ExactArray) -> Real | ModelInput:
+    """``x * factor + term`` per channel, folded into the meaning of the integers; of the raw input, into that of its pixels."""
+    if _raw(x):
+        return replace(x, scale=x.scale * factor, offset=x.offset * factor + term)
     real = context.activation(node, x, skewed=True)
     if real.clamped:
         if np.any(term != 0) or factor.size != 1 or factor[0] <= 0:
@@ -50,7 +53,14 @@ def affine(context: Context, node: OnnxNode, x: Value, factor: ExactArray, term:
     return replace(real, scale=real.scale * factor, offset=real.offset * factor + term, pure=False)
 
 
+def _raw(x: Value | None) -> TypeGuard[ModelInput]:
+    """Whether ``x`` is a float input that no quantizer has read yet."""
+    return isinstance(x, ModelInput) and x.integers is None
+
+
 def _channels(context: Context, x: Value) -> int:
+    if isinstance(x, ModelInput):
+        return x.shape[0]
     return context.tensors[x.tensor].channels if isinstance(x, Real) else 0
 
 
@@ -59,13 +69,14 @@ def operands(context: Context, node: OnnxNode, inputs: list[Value | None]) -> tu
     a, b = required(node, inputs[0]), required(node, inputs[1])
     if isinstance(a, np.ndarray | QuantConst):
         a, b = b, a
-    context.activation(node, a, skewed=True)
+    if not _raw(a):
+        context.activation(node, a, skewed=True)
     return a, per_channel(node, b, _channels(context, a), "constant operand")
 
 
 def div(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Div by a constant."""
-    if not isinstance(inputs[0], Real):
+    if not isinstance(inputs[0], Real | ModelInput):
         raise node.unsupported("divides by an activation", "divide by constants only")
     constant = operands(context, node, inputs)[1]
     if np.any(constant == 0):
@@ -79,7 +90,8 @@ def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> 
         np.asarray(node.const(v, what), np.float64).reshape(-1)
         for v, what in zip(inputs[1:5], ("scale", "bias", "mean", "variance"), strict=True)
     )
-    x = context.activation(node, required(node, inputs[0]), skewed=True)
+    x = required(node, inputs[0])
+    x = x if _raw(x) else context.activation(node, x, skewed=True)
     sizes, channels = {gamma.size, beta.size, mean.size, var.size}, _channels(context, x)
     if sizes != {channels}:
         raise node.unsupported(f"parameters of {sorted(sizes)} channels on {channels} channels", "export the model again")

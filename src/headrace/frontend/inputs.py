@@ -15,13 +15,19 @@ from headrace.ir.tensor import Tensor
 def quantized_input(context: Context, node: OnnxNode, x: ModelInput, scale: float, lo: int, hi: int) -> Real:
     """A float input behind its first quantizer: hosts feed the quantizer's integers, zero point subtracted.
 
+    Where the model scales and moves the input before (``(x / 255 - mean) / std``), the tensor's scale and offset say what an
+    integer is worth in the file's input.
+
     Raises:
-        UnsupportedError: another quantizer reads the same input.
+        UnsupportedError: another quantizer reads the same input, or it is multiplied by zero.
     """
+    if np.any(x.scale == 0):
+        raise node.unsupported(f"input '{x.name}' is multiplied by zero", "repair the normalisation in front of the quantizer")
+    steps, offsets = (tuple(map(float, p)) for p in (exact([scale]) / x.scale, -x.offset / x.scale))
     known = _known(context, x)
     if known is None:
-        known = _declare(context, x, lo, hi, scale, 0.0)
-    elif (known.lo, known.hi, known.scale) != (lo, hi, (scale,)):
+        known = _declare(context, x, lo, hi, steps, offsets)
+    elif (known.lo, known.hi, known.scale, known.offset) != (lo, hi, steps, offsets):
         raise node.unsupported(f"input '{x.name}' is quantized in two different ways", "share one quantizer")
     return Real(tensor=known.name, scale=exact([scale]))
 
@@ -33,7 +39,7 @@ def integer_input(context: Context, x: ModelInput, zero: int) -> Real:
         zero: the zero point with which the model first reads it; later readers get the same tensor.
     """
     lo, hi = x.integers or (0, 0)
-    known = _known(context, x) or _declare(context, x, lo - zero, hi - zero, 1.0, float(zero))
+    known = _known(context, x) or _declare(context, x, lo - zero, hi - zero, (1.0,), (float(zero),))
     return Real(tensor=known.name, offset=exact(known.offset))
 
 
@@ -68,9 +74,9 @@ def _known(context: Context, x: ModelInput) -> Tensor | None:
     return None if name is None else context.tensors[name]
 
 
-def _declare(context: Context, x: ModelInput, lo: int, hi: int, scale: float, offset: float) -> Tensor:
+def _declare(context: Context, x: ModelInput, lo: int, hi: int, scale: tuple[float, ...], offset: tuple[float, ...]) -> Tensor:
     c, h, w = x.shape
-    tensor = Tensor(name=context.unique(x.name), shape=(h, w, c), lo=lo, hi=hi, scale=(scale,), offset=(offset,))
+    tensor = Tensor(name=context.unique(x.name), shape=(h, w, c), lo=lo, hi=hi, scale=scale, offset=offset)
     context.tensors[tensor.name] = tensor
     context.inputs.append(tensor.name)
     context.input_names[x.name] = tensor.name

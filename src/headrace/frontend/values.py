@@ -105,6 +105,9 @@ class ModelInput:
     shape: tuple[int, int, int]
     integers: tuple[int, int] | None = None
     """Range of its integer type; None for a float input."""
+    scale: ExactArray = field(default_factory=_one)
+    offset: ExactArray = field(default_factory=_zero)
+    """What the model has made of the input so far: ``input * scale + offset``, one value or one per channel."""
 
 
 @dataclass(frozen=True, slots=True)
