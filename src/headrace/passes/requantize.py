@@ -29,6 +29,7 @@ from headrace.passes.certificate import FLOAT32_EXACT, Certificate, power_of_two
 from headrace.passes.skews import chosen, skewed_sums
 from headrace.passes.split_rounding import split_rounding
 from headrace.passes.split_slopes import split_slopes
+from headrace.passes.split_ties import split_ties
 from headrace.passes.tabulate import compare, tabulate
 
 Int64 = npt.NDArray[np.int64]
@@ -38,6 +39,9 @@ Exact = npt.NDArray[np.object_]
 MAX_MUL_BITS = 24
 """Widest multiplier tried; with one DSP48 of 25 x 18 bits an accumulator of 18 bits still takes one slice."""
 MAX_PAIRS = 1 << 22
+
+_Found = tuple[int, Int64, Int64, int]
+"""Accumulator values on which it differs, multipliers, addends, shift."""
 
 
 def integer_steps(mul: Int64, add: Int64, shift: int, levels: Int64, odd: bool = False) -> Int64:
@@ -135,6 +139,17 @@ class _Problem:
             offset[moving] += (self.offset[moving] + op.zero) / self.slope[moving] * Fraction(bias.spread, 2**shift)
         return mul, _sticky(offset, shift, bias.tie)
 
+    def addends(self, mul: Int64, shift: int) -> tuple[Int64, Int64]:
+        """The least and the largest addend of each channel with which every step stands at its target."""
+        odd = (self.levels & 1) ^ int(self.odd)
+        needed = (2 * self.levels - 1) * (1 << (shift - 1)) + odd
+        reached = needed - self.target * mul[:, None]  # at the target itself
+        within, above = self.target <= self.hi[:, None], self.target > self.lo[:, None]
+        far = 1 << 61
+        low = np.where(within, reached, -far).max(axis=1, initial=-far)
+        high = np.where(above, reached + mul[:, None] - 1, far).min(axis=1, initial=far)
+        return low, high
+
     def differing(self, mul: Int64, add: Int64, shift: int) -> int:
         """Accumulator values on which integers and reals disagree."""
         steps = _clamped(integer_steps(np.maximum(mul, 1), add, shift, self.levels, self.odd), self.lo, self.hi)
@@ -173,6 +188,27 @@ def _problem(op: Quantize, reachable: Range) -> _Problem:
     return _Problem(sign=sign, slope=slope, offset=op.offset, lo=low, hi=high, levels=levels, target=target, odd=_odd(op))
 
 
+def _fitted(problem: _Problem, op: Quantize, best: _Found, widest: int) -> _Found:
+    """The best of ``best`` and of multipliers on either side of the real slope, with addends that put every step in its place.
+
+    Args:
+        widest: the largest shift that 64-bit integers allow.
+    """
+    for shift in range(max(1, widest - MAX_MUL_BITS // 2), widest + 1):
+        mul, add = problem.integers(op, _Bias(), shift)
+        for up in (0, 1):
+            tried = np.array([(s.numerator << shift) // s.denominator + up for s in problem.slope], np.int64)
+            low, high = problem.addends(tried, shift)
+            fits = (low <= high) & (tried < 1 << (MAX_MUL_BITS - 1))
+            mul, add = np.where(fits, tried, mul), np.where(fits, low + (high - low) // 2, add)
+        wrong = problem.differing(mul, add, shift)
+        if wrong < best[0]:
+            best = wrong, mul * problem.sign, add, shift
+        if best[0] == 0:
+            break
+    return best
+
+
 def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certificate]:
     """The narrowest integer requantizer that equals ``op`` on ``reachable``; else the closest of ``MAX_MUL_BITS``.
 
@@ -183,12 +219,14 @@ def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certifi
     peak, far = float(problem.slope.max()), float(np.abs(op.offset).max())
     exponent = int(np.frexp(peak)[1]) if peak > 0 else 0
     biases = _biases(op, problem.levels)
-    best: tuple[int, Int64, Int64, int] | None = None
+    best: _Found | None = None
+    widest = 0
     for bits in range(2, MAX_MUL_BITS + 1):
         shift = max(0, bits - 1 - exponent)
         reach = max(far, peak * float(max(1, abs(problem.lo).max(), abs(problem.hi).max())), float(max(abs(op.lo), abs(op.hi))))
         if (reach + 1.0) * 2.0**shift >= 2.0**61:
             break
+        widest = shift
         for bias in biases:
             mul, add = problem.integers(op, bias, shift)
             wrong = problem.differing(mul, add, shift)
@@ -196,6 +234,8 @@ def realise(node: str, op: Quantize, reachable: Range) -> tuple[Requant, Certifi
                 best = (wrong, mul * problem.sign, add, shift)
         if best is not None and best[0] == 0:
             break
+    if best is not None and best[0] > 0:
+        best = _fitted(problem, op, best, widest)
     if best is None:
         raise ModelError(
             f"quantizer '{node}': a slope of {peak:g} and an offset of {far:g} steps exceed 64-bit integers; "
@@ -289,7 +329,7 @@ def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
     """Realises every `Quantize`, `Tabulate` and `Compare` of the graph; returns the certificates in node order."""
     nodes: list[Node] = []
     certificates: list[Certificate] = []
-    graph = split_rounding(split_slopes(graph, _provable))
+    graph = split_rounding(split_ties(split_slopes(graph, _provable), _provable))
     for node in graph.nodes:
         if isinstance(node.op, Quantize):
             requant, certificate = realise(node.name, node.op, channel_range(graph, node.inputs[0]))
