@@ -147,6 +147,8 @@ def run_bench(
     with applied_verilator_env():
         os.environ.pop("PYTEST_CURRENT_TEST", None)  # the verdict is read below, with the log
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        if _replaced:
+            os.environ["COCOTB_MAX_FAILURES"] = "1"  # of a changed module, one failure tells enough
         try:
             runner.test(
                 test_module=bench,

@@ -134,6 +134,26 @@ def test_window_gives_the_pixels_that_came(parameters: dict[str, int], depth: in
     check(Proof(top="engine_window_data_proof", parameters=parameters, mode="bmc", depth=depth), folder=tmp_path)
 
 
+SLIDES: dict[str, dict[str, int]] = {
+    "padded_behind_only": {},
+    "same": {"KH": 3, "KW": 3, "PadT": 1, "PadL": 1},
+    "ragged": {"Lanes": 2, "Channels": 3, "InH": 2, "InW": 2, "OutH": 2, "OutW": 2},
+    "strided": {"KW": 3, "InH": 4, "StrideH": 3, "StrideW": 2, "PadL": 1, "OutH": 2, "OutW": 2},
+    "dilated": {"InH": 4, "DilH": 2, "DilW": 2, "PadT": 2, "PadL": 1, "OutH": 4, "OutW": 2},
+    "cropped": {"InW": 4, "PadT": -1, "PadL": -2, "OutH": 1, "OutW": 1},
+    "padded_far_behind": {"KH": 1, "InH": 2, "PadT": -1, "PadL": -1, "OutH": 2},
+    "not_padded": {"OutH": 2, "OutW": 2},
+    "pixels_strided": {"KH": 1, "KW": 1, "InH": 4, "StrideH": 3, "StrideW": 2, "OutH": 2, "OutW": 2},
+    "row_kernel": {"KH": 1, "KW": 3, "InH": 2, "OutH": 2, "PadL": 1, "Channels": 2},
+    "column_kernel": {"KH": 3, "KW": 1, "InW": 1, "OutW": 1, "Channels": 2, "PadT": 1},
+}
+
+
+@pytest.mark.parametrize("name", [name if name == "padded_behind_only" else deep(name) for name in SLIDES])
+def test_slide_gives_the_pixels_of_each_window(name: str, tmp_path: Path) -> None:
+    check(Proof(top="engine_slide_proof", parameters=SLIDES[name], depth=1), folder=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("top", "parameters", "depth"),
     [
@@ -146,6 +166,7 @@ def test_window_gives_the_pixels_that_came(parameters: dict[str, int], depth: in
         ("engine_window_proof", {}, 25),
         deep("engine_window_proof", WINDOWS["deformable_signed"], 30),
         deep("engine_window_data_proof", {"LaneW": 1}, 25),
+        deep("engine_slide_proof", {}, 30),
     ],
 )
 def test_the_properties_are_about_something(top: str, parameters: dict[str, int], depth: int, tmp_path: Path) -> None:
@@ -153,6 +174,7 @@ def test_the_properties_are_about_something(top: str, parameters: dict[str, int]
     check(Proof(top=top, parameters=parameters, mode="cover", depth=depth), folder=tmp_path)
 
 
+SMALL_SLIDE = {"InH": 2, "InW": 2, "OutH": 2, "OutW": 2}
 BROKEN = [
     # module, right, wrong, property that refutes it, its proof
     ("stream_fifo", "level_q[1] ? skid_q : data_i", "level_q[0] ? skid_q : data_i", "Register_A|InTurn_A",
@@ -169,8 +191,16 @@ BROKEN = [
      Proof(top="engine_window_proof", mode="bmc", depth=12)),
     ("window_scan", "frame_last || top_next >= USED_H) base_next", "row_last || top_next >= USED_H) base_next",
      "NotOverwritten_A|Release_A", Proof(top="engine_window_proof", mode="bmc", depth=12)),
+    ("engine_slide", "level_q >= LevelW'(TAIL)", "level_q != '0", "Behind_A|WaitsForItsFrameOnly_A",
+     Proof(top="engine_slide_proof", parameters=SMALL_SLIDE, mode="bmc", depth=12)),
+    ("engine_slide", "!(in_first && walking_q) ||", "", "Line_A|Row_A|Register_A",
+     Proof(top="engine_slide_proof", parameters=SMALL_SLIDE, mode="bmc", depth=12)),
+    ("slide_delay", "if (step_i) waddr_q <= addr_q;", "waddr_q <= addr_q;", "RowAddress_A|RowsApart_A|PixelOfItsPlace_A",
+     Proof(top="engine_slide_proof", parameters=SMALL_SLIDE, mode="bmc", depth=12)),
+    ("slide_inside", "reached && !passed", "reached", "OutsideIsPadding_A|Inside_A",
+     Proof(top="engine_slide_proof", parameters=SMALL_SLIDE, mode="bmc", depth=12)),
 ]  # fmt: skip
-QUICK_BROKEN = (0, 5)
+QUICK_BROKEN = (0, 5, 7)
 
 
 @pytest.mark.parametrize("index", [k if k in QUICK_BROKEN else deep(k) for k in range(len(BROKEN))])

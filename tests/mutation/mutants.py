@@ -67,6 +67,7 @@ def bench(test: Callable[..., None], *args: object) -> Bench:
 DEFORM_FEW_ROWS = bench(deform.test_layers, "fewest_rows_bilinear")
 DEFORM_NARROW = bench(deform.test_layers, "fewest_rows_narrow")
 DEFORM_MASKED = bench(deform.test_layers, "bilinear_masked_strided")
+DEFORM_SIGNED_MASK = bench(deform.test_layers, "square_fraction_signed_mask")
 DEFORM_GROUPS = bench(deform.test_layers, "groups")
 DEPTHWISE = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 8, 20, 0, 1, 1))
 DEPTHWISE_GROUPS = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 4, 20, 0, 2, 3))
@@ -213,7 +214,7 @@ MUTANTS = (
     mutant("deform_address", "slot_5[0] ? fy_5 : (FractionBits + 1)'(ONE) - fy_5", "fy_5", DEFORM_MASKED),
     mutant("deform_address", "dy_2    <= clamped(dy_1);", "dy_2    <= dy_1;", DEFORM_MASKED),
     mutant("deform_sample", "{wy_q[3:0], wy_i}", "{wy_q[3:0], wx_i}", DEFORM_MASKED, quick=True),
-    mutant("deform_sample", "mask_q[MASK_DELAY-1]))\n", "mask_q[MASK_DELAY-2]))\n", DEFORM_MASKED),
+    mutant("deform_sample", "mask_q[MASK_DELAY-1]))\n", "mask_q[MASK_DELAY-2]))\n", DEFORM_SIGNED_MASK),
     mutant("deform_scan", "x_q    <= XW'(-int'(PadL));\n        oy_q", "oy_q", DEFORM_UP),
     mutant("deform_scan", "frame_last ? FRAME_STEP : ROW_STEP", "ROW_STEP", DEFORM_UP),
     mutant("engine_upsample", "index_q < stored_q", "index_q <= stored_q", UPSAMPLE, quick=True),
