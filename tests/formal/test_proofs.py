@@ -136,16 +136,16 @@ def test_window_gives_the_pixels_that_came(parameters: dict[str, int], depth: in
 
 SLIDES: dict[str, dict[str, int]] = {
     "padded_behind_only": {},
+    "padded_before_only": {"PadT": 1, "PadL": 1},
     "same": {"KH": 3, "KW": 3, "PadT": 1, "PadL": 1},
-    "ragged": {"Lanes": 2, "Channels": 3, "InH": 2, "InW": 2, "OutH": 2, "OutW": 2},
-    "strided": {"KW": 3, "InH": 4, "StrideH": 3, "StrideW": 2, "PadL": 1, "OutH": 2, "OutW": 2},
-    "dilated": {"InH": 4, "DilH": 2, "DilW": 2, "PadT": 2, "PadL": 1, "OutH": 4, "OutW": 2},
-    "cropped": {"InW": 4, "PadT": -1, "PadL": -2, "OutH": 1, "OutW": 1},
+    "strided": {"StrideH": 2, "StrideW": 2, "PadT": 1, "PadL": 1, "OutH": 2, "OutW": 2},
+    "dilated": {"DilH": 2, "DilW": 2, "PadT": 1, "PadL": 1},
+    "cropped": {"PadT": -1, "PadL": -1, "OutH": 1, "OutW": 1},
     "padded_far_behind": {"KH": 1, "InH": 2, "PadT": -1, "PadL": -1, "OutH": 2},
     "not_padded": {"OutH": 2, "OutW": 2},
-    "pixels_strided": {"KH": 1, "KW": 1, "InH": 4, "StrideH": 3, "StrideW": 2, "OutH": 2, "OutW": 2},
-    "row_kernel": {"KH": 1, "KW": 3, "InH": 2, "OutH": 2, "PadL": 1, "Channels": 2},
-    "column_kernel": {"KH": 3, "KW": 1, "InW": 1, "OutW": 1, "Channels": 2, "PadT": 1},
+    "pixels_strided": {"KH": 1, "KW": 1, "StrideH": 2, "StrideW": 2, "OutH": 2, "OutW": 2},
+    "row_kernel": {"KH": 1, "KW": 3, "InH": 2, "InW": 2, "PadL": 1, "OutH": 2, "OutW": 2, "Channels": 2},
+    "column_kernel_ragged": {"KW": 1, "InW": 1, "OutW": 1, "PadT": 1, "Lanes": 2, "Channels": 3},
 }
 
 
