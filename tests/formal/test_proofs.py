@@ -139,12 +139,13 @@ SLIDES: dict[str, dict[str, int]] = {
     "padded_before_only": {"PadT": 1, "PadL": 1},
     "same": {"KH": 3, "KW": 3, "PadT": 1, "PadL": 1},
     "strided": {"StrideH": 2, "StrideW": 2, "PadT": 1, "PadL": 1, "OutH": 2, "OutW": 2},
-    "dilated": {"DilH": 2, "DilW": 2, "PadT": 1, "PadL": 1},
+    "rows_dilated": {"InW": 2, "KW": 1, "DilH": 2, "PadT": 1, "OutW": 2},
+    "columns_dilated": {"InH": 2, "KH": 1, "DilW": 2, "PadL": 1, "OutH": 2},
     "cropped": {"PadT": -1, "PadL": -1, "OutH": 1, "OutW": 1},
     "padded_far_behind": {"KH": 1, "InH": 2, "PadT": -1, "PadL": -1, "OutH": 2},
     "not_padded": {"OutH": 2, "OutW": 2},
     "pixels_strided": {"KH": 1, "KW": 1, "StrideH": 2, "StrideW": 2, "OutH": 2, "OutW": 2},
-    "row_kernel": {"KH": 1, "KW": 3, "InH": 2, "InW": 2, "PadL": 1, "OutH": 2, "OutW": 2, "Channels": 2},
+    "channel_beats": {"InH": 2, "InW": 2, "KH": 1, "OutH": 2, "OutW": 2, "Channels": 2},
     "column_kernel_ragged": {"KW": 1, "InW": 1, "OutW": 1, "PadT": 1, "Lanes": 2, "Channels": 3},
 }
 
