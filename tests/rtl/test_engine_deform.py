@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from deep import deep_but
 from headrace_sim.runner import expect_refusal, run_bench
 
 from headrace.engines.deform import Deformer, OffsetRange
@@ -135,7 +136,7 @@ QUICK = (
 """What every run tries; the others are left to deep ones."""
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.deep) for name in LAYERS])
+@pytest.mark.parametrize("name", deep_but(QUICK, LAYERS))
 def test_layers(name: str, tmp_path: Path) -> None:
     simulate(LAYERS[name], tmp_path)
 

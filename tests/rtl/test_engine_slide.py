@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deep import deep_but
 from headrace_sim.runner import expect_refusal, run_bench
 
 BENCH = "headrace_sim.benches.engine_slide"
@@ -38,7 +39,21 @@ SHAPES: dict[str, dict[str, int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SHAPES)
+QUICK = (
+    "same",
+    "same_ragged",
+    "wide_kernel",
+    "stride_two_odd_map",
+    "rows_left_over",
+    "padded_before_only",
+    "dilated_asymmetric",
+    "padded_far_behind",
+    "column_kernel",
+)
+"""What every run tries; the others are left to deep ones."""
+
+
+@pytest.mark.parametrize("name", deep_but(QUICK, SHAPES))
 def test_windows(name: str, tmp_path: Path) -> None:
     parameters = {**DEFAULTS, **SHAPES[name]}
     shape = (FRAMES, *(parameters[size] for size in ("InH", "InW", "Channels")))

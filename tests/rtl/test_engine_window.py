@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deep import deep_but
 from headrace_sim.runner import expect_refusal, run_bench
 
 from headrace.engines.window import Window
@@ -127,12 +128,35 @@ def simulate(differing: dict[str, int], full_rate: bool, folder: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", STATIC)
+QUICK = (
+    "same_serial",
+    "same_columns_dense",
+    "same_parallel",
+    "stride_two_odd_map",
+    "dilated_asymmetric",
+    "map_below_kernel",
+    "rows_dropped_below",
+    "cropped_above_padded_left",
+    "cropped_to_the_last_row",
+    "grouped_columns",
+    "ragged_steps_grouped",
+    "tall_columns_folded",
+    "more_out_than_in",
+    "columns",
+    "parallel_signed",
+    "fewest_rows",
+    "part_of_a_column",
+    "reach_beyond_map",
+)
+"""What every run tries; the others are left to deep ones."""
+
+
+@pytest.mark.parametrize("name", deep_but(QUICK, STATIC))
 def test_static_windows(name: str, tmp_path: Path) -> None:
     simulate(*STATIC[name], tmp_path)
 
 
-@pytest.mark.parametrize("name", DEFORMABLE)
+@pytest.mark.parametrize("name", deep_but(QUICK, DEFORMABLE))
 def test_deformable_windows(name: str, tmp_path: Path) -> None:
     differing, full_rate = DEFORMABLE[name]
     simulate({"Deform": 1, "PadT": 0, "PadL": 0, **differing}, full_rate, tmp_path)

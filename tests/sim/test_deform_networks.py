@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from deep import deep_but
 from nets import NetBuilder, lowered
 from network_check import check, folds_for, random_folds
 
@@ -46,15 +47,14 @@ def _layer(net: NetBuilder, x: str) -> str:
     return net.quantize(acc, -128, 127)
 
 
-@pytest.mark.parametrize(
-    ("seed", "size"), [pytest.param(2, 0.1, marks=pytest.mark.deep), pytest.param(5, 10.0, marks=pytest.mark.deep)]
-)
+@pytest.mark.deep
+@pytest.mark.parametrize(("seed", "size"), [(2, 0.1), (5, 10.0)])
 def test_folded_for_a_board(seed: int, size: float, tmp_path: Path) -> None:
     graph = lowered(deformable(seed))
     check(graph, folds_for(graph, size), tmp_path, seed)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.deep), pytest.param(4, marks=pytest.mark.deep), 6])
+@pytest.mark.parametrize("seed", deep_but([6], [0, 4, 6]))
 def test_folded_at_random(seed: int, tmp_path: Path) -> None:
     graph = lowered(deformable(seed))
     check(graph, random_folds(graph, seed), tmp_path, seed)

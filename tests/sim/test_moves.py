@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from nets import NetBuilder, lowered
 from network_check import check, folds_for, random_folds
 
@@ -25,6 +26,7 @@ def rearranged() -> Graph:
     return lowered(net.graph(z, tall, y))
 
 
+@pytest.mark.deep
 def test_small_folding(tmp_path: Path) -> None:
     graph = rearranged()
     check(graph, folds_for(graph, 0.03), tmp_path, 1)

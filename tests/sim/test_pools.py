@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from nets import NetBuilder, lowered
 from network_check import check, folds_for, random_folds
 from pool_nets import reduce_map, rounding, sum_pool, top_k
@@ -32,6 +33,7 @@ def pooled(seed: int) -> Graph:
     return lowered(net.graph(*heads))
 
 
+@pytest.mark.deep
 def test_folded_for_a_board(tmp_path: Path) -> None:
     graph = pooled(0)
     check(graph, folds_for(graph, 0.05), tmp_path, 0)

@@ -10,6 +10,9 @@
 ///
 /// In simulation the plusarg `+rom_dir=DIR` prefixes the file name with `DIR/`: models compiled
 /// once then serve every layer of the same shape. A file that is absent stops the simulation.
+`ifdef YOSYS
+(* keep_hierarchy *)  // with its neighbours' logic, abc makes a ROM of up to four times the LUTs
+`endif
 module stream_rom #(
   parameter int unsigned Width = 8,
   parameter int unsigned Depth = 16,

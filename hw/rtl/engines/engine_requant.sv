@@ -20,7 +20,7 @@ module engine_requant #(
   parameter int          Hi = 255,
   /// Beats of one pixel.
   parameter int unsigned Beats = 1,
-  /// Multiply by shifted additions in LUTs instead of in a DSP; sensible for a narrow `mul`.
+  /// Multiply in LUTs instead of in a DSP; sensible for a narrow `mul`.
   parameter bit          LutMul = 1'b0,
   /// Ties go to odd integers instead.
   parameter bit          Odd = 1'b0,
@@ -102,18 +102,17 @@ module engine_requant #(
     logic signed [RoundW-1:0]    rounded;
     logic signed [QuotientW-1:0] quotient_q;
 
+    logic signed [SumW-1:0]      sum;
     if (LutMul) begin : gen_lut
-      logic signed [MulW-1:0] mul;
-      assign mul = scale[l].mul;
-      // One shifted copy per bit of the multiplier; the sign bit weighs negative.
-      always_comb begin
-        product = mul[MulW-1] ? -(ProductW'(acc_q) <<< (MulW - 1)) : '0;
-        for (int unsigned b = 0; b < MulW - 1; b++) begin
-          if (mul[b]) product += ProductW'(acc_q) <<< b;
-        end
-      end
+      logic carry, carry_q, unused_lsb;   // what the product lacks is added with `add`
+      mac_digits #(.AW(AccW), .BW(MulW), .ProductW(ProductW)) u_product (
+        .a_i(acc_q), .b_i(scale[l].mul), .product_o(product), .carry_o(carry)
+      );
+      always_ff @(posedge clk_i) if (advance) carry_q <= carry;
+      assign {sum, unused_lsb} = {SumW'(product_q), carry_q} + {SumW'(add_q), carry_q};
     end else begin : gen_dsp
       assign product = ProductW'(acc_q) * ProductW'(scale[l].mul);
+      assign sum     = SumW'(product_q) + SumW'(add_q);
     end
 
     // Half a step less one, plus the step's parity: a tie passes the half only from an odd number
@@ -122,9 +121,9 @@ module engine_requant #(
       assign rounded = RoundW'(sum_q);
     end else begin : gen_round
       localparam logic signed [RoundW-1:0] BELOW_HALF = (RoundW'(1) << (Shift - 1)) - 1'b1;
-      logic signed [RoundW-1:0] sum;
-      assign sum     = RoundW'(sum_q);
-      assign rounded = sum + BELOW_HALF + signed'(RoundW'(sum[Shift] ^ Odd));
+      logic signed [RoundW-1:0] whole;
+      assign whole   = RoundW'(sum_q);
+      assign rounded = whole + BELOW_HALF + signed'(RoundW'(whole[Shift] ^ Odd));
     end
 
     always_ff @(posedge clk_i) begin
@@ -132,7 +131,7 @@ module engine_requant #(
         acc_q      <= data_i[l];
         product_q  <= product;
         add_q      <= scale[l].add;
-        sum_q      <= SumW'(product_q) + SumW'(add_q);
+        sum_q      <= sum;
         quotient_q <= QuotientW'(rounded >>> Shift);
         if (ClipW'(quotient_q) < ClipW'(Lo)) data_o[l] <= OutW'(Lo);
         else if (ClipW'(quotient_q) > ClipW'(Hi)) data_o[l] <= OutW'(Hi);

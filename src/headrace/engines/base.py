@@ -83,6 +83,30 @@ def memory(words: int, bits: int, *, block: bool | None = None) -> Resources:
     return Resources(bram36=half_blocks / 2)
 
 
+MUX_WORDS = 256
+"""Words that a LUT memory selects with the slices' own multiplexers; deeper ones take further LUTs."""
+
+
+def read_only(words: int, bits: int, *, block: bool | None = None) -> Resources:
+    """A read-only memory with an address of its own and a registered output (fitted to yosys).
+
+    In LUTs, one of up to two words is made of its registers, and one of few words holds few different columns.
+
+    Args:
+        block: whether the hardware source forces block RAM or LUTs; None leaves it to the size.
+    """
+    if block is None:
+        block = in_block(words, bits)
+    if block:
+        return memory(words, bits, block=True)
+    if words == 1:
+        return Resources()
+    if words == 2:
+        return Resources(ff=bits)
+    columns = min(bits, 1 << min(words, 30))
+    return Resources(lut=ceil_div(words, LUT_WORDS) * columns * (4 if words > MUX_WORDS else 3) // 3, ff=bits)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rom:
     """Contents of a read-only memory: one word of ``bits`` bits per row of ``fields``, field 0 in the low bits."""

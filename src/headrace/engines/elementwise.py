@@ -4,18 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fields_of, memory
-from headrace.engines.mac import acc_bits
+from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fields_of, read_only
+from headrace.engines.mac import acc_bits, product_dsps, product_luts
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
-
-DSP_A_BITS, DSP_B_BITS = 25, 18
-"""Operand widths of one DSP48E1 multiplier (AMD UG479)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +86,19 @@ class Requantizer(Engine):
         return Rom(file=f"{self.name}.hex", fields=pairs.reshape(self.beats, -1), widths=(self.mul_bits, self.add_bits))
 
     def resources(self) -> Resources:
-        """A multiplier, a wide adder, a rounder and clip per lane (fitted to yosys), and the memory of factors."""
-        slices = min(
-            ceil_div(self.in_bits, a) * ceil_div(self.mul_bits, b)
-            for a, b in ((DSP_A_BITS, DSP_B_BITS), (DSP_B_BITS, DSP_A_BITS))
-        )
-        rom = memory(self.beats, self.lanes * (self.mul_bits + self.add_bits)) if self.beats > 1 else Resources()
-        per_lane = self.in_bits + self.mul_bits // 2 + 2 * self.result.bits
-        product = self.in_bits * (self.mul_bits - 1) if self.lut_mul else 0
-        dsp = 0 if self.lut_mul else self.lanes * slices
-        return rom + Resources(lut=self.lanes * (per_lane + product) + 10, ff=self.lanes * 2 * per_lane + 10, dsp=dsp)
+        """A multiplier, an adder, a rounder and clip per lane, and the memory of factors (fitted to yosys).
+
+        A single DSP takes up the adder as well, and the registers before and behind it.
+        """
+        rom = read_only(self.beats, self.lanes * (self.mul_bits + self.add_bits))
+        ends = self.result.bits + self.in_bits // 2
+        wide = self.in_bits + self.mul_bits
+        slices = product_dsps(self.in_bits, self.mul_bits)
+        if self.lut_mul:
+            lane = Resources(lut=product_luts(self.in_bits, self.mul_bits) + wide + ends, ff=3 * wide + 2 * ends)
+        elif slices > 1:
+            lane = Resources(lut=self.result.bits + wide, ff=self.result.bits + ends + 2 * wide, dsp=slices)
+        else:
+            lane = Resources(lut=self.result.bits, ff=self.result.bits + ends, dsp=1)
+        lanes = Resources(lut=self.lanes * lane.lut, ff=self.lanes * lane.ff, dsp=self.lanes * lane.dsp)
+        return lanes + replace(rom, lut=rom.lut * 3 // 4, ff=rom.lut // 2) + Resources(lut=10, ff=20)

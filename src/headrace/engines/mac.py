@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fold_matrix, in_block, memory
+from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fold_matrix, in_block, memory, read_only
 from headrace.engines.window import tap_steps
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
@@ -140,7 +140,7 @@ class MatVec(Engine):
 
     def resources(self) -> Resources:
         """The multiply-accumulate lanes, the weight memory and the input buffer."""
-        rom = memory(self.words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
+        rom = read_only(self.words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
         buffer = memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources()
         lanes = mac_lanes(self, self.pe, self.simd, self.pe)
         return rom + buffer + lanes + Resources(lut=60, ff=60)
@@ -220,7 +220,7 @@ class Depthwise(Engine):
     def resources(self) -> Resources:
         """The multiply-accumulate lanes and the weight memory."""
         outputs, inputs = self.lanes * self.group_out, self.taps * self.group_in
-        rom = memory(self.beats * self.steps, outputs * inputs * self.weight_bits)
+        rom = read_only(self.beats * self.steps, outputs * inputs * self.weight_bits)
         return rom + mac_lanes(self, outputs, inputs, self.group_out) + Resources(lut=40 + 10 * outputs, ff=40 + 10 * outputs)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from headrace.engines.base import Engine, Parameter, Resources, ceil_div
-from headrace.engines.elementwise import DSP_A_BITS, DSP_B_BITS
+from headrace.engines.mac import product_dsps
 from headrace.errors import ModelError
 from headrace.ir.expressions import Expression, Interval, bounds
 from headrace.ir.tensor import Tensor, bits_for_range
@@ -245,7 +245,7 @@ def _node_resources(node: NodeSpec, arguments: Sequence[NodeSpec]) -> Resources:
         return Resources(lut=node.bits * (signed_digits(node.value) - 1 + (node.value < 0)))
     if node.op == "mul":
         a, b = (argument.bits for argument in arguments)
-        slices = min(ceil_div(a, x) * ceil_div(b, y) for x, y in ((DSP_A_BITS, DSP_B_BITS), (DSP_B_BITS, DSP_A_BITS)))
+        slices = product_dsps(a, b)
         return Resources(dsp=slices)
     width = max((argument.bits for argument in arguments), default=node.bits)
     luts = {"eq": width // 2, "lt": width, "le": width, "select": node.bits + 1, "max": 2 * width, "min": 2 * width}

@@ -10,27 +10,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import LUT_WORDS, Engine, Parameter, Resources, Rom, ceil_div, fields_of, in_block, memory
+from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fields_of, read_only
 from headrace.engines.mac import acc_bits
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
-
-MUX_WORDS = 256
-"""Words that a LUT memory selects with the slices' own multiplexers; deeper ones take further LUTs."""
 
 
 def shared(rows: IntArray) -> IntArray:
     """One row of ``rows`` if all are equal, else all of them."""
     return rows[:1] if np.all(rows == rows[:1]) else rows
-
-
-def rom_of(words: int, bits: int) -> Resources:
-    """A memory with an address of its own and a registered output (fitted to yosys): none for one bit of address."""
-    if words <= 2:
-        return Resources()
-    if in_block(words, bits):
-        return memory(words, bits)
-    return Resources(lut=ceil_div(words, LUT_WORDS) * bits * (4 if words > MUX_WORDS else 3) // 3, ff=bits)
 
 
 def beats_of(rows: IntArray, lanes: int) -> IntArray:
@@ -169,10 +157,10 @@ class Thresholder(Engine):
         width, beats = max(self.in_bits, tree.bits), 1 if len(tree.steps) == 1 else self.beats
         lane = Resources(ff=self.result.bits)
         for stage in range(tree.stages):
-            lane += rom_of(beats << stage, tree.bits) + Resources(lut=ceil_div(width, 2) + 1, ff=self.in_bits + stage)
+            lane += read_only(beats << stage, tree.bits) + Resources(lut=ceil_div(width, 2) + 1, ff=self.in_bits + stage)
         if tree.values is not None:
             words = (1 if len(tree.values) == 1 else self.beats) << tree.stages
-            lane += rom_of(words, self.result.bits).less(Resources(ff=self.result.bits))
+            lane += read_only(words, self.result.bits).less(Resources(ff=self.result.bits))
         beat_bits = (self.beats - 1).bit_length()
         return Resources(
             lut=self.lanes * lane.lut + 8 + 2 * beat_bits,
@@ -232,7 +220,7 @@ class Table(Engine):
     def resources(self) -> Resources:
         """A memory for each lane (fitted to yosys), and the count of beats."""
         words = (1 if len(self.table) == 1 else self.beats) << self.source.bits
-        lane = rom_of(words, self.result.bits)
+        lane = read_only(words, self.result.bits)
         beat_bits = (self.beats - 1).bit_length()
         return Resources(
             lut=self.lanes * lane.lut + 4 + 2 * beat_bits,
