@@ -109,8 +109,11 @@ class SimulationResult:
 
     @property
     def cycles_per_frame(self) -> float | None:
-        """Steady-state interval: mean distance of frame ends after the first; None for a single frame."""
-        ends = self.frame_ends
+        """Steady-state interval: mean distance of the later half of the frames' ends; None for a single frame.
+
+        While the first frames fill the queues between the engines, their ends lie farther apart.
+        """
+        ends = self.frame_ends[(len(self.frame_ends) - 1) // 2 :]
         return (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else None
 
 

@@ -18,7 +18,7 @@ from headrace_host.detector import Detector, DetectorConfig, Letterbox, decode, 
 from headrace_host.errors import HostError
 from headrace_host.manifest import MANIFEST, Build, file_digest, seal
 from headrace_host.program import Program
-from headrace_host.simulator import HARNESS_ABI, _RunState, _StreamState
+from headrace_host.simulator import HARNESS_ABI, SimulationResult, _RunState, _StreamState
 
 CONFIG = DetectorConfig(
     classes=("red", "white"),
@@ -248,3 +248,12 @@ def test_extreme_logits_are_scores_without_a_warning() -> None:
         warnings.simplefilter("error")
         (one,) = decode(heatmap, np.ones((12, 16, 4)), replace(CONFIG, score_threshold=0.0, max_detections=1), WHOLE)
     assert (one.score, one.label) == (1.0, 0)
+
+
+def test_the_interval_is_that_of_the_later_frames() -> None:
+    def interval(*ends: int) -> float | None:
+        return SimulationResult(outputs={}, cycles=ends[-1], first_beat=0, frame_ends=ends).cycles_per_frame
+
+    assert interval(100) is None
+    assert interval(100, 190) == 90
+    assert interval(100, 190, 270, 334, 398, 462) == 64
