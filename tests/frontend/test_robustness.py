@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -281,3 +282,19 @@ def test_what_older_opsets_wrote_as_attributes(opset: int, op: str, attrs: dict[
     old, new = build(tmp_path / "a.onnx", opset, inputs=False), build(tmp_path / "b.onnx", 16, inputs=True)
     np.testing.assert_array_equal(outputs(old), outputs(new))
     assert lower(old).graph.nodes[-1].op.kind == lower(new).graph.nodes[-1].op.kind
+
+
+@pytest.mark.parametrize("name", ["层/{0}::é", "x_" * 2000 + "{0}", "{0}", ""])
+def test_names_of_any_alphabet_and_length_become_those_of_hardware(name: str, tmp_path: Path) -> None:
+    def renamed(proto: onnx.ModelProto) -> None:
+        names = {n: name.format(i) or n for i, n in enumerate(n for node in proto.graph.node for n in node.output)}
+        for node in proto.graph.node:
+            node.name = name.format(node.name)
+            node.input[:] = [names.get(n, n) for n in node.input]
+            node.output[:] = [names[n] for n in node.output]
+        proto.graph.output[0].name = names[proto.graph.output[0].name]
+
+    graph = lower(saved(tmp_path / "net.onnx", renamed)).graph
+    for found in [*graph.tensors, *(node.name for node in graph.nodes)]:
+        assert re.fullmatch(r"[A-Za-z][0-9A-Za-z_]{0,120}", found)
+        assert "__" not in found

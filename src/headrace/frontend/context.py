@@ -24,6 +24,8 @@ MAX_ACTIVATION_BITS = 16
 """An operator takes integers of 2**16 levels (one bit more with their zero point subtracted); accumulators need a quantizer."""
 
 
+MAX_NAME = 100
+"""Longest name; modules and memory files add to it, and file systems allow 255."""
 MAX_RESULT_BITS = 62
 """Widest integers of all."""
 MAX_ACCUMULATOR_BITS = 32
@@ -56,7 +58,7 @@ class Context:
 
     def unique(self, wanted: str) -> str:
         """An identifier close to ``wanted`` that no tensor or node bears yet."""
-        base = re.sub(r"[\W_]+", "_", wanted).strip("_").lower() or "t"
+        base = re.sub(r"[^0-9A-Za-z]+", "_", wanted).strip("_").lower()[:MAX_NAME].strip("_") or "t"
         base = base if base[0].isalpha() else f"t_{base}"
         taken = self.tensors.keys() | {node.name for node in self.nodes}
         name, n = base, 1
@@ -67,7 +69,9 @@ class Context:
 
     def output_name(self, wanted: str) -> str:
         """``wanted`` itself for a graph output, so that hosts find it, if the hardware can bear that name."""
-        plain = re.fullmatch(r"[A-Za-z]\w*", wanted) and "__" not in wanted and wanted not in self.tensors
+        plain = (
+            re.fullmatch(rf"[A-Za-z][0-9A-Za-z_]{{0,{MAX_NAME}}}", wanted) and "__" not in wanted and wanted not in self.tensors
+        )
         return wanted if plain else self.unique(wanted)
 
     def emit(self, name: str, op: Op, inputs: tuple[str, ...], outputs: tuple[Tensor, ...]) -> None:
