@@ -56,6 +56,11 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'GroupIn=2,GroupOut=3,RomFile="w.hex"',
         'Beats=3,Steps=9,Taps=1,RomFile="w.hex"',
     ),
+    "engine_constant": (
+        'RomFile="w.hex"',
+        'Rows=1,Cols=1,Beats=3,RomFile="w.hex"',
+        'RowSets=3,ColSets=4,RomFile="w.hex",RowFile="r.hex",ColFile="c.hex"',
+    ),
     "engine_lookup": ('RomFile="v.hex"', 'Beats=3,RomFile="v.hex"', 'Shared=1,Lanes=1,InW=1,OutW=1,RomFile="v.hex"'),
     "engine_gather": (
         "LanesIn=4,OutC=5,Index=80'h00000003000200020001",

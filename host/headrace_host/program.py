@@ -84,6 +84,7 @@ _KERNELS: dict[str, Kernel] = {
     "raster": lambda x, a, _: [golden_moves.raster(x[0], _pair(a["size"]))],
     "shift": lambda x, _a, w: [golden_moves.shift(x[0], w["offsets"])],
     "crop": lambda x, a, _: [golden_moves.crop(x[0], _pads(a["pad"]), _pair(a["stride"]))],
+    "constant": lambda _x, _a, w: [w["value"][None]],
     "upsample": lambda x, a, _: [golden.upsample_nearest(x[0], _pair(a["factors"]))],
 }
 
@@ -129,12 +130,16 @@ class Program:
                 raise HostError(f"input '{name}' is missing; the network reads {self.spec['inputs']}")
             self.check_input(name, inputs[name])
             values[name] = inputs[name]
+        frames = len(next(iter(values.values()))) if values else 1
         wanted = {*self.spec["outputs"], *keep}
         last_use = {name: i for i, node in enumerate(self.spec["nodes"]) for name in node["inputs"]}
         for i, node in enumerate(self.spec["nodes"]):
             operands = [values[name] for name in node["inputs"]]
             arrays = {name: self.arrays[key] for name, key in node["arrays"].items()}
-            values.update(zip(node["outputs"], _KERNELS[node["op"]](operands, node["attrs"], arrays), strict=True))
+            results = _KERNELS[node["op"]](operands, node["attrs"], arrays)
+            if not operands:  # the same map in every frame
+                results = [np.repeat(result, frames, axis=0) for result in results]
+            values.update(zip(node["outputs"], results, strict=True))
             for name in node["inputs"]:
                 if last_use[name] == i and name not in wanted:
                     values.pop(name, None)

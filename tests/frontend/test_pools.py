@@ -51,6 +51,7 @@ def imported(folder: Path, op: str, constants: tuple[Array, ...], outputs: int =
 
 
 AXES = np.array([2, 3], np.int64)
+MEANS = ["sum_pool", "constant", "pointwise"]
 CASES: list[tuple[str, tuple[Array, ...], dict[str, Any], list[str]]] = [
     ("AveragePool", (), {"kernel_shape": [3, 2], "strides": [2, 1]}, ["sum_pool"]),
     ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}, ["sum_pool"]),
@@ -61,6 +62,11 @@ CASES: list[tuple[str, tuple[Array, ...], dict[str, Any], list[str]]] = [
         ["sum_pool"],
     ),
     ("AveragePool", (), {"kernel_shape": [3, 1], "strides": [2, 2], "ceil_mode": 1}, ["sum_pool"]),
+    ("AveragePool", (), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, MEANS),
+    ("AveragePool", (), {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"}, MEANS),
+    ("AveragePool", (), {"kernel_shape": [5, 4], "pads": [2, 3, 1, 0], "strides": [3, 1]}, MEANS),
+    ("AveragePool", (), {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}, MEANS),
+    ("AveragePool", (), {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "pads": [1, 1, 1, 1]}, MEANS),
     ("AveragePool", (), {"kernel_shape": [7, 5]}, ["reduce"]),
     ("AveragePool", (), {"kernel_shape": [7, 1], "strides": [3, 1]}, ["reduce"]),
     ("MaxPool", (), {"kernel_shape": [1, 5], "strides": [1, 2]}, ["reduce"]),
@@ -156,6 +162,25 @@ def test_reducing_rows_without_keeping_them_leaves_columns(tmp_path: Path) -> No
     np.testing.assert_allclose(pooled.reshape(6, 2), columns_of[:, :4].reshape(6, 2, 2).max(-1))
 
 
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("ceil", [False, True])
+def test_means_at_borders_are_torchs(counted: bool, ceil: bool, tmp_path: Path) -> None:
+    """Offsets and unlike channels pass where padding is not counted; the quantizer behind is exact at every border."""
+    file = QonnxFile(shape=SHAPE)
+    gains = np.linspace(0.5, 1.75, 6).reshape(1, 6, 1, 1)
+    x = file.node("Mul", file.image(), file.constant(gains))
+    x = x if counted else file.node("Add", x, file.constant(0.3125))
+    attrs: dict[str, Any] = {"kernel_shape": [3, 2], "strides": [2, 3], "pads": [1, 1, 1, 1], "ceil_mode": int(ceil)}
+    y = file.quant(file.node("AveragePool", x, count_include_pad=int(counted), **attrs), 2.0**-9, bits=12.0, signed=0)
+    lowered = lower(file.save(tmp_path / "net.onnx", y))
+    assert all(c.exact for c in lowered.certificates)
+    pixels = image(lowered)
+    real = torch.from_numpy(pixels.transpose(0, 3, 1, 2) * STEP * gains + (0 if counted else 0.3125))
+    pool = nn.AvgPool2d((3, 2), (2, 3), (1, 1), ceil_mode=ceil, count_include_pad=counted)
+    expected = np.rint(pool(real).numpy() * 2**9)
+    np.testing.assert_array_equal(results(lowered, pixels)[0] * 2**9, expected)
+
+
 def test_averages_feed_operators_and_quantizers_exactly(tmp_path: Path) -> None:
     """Offsets and factors pass through the mean; a ninth is a ninth, not a float near it."""
     file = QonnxFile(shape=SHAPE)
@@ -219,18 +244,7 @@ def test_brevitas_pools(name: str, dynamo: bool, signed: bool, tmp_path: Path) -
 
 
 REFUSED: list[tuple[str, tuple[Array, ...], dict[str, Any], str]] = [
-    (
-        "AveragePool",
-        (),
-        {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
-        r"padded pixels that are not counted.* than 9; use count_incl",
-    ),
-    (
-        "AveragePool",
-        (),
-        {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1, "count_include_pad": 1},
-        r"ceil_mode adds \(1, 1\)",
-    ),
+    ("AveragePool", (), {"kernel_shape": [2, 2], "pads": [2, 0, 0, 0]}, r"padding \(2, 0, 0, 0\) so wide"),
     ("AveragePool", (), {"kernel_shape": [2]}, "a 1-D window"),
     ("ReduceMean", (), {"axes": [0, 1]}, r"reduces axes \[0, 1\], the batch among them"),
     ("ReduceMean", (), {}, r"reduces axes all, the batch"),

@@ -59,7 +59,7 @@ def test_scales_per_channel_of_activations(dense: bool, tmp_path: Path) -> None:
     lowered, ours, theirs = compared(file.save(tmp_path / "m.onnx", file.quant(y, 2.0**-6)))
     assert len(np.unique(theirs)) > 10
     assert np.mean(ours != theirs) <= (0 if dense else 0.05)  # float32 makes ties of what is next to one
-    assert [n.op.kind for n in lowered.graph.nodes].count("requant") == 3
+    assert [n.op.kind for n in lowered.graph.nodes].count("requant") == (4 if dense else 3)  # thirds have ties
 
 
 def test_a_concatenation_of_whole_ratios_feeds_a_convolution(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def concat_along_rows(f: QonnxFile) -> str:
 
 
 def concat_with_ones(f: QonnxFile) -> str:
-    return f.node("Concat", f.image(), f.constant(np.ones((1, 1, 8, 8))), axis=1)
+    return f.node("Concat", f.image(), f.constant(np.ones((2, 1, 8, 8))), axis=1)
 
 
 def slice_of_no_rows(f: QonnxFile) -> str:
@@ -76,8 +76,8 @@ def space_to_depth_with_a_rest(f: QonnxFile) -> str:
 
 def blocks_of_different_scales(f: QonnxFile) -> str:
     x = f.quant(f.conv(f.image(), f.weight((4, 3, 1, 1))))
-    scaled = f.node("Mul", x, f.constant(np.array([1.0, 2, 3, 5]).reshape(1, 4, 1, 1)))
-    return f.quant(f.node("DepthToSpace", scaled, blocksize=2))
+    scaled = f.node("Mul", x, f.constant(np.array([1.0, 0.7, 0.3, 5]).reshape(1, 4, 1, 1)))
+    return f.conv(f.node("DepthToSpace", scaled, blocksize=2), f.weight((2, 1, 1, 1)))
 
 
 def slice_of_nothing(f: QonnxFile) -> str:
@@ -99,7 +99,7 @@ REFUSED: list[tuple[str, Build, str]] = [
         concat_along_rows,
         r"joins \[\(1, 3, 8, 8\), \(1, 3, 7, 7\)\] along axis 2; join tensors of one size",
     ),
-    ("concat with ones", concat_with_ones, r"a constant that is not zero; join zeros"),
+    ("concat with ones", concat_with_ones, r"a constant of shape \(2, 1, 8, 8\); join finite constants"),
     ("concat of sizes", concat_of_sizes, r"joins maps of .*; join maps of one size"),
     ("split with a rest", split_that_leaves_a_rest, r"cuts 3 channels into \[1, 1\]"),
     ("map upside down", map_upside_down, r"lays out the numbers of a \(3, 32, 32\) map .* keep activations"),

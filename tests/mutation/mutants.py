@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import rtl.test_engine_constant as constant
 import rtl.test_engine_deform as deform
 import rtl.test_engine_depthwise as depthwise
 import rtl.test_engine_gather as gather
@@ -88,6 +89,7 @@ REDUCE_MAXIMUM = bench(reduce.test_reduces_like_the_golden, (4, 3, 3), (True, Fa
 REDUCE_SUM = bench(reduce.test_reduces_like_the_golden, (3, 3, 5), (True, True), 2, 8, True, 12)
 THRESHOLDS = bench(thresholds.test_counts_thresholds, (6, 4, 20, 20, 15, 4, 0, 1, False))
 THRESHOLDS_TABLE = bench(thresholds.test_counts_thresholds, (7, 3, 6, 7, 20, 8, None, False, False))
+CONSTANT = bench(constant.test_repeats_the_map, constant.all_unlike(), (5, 4), 4)
 LOOKUP = bench(lookup.test_looks_up, (5, 3, 5, False, 12, False))
 TOPK = bench(topk.test_chooses_like_the_golden, 11, 3, 3, 8, True, {})
 TOPK_FIRST = bench(topk.test_chooses_like_the_golden, 11, 5, 4, 3, False, {"Indices": 1, "Smallest": 1})
@@ -188,6 +190,8 @@ MUTANTS = (
     mutant("engine_thresholds", "if (valid_i) beat[0]", "beat[0]", THRESHOLDS),
     mutant("engine_thresholds", "{found_q, reached}", "{reached, found_q}", THRESHOLDS),
     mutant("engine_thresholds", "{beat[STAGES], gen_stage", "{beat[0], gen_stage", THRESHOLDS_TABLE),
+    mutant("engine_constant", "row_base + col_base + AddrW", "row_base + AddrW", CONSTANT, quick=True),
+    mutant("engine_constant", "if (advance) late_beat_q", "late_beat_q", CONSTANT),
     mutant("engine_lookup", "{beat_q, data_i[l]}", "{beat_q, data_i[0]}", LOOKUP, quick=True),
     mutant("engine_lookup", "if (valid_i) beat_q", "beat_q", LOOKUP),
     mutant("engine_topk", "data_i[p] ^ FLIP", "data_i[p]", TOPK, quick=True),

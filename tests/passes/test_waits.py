@@ -7,6 +7,7 @@ import numpy as np
 from nets import NetBuilder, lowered
 
 from headrace.ir.graph import Graph
+from headrace.operators.constant import Constant
 from headrace.passes.waits import SMALL_WAIT_BITS, wait_bits, wait_bram36
 
 
@@ -46,3 +47,13 @@ def test_block_rams_come_in_halves_and_hold_the_waits() -> None:
     brams = wait_bram36(skip(3))
     assert brams * 2 == int(brams * 2)
     assert brams * 36 * 1024 >= wait_bits(skip(3))
+
+
+def test_constant_maps_wait_for_nobody() -> None:
+    """They come out of memories whenever they are wanted."""
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x = net.input((32, 32, 16))
+    late = net.quantize(net.conv(x, 16, (9, 9), pad=(4, 4, 4, 4)), 0, 255)
+    table = net.emit(Constant(value=net.rng.integers(0, 256, (32, 32, 16))), (), (32, 32, 16), 0, 255)
+    assert wait_bits(lowered(net.graph(net.add(late, table)))) == 0
+    assert wait_bits(lowered(net.graph(net.add(late, x)))) > 0

@@ -22,5 +22,5 @@ def test_channels_on_one_grid(tmp_path: Path) -> None:
     joined = file.node("Relu", file.node("Concat", a, b, axis=1))
     y = file.quant(file.conv(joined, file.weight((3, 9, 1, 1))), 0.5)
     graph = lower(file.save(tmp_path / "net.onnx", y)).graph
-    assert [n.op.kind for n in graph.nodes].count("requant") == 4
+    assert [n.op.kind for n in graph.nodes].count("requant") == 5  # a scale of 3/8 has ties, which take two
     check(graph, random_folds(graph, 1), tmp_path / "rtl", 1)

@@ -14,6 +14,7 @@ from headrace.ir.tensor import Tensor
 from headrace.operators import map_node
 from headrace.operators.base import Fold, Mapped
 from headrace.operators.channels import Concat
+from headrace.operators.constant import Constant, at_readers
 from headrace.operators.conv import Conv
 from headrace.operators.deform import DeformDepthwise
 from headrace.operators.deform_conv import DeformConv
@@ -110,12 +111,14 @@ class _Builder:
         return found + [("output", i) for i, name in enumerate(self.graph.outputs) if name == tensor]
 
     def needs_fifo(self, stream: Stream) -> bool:
-        """Accumulators that their one requantizer takes beat by beat need no FIFO.
+        """Accumulators that their one requantizer takes beat by beat need no FIFO, nor do constant maps, which never wait.
 
         Where it takes fewer lanes, it needs several cycles for a beat, and without a FIFO the multipliers would wait.
         """
         producer = self.graph.producer(stream.tensor)
         readers = self.readers(stream.tensor)
+        if producer is not None and isinstance(producer.op, Constant):
+            return False
         if producer is None or not isinstance(producer.op, Conv | DeformDepthwise | DeformConv | Pointwise) or len(readers) > 1:
             return True
         reader = next((n for n in self.graph.nodes if n.name == readers[0][0]), None)
@@ -235,6 +238,7 @@ def build_design(
         depths: FIFO depths by :func:`edge_key`.
         default_depth: depth of the FIFOs that ``depths`` does not name.
     """
+    folds = at_readers(graph, folds)
     mapped = {node.name: map_node(graph, node, folds[node.name]) for node in graph.nodes}
     builder = _Builder(graph=graph, mapped=mapped, depths=depths or {}, default_depth=default_depth)
     inputs = tuple(_input_stream(graph, graph.tensors[name], mapped) for name in graph.inputs)

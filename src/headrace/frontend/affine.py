@@ -8,9 +8,13 @@ from fractions import Fraction
 from typing import TypeGuard
 
 import numpy as np
+import numpy.typing as npt
 
+from headrace.frontend.constants import collapsed
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.values import ExactArray, ModelInput, QuantConst, Real, Value, exact
+
+Numbers = npt.NDArray[np.float64]
 
 
 def scalar(node: OnnxNode, value: Value | None, what: str) -> float:
@@ -30,6 +34,7 @@ def per_channel(node: OnnxNode, value: Value | None, channels: int, what: str) -
     array = np.asarray(node.const(value, what), np.float64)
     if not np.all(np.isfinite(array)):
         raise node.unsupported(f"{what} holds numbers that are not finite", "train or export the model again")
+    array = collapsed(array)
     if array.size == 1:
         return exact(array)
     if array.size != channels or array.ndim < 3 or array.shape[-3] != channels:
@@ -78,28 +83,42 @@ def div(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Va
     """Div by a constant."""
     if not isinstance(inputs[0], Real | ModelInput):
         raise node.unsupported("divides by an activation", "divide by constants only")
+    from headrace.operators.elementwise.map_terms import divided_by_map  # the operators import this module
+
+    if (quotient := divided_by_map(context, node, inputs)) is not None:
+        return [quotient]
     constant = operands(context, node, inputs)[1]
     if np.any(constant == 0):
         raise node.unsupported("divides by zero", "repair the constant")
     return [affine(context, node, inputs[0], Fraction(1) / constant, exact([0.0]))]
 
 
-def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """BatchNormalization in inference form."""
+def normalization(node: OnnxNode, inputs: list[Value | None], channels: int) -> tuple[Numbers, Numbers]:
+    """Factor and term of a BatchNormalization in inference form, (C,) each.
+
+    Raises:
+        UnsupportedError: other numbers of channels, or a variance that is none.
+    """
     gamma, beta, mean, var = (
         np.asarray(node.const(v, what), np.float64).reshape(-1)
         for v, what in zip(inputs[1:5], ("scale", "bias", "mean", "variance"), strict=True)
     )
-    x = required(node, inputs[0])
-    x = x if _raw(x) else context.activation(node, x, skewed=True)
-    sizes, channels = {gamma.size, beta.size, mean.size, var.size}, _channels(context, x)
+    sizes = {gamma.size, beta.size, mean.size, var.size}
     if sizes != {channels}:
         raise node.unsupported(f"parameters of {sorted(sizes)} channels on {channels} channels", "export the model again")
     spread = var + float(node.attrs.get("epsilon", 1e-5))
     if not np.all(spread > 0):
         raise node.unsupported("a variance that is negative or not finite", "train or export the model again")
     factor = gamma / np.sqrt(spread)
-    return [affine(context, node, x, exact(factor), exact(beta - mean * factor))]
+    return factor, beta - mean * factor
+
+
+def batch_norm(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
+    """BatchNormalization in inference form."""
+    x = required(node, inputs[0])
+    x = x if _raw(x) else context.activation(node, x, skewed=True)
+    factor, term = normalization(node, inputs, _channels(context, x))
+    return [affine(context, node, x, exact(factor), exact(term))]
 
 
 def relu(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:

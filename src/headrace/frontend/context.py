@@ -53,6 +53,9 @@ class Context:
     sums: dict[str, tuple[Fraction, tuple[Real, ...]]] = field(default_factory=dict)
     """Tensor of a sum of operands in no whole ratio -> the real value of its unit, and the operands."""
 
+    unlike_sums: dict[int, tuple[Real, tuple[tuple[Real, int], ...]]] = field(default_factory=dict)
+    """Sums of operands whose channels stand in no whole ratio, by identity: themselves, their terms and the signs of these."""
+
     renamed: dict[str, str] = field(default_factory=dict)
     """Tensor of a graph output -> the name that the file gives it."""
 

@@ -39,6 +39,8 @@ from headrace.frontend.views import VIEWS
 from headrace.ir.graph import Graph
 from headrace.ir.tensor import Tensor
 from headrace.operators import HANDLERS as OPERATOR_HANDLERS
+from headrace.operators.elementwise import ELEMENTWISE
+from headrace.operators.elementwise.maps import is_map
 
 CUSTOM_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "headrace.ops")
 KEEPS_INTEGERS = frozenset({*QUANTIZERS, *QDQ})
@@ -57,6 +59,8 @@ HANDLERS: dict[str, Handler] = {
 """ONNX operator type -> its import."""
 KEEP_FUNCTIONS = QUANTIZERS.keys() | QDQ.keys() | STEPS.keys() | NEUTRAL.keys()
 """Operators that take a function as it is; to all others it is brought as integers, where that is possible."""
+POINTWISE = frozenset(name for entry in ELEMENTWISE for name in entry.types)
+"""Operators that compute on integers even where a constant differs from pixel to pixel."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 """What Python and numpy raise where a damaged file has other inputs, attributes or types than its operators ask for."""
 
@@ -172,7 +176,8 @@ def _reader(
     context: Context, node: OnnxNode, inputs: list[Value | None], handlers: dict[str, Handler]
 ) -> tuple[list[Value | None], Handler | None]:
     """What imports a node, given what its inputs are, and the inputs as that reads them."""
-    if of_one_tensor(inputs) and (node.op_type in FUNCTIONS or composes(node.op_type, inputs)):
+    by_pixel = node.op_type in POINTWISE and any(is_map(context, node, value, inputs) for value in inputs)
+    if not by_pixel and of_one_tensor(inputs) and (node.op_type in FUNCTIONS or composes(node.op_type, inputs)):
         return inputs, compose if composes(node.op_type, inputs) else FUNCTIONS[node.op_type]
     if node.op_type not in KEEP_FUNCTIONS:
         inputs = [realised(context, value, OPERATOR_HANDLERS) for value in inputs]

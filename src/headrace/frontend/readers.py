@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from headrace.frontend.affine import Numbers, affine, normalization
 from headrace.frontend.context import Context, Handler, OnnxNode
 from headrace.frontend.functions import UNARY, compose, composes, of_one_tensor
 from headrace.frontend.scatter import SCATTERS
-from headrace.frontend.values import Flat, Function, QuantConst, Real, Value, View
+from headrace.frontend.values import Flat, Function, QuantConst, Real, Value, View, exact
 from headrace.frontend.views import VIEWS, as_view, features, plain
 from headrace.operators.elementwise import ELEMENTWISE as POINTWISE
 
@@ -34,7 +35,10 @@ def _with_zeros(value: View | Flat) -> bool:
 
 
 def _by_channel(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value | None]:
-    """Constants of a sum or product that broadcast over an activation of any layout, as numbers for each channel of its map."""
+    """Constants of a sum or product that broadcast over an activation of any layout, as numbers for each channel of its map.
+
+    Where they differ within a channel, as numbers for each place of the map.
+    """
     moving = [i for i, v in enumerate(inputs) if isinstance(v, Real | View | Flat)]
     if node.op_type not in ("Add", "Sub", "Mul", "Div") or len(inputs) != 2 or len(moving) != 1:
         return inputs
@@ -47,16 +51,46 @@ def _by_channel(context: Context, node: OnnxNode, inputs: list[Value | None]) ->
     view = as_view(context, node, value, axes)
     if numbers.size == 1 or np.any(view.index < 0) or np.broadcast_shapes(numbers.shape, view.index.shape) != view.index.shape:
         return inputs
-    kind = context.tensors[view.real.tensor]
-    channel = view.index.ravel() // kind.pixels
-    spread = np.broadcast_to(numbers, view.index.shape).ravel()
-    by_channel = np.zeros(kind.channels)
-    by_channel[channel] = spread
-    if not np.array_equal(by_channel[channel], spread):
-        return inputs
     changed = list(inputs)
-    changed[1 - at] = by_channel.reshape(1, -1, 1, 1)
+    if (placed := _placed(context, view, numbers)) is None:
+        return inputs
+    changed[1 - at] = placed
     return changed
+
+
+def _placed(context: Context, view: View, numbers: Numbers) -> Numbers | None:
+    """Numbers that broadcast over a view without zeros, as (1, C, 1, 1) or (1, C, H, W) of its map.
+
+    None if they differ where the view holds one number of the map several times.
+    """
+    kind = context.tensors[view.real.tensor]
+    place = view.index.ravel()
+    spread = np.broadcast_to(numbers, view.index.shape).ravel()
+    by_channel = np.full(kind.channels, spread[0])
+    by_channel[place // kind.pixels] = spread
+    if np.array_equal(by_channel[place // kind.pixels], spread):
+        return by_channel.reshape(1, -1, 1, 1)
+    placed = np.full(kind.pixels * kind.channels, spread[0])
+    placed[place] = spread
+    return placed.reshape(1, kind.channels, *kind.shape[:2]) if np.array_equal(placed[place], spread) else None
+
+
+def _normalized(context: Context, node: OnnxNode, inputs: list[Value | None]) -> View | None:
+    """A batch norm of a view, as factors and terms of its map's channels; None if it is no such node."""
+    view = inputs[0] if inputs else None
+    if node.op_type != "BatchNormalization" or not isinstance(view, View) or view.index.ndim != 4 or _with_zeros(view):
+        return None
+    if isinstance(view.real, Function):
+        return None
+    placed = [
+        _placed(context, view, numbers.reshape(1, -1, 1, 1)) for numbers in normalization(node, inputs, view.index.shape[1])
+    ]
+    factor, term = (None if p is None or p.shape[2:] != (1, 1) else exact(p) for p in placed)
+    if factor is None or term is None:
+        return None
+    real = affine(context, node, view.real, factor, term)
+    assert isinstance(real, Real)
+    return replace(view, real=real)
 
 
 def _of_one_view(context: Context, node: OnnxNode, inputs: list[Value | None]) -> View | None:
@@ -81,6 +115,8 @@ def handled(handler: Handler, context: Context, node: OnnxNode, inputs: list[Val
     others = [v for i, v in enumerate(inputs) if v is not None and i != at]
     single = inputs is not given or all(isinstance(v, np.ndarray) and v.size == 1 for v in others)
     first = inputs[at] if inputs else None
+    if (normalized := _normalized(context, node, inputs)) is not None:
+        return [normalized]
     if (function := _of_one_view(context, node, inputs)) is not None:
         return [function]
     if isinstance(first, View | Flat) and node.op_type == "Identity":

@@ -16,9 +16,10 @@ from headrace.frontend.constants import evaluated
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.inputs import turned_input
 from headrace.frontend.layout import vector
-from headrace.frontend.values import Flat, Function, Index, ModelInput, Real, Value, View
+from headrace.frontend.values import Flat, Function, Index, ModelInput, QuantConst, Real, Value, View
 from headrace.operators.channels import concat as concat_channels
 from headrace.operators.channels import slice_channels, split_channels
+from headrace.operators.constant import nearest
 from headrace.operators.elementwise.sums import ELEMENTWISE as SUMS
 from headrace.operators.gather import gather_channels
 
@@ -244,6 +245,7 @@ def expand(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
 def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Concat: of views of one map a view, else along channels, or as a sum along any other axis."""
     axis = _axis(node, int(node.attrs.get("axis", 1)), axes_of(context, node, inputs[0]))
+    inputs = [_constant_part(context, node, value, name) for value, name in zip(inputs, node.proto.input, strict=True)]
     inputs = _without_zeros(context, node, inputs, axis)
     if any(isinstance(value, View) for value in inputs) and all(isinstance(value, Real | View) for value in inputs):
         views = _views(context, node, inputs)
@@ -254,6 +256,21 @@ def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
     if axis != 1:
         return _joined(context, node, inputs, axis)
     return concat_channels(context, node, [features(context, value) for value in inputs])
+
+
+def _constant_part(context: Context, node: OnnxNode, value: Value | None, name: str) -> Value | None:
+    """An operand of a Concat; a constant that is not zero as an activation."""
+    if not isinstance(value, np.ndarray | QuantConst):
+        return value
+    numbers = np.asarray(node.const(value, "an operand"), np.float64)
+    if not np.any(numbers):
+        return numbers
+    if numbers.ndim not in (3, 4) or numbers.shape[0] != 1 or not np.all(np.isfinite(numbers)):
+        raise node.unsupported(
+            f"joins an activation and a constant of shape {numbers.shape}", "join finite constants (1, C, H, W) or (1, C, L)"
+        )
+    context.axes[name] = numbers.ndim
+    return nearest(context, node, numbers[0].reshape(*numbers.shape[1:], *(1,) * (4 - numbers.ndim)).transpose(1, 2, 0))
 
 
 def _views(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[View]:
@@ -277,12 +294,7 @@ def _without_zeros(context: Context, node: OnnxNode, inputs: list[Value | None],
 
 
 def _zeros(node: OnnxNode, value: Value | None) -> Index:
-    constant = node.const(value, "an operand")
-    if np.any(constant):
-        raise node.unsupported(
-            "joins an activation and a constant that is not zero", "join zeros, or add the constant behind it"
-        )
-    return np.full(constant.shape, -1, np.int32)
+    return np.full(node.const(value, "an operand").shape, -1, np.int32)
 
 
 def _stacked(context: Context, node: OnnxNode, views: list[View], axis: int) -> list[Value]:

@@ -11,6 +11,7 @@ from headrace.ir.ranges import Range
 from headrace.operators import (
     blocks,
     channels,
+    constant,
     conv,
     deform,
     deform_conv,
@@ -47,6 +48,7 @@ OPERATORS: tuple[Operator, ...] = (
     *blocks.OPERATORS,
     *raster.OPERATORS,
     *shift.OPERATORS,
+    *constant.OPERATORS,
 )
 
 BY_KIND: dict[str, Operator] = {operator.op.kind: operator for operator in OPERATORS}

@@ -11,8 +11,8 @@ import numpy as np
 
 from headrace.engines.base import Engine
 from headrace.engines.moves import BlockTransposer, Wires
-from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import Real, Value
+from headrace.frontend.context import MAX_ACCUMULATOR_BITS, Context, OnnxNode
+from headrace.frontend.values import Real, Value, View
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Pair
 from headrace.ir.tensor import Tensor
@@ -37,23 +37,27 @@ class SpaceToDepth(Op):
 
 
 def channels_to_blocks(context: Context, node: OnnxNode, real: Real, block: Pair) -> Real:
-    """Emits a `DepthToSpace`; a scale per channel must not differ within a block.
+    """Emits a `DepthToSpace`; scales that differ within a block are brought to one grid first.
 
     Raises:
-        UnsupportedError: pixels of one channel would have different scales.
+        UnsupportedError: pixels of one channel would have different scales, in no whole ratio.
     """
     if block == (1, 1):
         return real
-    source = context.tensors[real.tensor]
-    h, w, c = source.shape
+    h, w, c = context.tensors[real.tensor].shape
     each = c // (block[0] * block[1])
     if real.scale.size > 1 or real.offset.size > 1:
         scales, offsets = (np.broadcast_to(p, c).reshape(-1, each) for p in (real.scale, real.offset))
         if np.any(scales != scales[0]) or np.any(offsets != offsets[0]):
-            raise node.unsupported(
-                "pixels of one block would have different scales", "put a quantizer before the rearrangement"
-            )
-        real = replace(real, scale=scales[0], offset=offsets[0])
+            even = None if real.skewed else context.gridded(node, real, MAX_ACCUMULATOR_BITS)
+            if even is None:
+                raise node.unsupported(
+                    "pixels of one block would have different scales", "put a quantizer before the rearrangement"
+                )
+            real = even
+        else:
+            real = replace(real, scale=scales[0], offset=offsets[0])
+    source = context.tensors[real.tensor]
     shape = (h * block[0], w * block[1], each)
     out = context.apply(node, DepthToSpace(block=block), (real.tensor,), shape, source.lo, source.hi, source.scale[0])
     return replace(real, tensor=out)
@@ -87,10 +91,33 @@ def depth_to_space(context: Context, node: OnnxNode, inputs: list[Value | None])
     mode = str(node.attrs.get("mode", "DCR"))
     if mode not in ("DCR", "CRD"):
         raise node.unsupported(f"mode {mode}", "use DCR or CRD")
+    if _unlike_within_blocks(real, c, size, mode):
+        return [_as_view(context, node, real, size, mode)]
     if mode == "CRD":
         order = np.arange(c).reshape(-1, size * size).T.ravel()
         real = choose_channels(context, node, real, tuple(order.tolist()))
     return [channels_to_blocks(context, node, real, (size, size))]
+
+
+def _unlike_within_blocks(real: Real, channels: int, size: int, mode: str) -> bool:
+    """Whether pixels of one channel would have different scales or offsets."""
+    for parameter in (real.scale, real.offset):
+        spread = np.broadcast_to(parameter, channels)
+        blocks = spread.reshape(-1, size * size) if mode == "CRD" else spread.reshape(size * size, -1).T
+        if np.any(blocks != blocks[:, :1]):
+            return True
+    return False
+
+
+def _as_view(context: Context, node: OnnxNode, real: Real, size: int, mode: str) -> View:
+    """The pixel shuffle as a view, so that a quantizer behind it acts before it, on each channel as it is."""
+    view = context.viewed(node, real)
+    _, c, h, w = view.index.shape
+    if mode == "CRD":
+        blocks = view.index.reshape(-1, size, size, h, w).transpose(0, 3, 1, 4, 2)
+    else:
+        blocks = view.index.reshape(size, size, -1, h, w).transpose(2, 3, 0, 4, 1)
+    return replace(view, index=blocks.reshape(1, c // (size * size), h * size, w * size))
 
 
 def space_to_depth(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:

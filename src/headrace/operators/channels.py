@@ -64,7 +64,7 @@ def _spread(parameter: ExactArray, channels: int) -> ExactArray:
 
 def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
     """Concat along channels; unequal scales stay with their channels until the next quantizer."""
-    reals = [context.real(node, value) for value in inputs]
+    reals = [_operand(context, node, value) for value in inputs]
     if len({(real.lo, real.hi) for real in reals}) > 1:
         reals = [context.settled(node, real) for real in reals]
     kinds = [context.tensors[real.tensor] for real in reals]
@@ -79,7 +79,15 @@ def concat(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
     scale = np.concatenate([_spread(real.scale, c) for real, c in zip(reals, channels, strict=True)])
     offset = np.concatenate([_spread(real.offset, c) for real, c in zip(reals, channels, strict=True)])
     pure = all(real.pure for real in reals)
-    return [Real(tensor=out, scale=_collapse(scale), offset=_collapse(offset), lo=reals[0].lo, hi=reals[0].hi, pure=pure)]
+    joined = Real(tensor=out, scale=_collapse(scale), offset=_collapse(offset), lo=reals[0].lo, hi=reals[0].hi, pure=pure)
+    return [replace(joined, skewed=any(real.skewed for real in reals))]
+
+
+def _operand(context: Context, node: OnnxNode, value: Value | None) -> Real:
+    """An activation to be joined, or a rounded constant map, which the quantizer behind the join quantizes by itself."""
+    if isinstance(value, Real) and value.skewed and any(value.tensor in n.outputs and not n.inputs for n in context.nodes):
+        return value
+    return context.real(node, value)
 
 
 def _collapse(parameter: ExactArray) -> ExactArray:

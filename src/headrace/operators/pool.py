@@ -5,20 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import lcm
 from typing import ClassVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from headrace.engines.pools import Pooler
 from headrace.engines.slide import line_buffer
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import Value
+from headrace.frontend.values import Real, Value
 from headrace.frontend.windows import ceil_padding, kernel_shape, padding_only, spatial_output, window_attributes
+from headrace.ir.expressions import operand
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op, Pads, Pair
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
+from headrace.operators.constant import constant_map
+from headrace.operators.elementwise.base import Pointwise
 from headrace.operators.reduce import divided, reduce_map, rising
 
 
@@ -55,6 +61,18 @@ class _Windows:
     out_hw: Pair
     beyond: Pads
     """Of ``pad``, what ``ceil_mode`` has added."""
+
+    def counts(self, axis: int, size: int, *, padding: bool) -> npt.NDArray[np.int64]:
+        """How many of a window's rows (columns) lie within ``size``, for each row (column) of windows.
+
+        Args:
+            padding: count the node's own padding too, but not what ``ceil_mode`` has added.
+        """
+        before, behind = self.pad[axis], self.pad[axis + 2] - self.beyond[axis + 2]
+        first, last = (-before, size + behind) if padding else (0, size)
+        starts = np.arange(self.out_hw[axis]) * self.stride[axis] - before
+        taps = starts[:, None] + np.arange(self.kernel[axis]) * self.dilation[axis]
+        return np.asarray(((taps >= first) & (taps < last)).sum(axis=1), np.int64)
 
     def spans(self, in_hw: Pair) -> tuple[bool, bool] | None:
         """(rows, columns) that a window takes as a whole while it is one pixel wide along the others; None: neither."""
@@ -97,22 +115,12 @@ def max_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> li
 
 
 def average_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """AveragePool is linear, so it sums whatever integers there are; padding needs real zeros, and to be counted."""
+    """AveragePool is linear, so it sums whatever integers there are; padding that is counted needs real zeros."""
     real = context.settled(node, context.real(node, inputs[0], skewed=True), skewed=True)
     source = context.tensors[real.tensor]
-    windows = _windows(context, node, source.shape[:2])
+    windows, counted = _windows(context, node, source.shape[:2]), bool(node.attrs.get("count_include_pad", 0))
     size = windows.kernel[0] * windows.kernel[1]
-    if any(windows.pad) and not node.attrs.get("count_include_pad", 0):
-        raise node.unsupported(
-            f"averages of {windows.kernel} windows over {windows.pad} padded pixels that are not counted, so that each "
-            f"border divides by another number than {size}",
-            "use count_include_pad=True, or no padding",
-        )
-    if any(windows.beyond):
-        raise node.unsupported(
-            f"ceil_mode adds {windows.beyond[2:]} rows and columns that are not counted", "use ceil_mode=False, or pad the map"
-        )
-    if any(windows.pad) and np.any(real.offset != 0):
+    if any(windows.pad) and counted and np.any(real.offset != 0):
         raise node.unsupported("zero padding of values with an offset", "put a quantizer before the pool")
     if spans := windows.spans(source.shape[:2]):
         return [divided(reduce_map(context, node, real, *spans, total=True), size)]
@@ -121,8 +129,29 @@ def average_pool(context: Context, node: OnnxNode, inputs: list[Value | None]) -
     if any(windows.pad):
         lo, hi = min(lo, 0), max(hi, 0)
     shape = (*windows.out_hw, source.channels)
-    out = context.apply(node, op, (real.tensor,), shape, lo, hi, source.scale[0])
-    return [divided(replace(real, tensor=out, offset=real.offset * size), size)]
+    out = replace(real, tensor=context.apply(node, op, (real.tensor,), shape, lo, hi, source.scale[0]))
+    rows, cols = (windows.counts(axis, source.shape[axis], padding=counted) for axis in (0, 1))
+    counts = rows[:, None] * cols
+    if np.any(counts == 0):
+        raise node.unsupported(f"padding {windows.pad} so wide that a window sees nothing else", "pad less than the kernel")
+    if np.all(counts == size):
+        return [divided(replace(out, offset=real.offset * size), size)]
+    zero = (0,) if any(windows.pad) and counted else ()
+    return [_weighted(context, node, out, counts, (min(source.lo, *zero, source.hi), max(source.hi, *zero, source.lo)))]
+
+
+def _weighted(context: Context, node: OnnxNode, total: Real, counts: npt.NDArray[np.int64], limits: Pair) -> Real:
+    """Sums over ``counts`` (rows, columns) numbers within ``limits`` as means, on one scale for all counts.
+
+    A sum of n numbers becomes one of ``common`` numbers: times common / n. It lies within ``common`` times the limits.
+    """
+    common, kind = lcm(*np.unique(counts).tolist()), context.tensors[total.tensor]
+    if common == 1:
+        return total
+    factors = constant_map(context, node, (common // counts)[..., None])
+    op = Pointwise(expression=("mul", operand(0), operand(1)))
+    out = context.apply(node, op, (total.tensor, factors), kind.shape, common * limits[0], common * limits[1], kind.scale[0])
+    return replace(total, tensor=out, scale=total.scale / Fraction(common))
 
 
 def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:

@@ -21,6 +21,7 @@ from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
 from headrace.operators.base import Fold
+from headrace.operators.constant import at_readers
 from headrace.passes.knapsack import FloatArray, choose, efficient
 from headrace.passes.waits import wait_bram36
 
@@ -81,12 +82,12 @@ def _fit(candidates: list[_Candidates], interval: int) -> list[int] | None:
     return None if picks is None else [int(a[p]) for a, p in zip(allowed, picks, strict=True)]
 
 
-def _folding(candidates: list[_Candidates], picks: list[int]) -> Folding:
+def _folding(graph: Graph, candidates: list[_Candidates], picks: list[int]) -> Folding:
     total = Resources()
     for c, p in zip(candidates, picks, strict=True):
         total += c.resources[p]
     return Folding(
-        folds={c.name: c.folds[p] for c, p in zip(candidates, picks, strict=True)},
+        folds=at_readers(graph, {c.name: c.folds[p] for c, p in zip(candidates, picks, strict=True)}),
         interval=int(max(c.cycles[p] for c, p in zip(candidates, picks, strict=True))),
         resources=total,
     )
@@ -132,7 +133,7 @@ def fold(
         goal = int(board.clock_mhz * 1e6 / fps)
         picks = _fit(candidates, goal)
         if picks is not None:
-            return _folding(candidates, picks)
+            return _folding(graph, candidates, picks)
     low, high, best = 0, len(intervals) - 1, None
     while low <= high:
         middle = (low + high) // 2
@@ -140,7 +141,7 @@ def fold(
         if picks is None:
             low = middle + 1
         else:
-            best, high = _folding(candidates, picks), middle - 1
+            best, high = _folding(graph, candidates, picks), middle - 1
     if best is None:
         raise FoldingError(_too_large(candidates, board, fill))
     if fps is not None and best.interval > goal:

@@ -20,12 +20,13 @@ from headrace_host.expressions import evaluate
 from headrace.errors import ModelError
 from headrace.ir.expressions import real_value
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Compare, Quantize, Requant, Tabulate
+from headrace.ir.ops import Compare, IntArray, Quantize, Requant, Tabulate
 from headrace.ir.ranges import Range
 from headrace.ir.rounding import HALF_EVEN, rises, rounded, rounded_array
 from headrace.operators import channel_range
 from headrace.operators.elementwise import Pointwise
 from headrace.passes.certificate import FLOAT32_EXACT, Certificate, power_of_two
+from headrace.passes.residues import compare_residue, has_residue, refuse_residues, without_residues
 from headrace.passes.skews import chosen, skewed_sums
 from headrace.passes.split_rounding import split_rounding
 from headrace.passes.split_slopes import split_slopes
@@ -281,15 +282,53 @@ def _float32_exact(op: Quantize, problem: _Problem) -> bool:
     return True
 
 
+def differing(op: Quantize, requant: Requant, reachable: Range) -> int:
+    """Accumulator values, summed over channels, on which ``requant`` differs from ``op``."""
+    problem = _problem(op, reachable)
+    mul, add = (np.asarray(v, np.int64) for v in (requant.mul * problem.sign, requant.add))
+    return problem.differing(mul, add, requant.shift)
+
+
+def _with_residue(graph: Graph, source: str, op: Quantize, requant: Requant, certificate: Certificate) -> Certificate:
+    """``certificate``, compared with the real numbers of a constant map that is rounded to integers."""
+    found = compare_residue(graph, source, op, requant, differing)
+    return replace(
+        certificate,
+        exact=found.differing == 0,
+        float32_exact=False,
+        differing_values=found.differing,
+        reachable_values=found.reachable,
+        reason="a constant map between its integers; compared for each of its numbers",
+    )
+
+
+def _with_slack(slack: IntArray, op: Quantize, reachable: Range, certificate: Certificate) -> Certificate:
+    """``certificate``, with the sums so near to a step that the real sum, up to ``slack`` (C,) away, may lie beyond it."""
+    problem, slack = _problem(op, reachable), np.asarray(slack, np.int64)[:, None]
+    near = _clamped(problem.target + slack, problem.lo, problem.hi) - _clamped(problem.target - slack, problem.lo, problem.hi)
+    wrong = min(certificate.differing_values + int(near.sum()), certificate.reachable_values)
+    return replace(
+        certificate,
+        exact=wrong == 0,
+        float32_exact=False,
+        differing_values=wrong,
+        reason="operands of channels in no whole ratio; at most so many sums lie near enough to a step to differ",
+    )
+
+
 def _with_skew(graph: Graph, source: str, op: Quantize, requant: Requant, certificate: Certificate) -> Certificate:
     """``certificate``, with what operands in no whole ratio add to it: counted over all combinations of their values."""
     found = skewed_sums(graph, source)
     if not found:
         return certificate
     producer = found[0]
+    if len(found) == 1 and has_residue(graph, source):
+        return _with_residue(graph, source, op, requant, certificate)
     if len(found) > 1 or not isinstance(producer.op, Pointwise) or chosen(graph, source) != producer:
         reason = "operands in no whole ratio, added up in several nodes; their combinations are not compared"
         return replace(certificate, exact=False, float32_exact=False, reason=reason)
+    if producer.op.slack is not None:
+        return _with_slack(producer.op.slack, op, channel_range(graph, source), certificate)
     kinds = graph.input_tensors(producer)
     sizes = [t.hi - t.lo + 1 for t in kinds]
     shown = f"{' x '.join(map(str, sizes))} {'pairs' if len(sizes) == 2 else 'combinations'}"
@@ -329,6 +368,7 @@ def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
     """Realises every `Quantize`, `Tabulate` and `Compare` of the graph; returns the certificates in node order."""
     nodes: list[Node] = []
     certificates: list[Certificate] = []
+    refuse_residues(graph)
     graph = split_rounding(split_ties(split_slopes(graph, _provable), _provable))
     for node in graph.nodes:
         if isinstance(node.op, Quantize):
@@ -342,4 +382,4 @@ def requantize(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
             certificates.append(certificate)
             node = replace(node, op=op)
         nodes.append(node)
-    return graph.with_nodes(tuple(nodes)), tuple(certificates)
+    return graph.with_nodes(tuple(without_residues(nodes))), tuple(certificates)

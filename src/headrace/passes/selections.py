@@ -41,7 +41,7 @@ Rule = Callable[[Graph, Node], Graph | None]
 
 
 def _first(graph: Graph, rule: Rule) -> Graph | None:
-    return next((changed for node in graph.nodes if (changed := rule(graph, node)) is not None), None)
+    return next((changed for node in graph.nodes if node.inputs and (changed := rule(graph, node)) is not None), None)
 
 
 def indices_of(graph: Graph, node: Node) -> Indices | None:
@@ -133,7 +133,7 @@ def _into_inputs(graph: Graph, node: Node) -> Graph | None:
 def _upstream(graph: Graph, node: Node) -> Iterator[Node]:
     """The nodes before ``node``, each read by the next one only."""
     tensor = node.inputs[0]
-    while _only_reader(graph, tensor) and (before := graph.producer(tensor)) is not None:
+    while _only_reader(graph, tensor) and (before := graph.producer(tensor)) is not None and before.inputs:
         yield before
         tensor = before.inputs[0]
 

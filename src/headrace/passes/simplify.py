@@ -13,12 +13,21 @@ from headrace.ir.ops import Op
 from headrace.ir.tensor import Tensor
 from headrace.operators.channels import Concat, Interleave, Shuffle, Slice, Split
 from headrace.passes.dead import drop_dead
+from headrace.passes.quantize_first import quantize_first
 from headrace.passes.selections import merge_selections
 
 
 def simplify(graph: Graph) -> Graph:
     """All passes of this module, in order."""
-    for step in (merge_duplicates, merge_selections, slices_to_splits, shuffles_to_interleaves, cancel_splits, drop_dead):
+    for step in (
+        merge_duplicates,
+        merge_selections,
+        slices_to_splits,
+        quantize_first,
+        shuffles_to_interleaves,
+        cancel_splits,
+        drop_dead,
+    ):
         graph = step(graph)
     return graph
 
@@ -45,14 +54,17 @@ def _substitute(graph: Graph, nodes: list[Node], new_names: Mapping[str, str]) -
 
 
 def merge_duplicates(graph: Graph) -> Graph:
-    """Keeps one of several nodes that compute the same from the same tensors (a quantizer shared by several readers)."""
+    """Keeps one of several nodes that compute the same from the same tensors (a quantizer shared by several readers).
+
+    Constant maps are kept apart: each reader takes its own at its own pace, without a FIFO.
+    """
     seen: dict[tuple[object, ...], Node] = {}
     renames: dict[str, str] = {}
     kept: list[Node] = []
     for original in graph.nodes:
         node = replace(original, inputs=tuple(renames.get(name, name) for name in original.inputs))
         twin = seen.get(_key(node))
-        if twin is None or any(name in graph.outputs for name in node.outputs):
+        if twin is None or not node.inputs or any(name in graph.outputs for name in node.outputs):
             seen.setdefault(_key(node), node)
             kept.append(node)
         else:
@@ -67,10 +79,10 @@ def slices_to_splits(graph: Graph) -> Graph:
     nodes: list[Node] = []
     parts: dict[str, list[tuple[int, str]]] = {}
     for node in graph.nodes:
-        source = node.inputs[0]
         if not isinstance(node.op, Slice):
             nodes.append(node)
             continue
+        source = node.inputs[0]
         if source in sliced:
             sliced.discard(source)
             split, parts[source] = _split_at_slices(graph, source, tensors)
@@ -130,7 +142,7 @@ def cancel_splits(graph: Graph) -> Graph:
     renames: dict[str, str] = {}
     kept: list[Node] = []
     for node in graph.nodes:
-        joined = graph.producer(node.inputs[0])
+        joined = graph.producer(node.inputs[0]) if isinstance(node.op, Split) else None
         if isinstance(node.op, Split) and joined is not None and isinstance(joined.op, Concat):
             sizes = tuple(graph.tensors[name].channels for name in joined.inputs)
             if sizes == node.op.sizes and not set(node.outputs) & set(graph.outputs):

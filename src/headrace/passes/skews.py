@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Compare, Quantize, Tabulate
+from headrace.operators.constant import Constant
 from headrace.operators.elementwise import Pointwise
 from headrace.operators.pool import MaxPool
 from headrace.operators.upsample import Upsample
@@ -16,14 +17,19 @@ CHOSEN = (MaxPool, Upsample)
 
 
 def skewed_sums(graph: Graph, tensor: str) -> list[Node]:
-    """The nodes that add operands in no whole ratio and whose results reach ``tensor`` without being quantized."""
+    """The nodes whose results are near the model's and reach ``tensor`` without being quantized.
+
+    They add operands in no whole ratio, or bring a constant map whose numbers lie between its integers.
+    """
     found: list[Node] = []
     waiting, seen = [tensor], {tensor}
     while waiting:
         producer = graph.producer(waiting.pop())
         if producer is None or isinstance(producer.op, ROUNDED):
             continue
-        if isinstance(producer.op, Pointwise) and producer.op.skews:
+        if isinstance(producer.op, Pointwise) and (producer.op.skews or producer.op.slack is not None):
+            found.append(producer)
+        if isinstance(producer.op, Constant) and producer.op.residue is not None:
             found.append(producer)
         waiting += [name for name in producer.inputs if name not in seen]
         seen.update(producer.inputs)

@@ -23,10 +23,11 @@ def wait_bits(graph: Graph) -> int:
     """Bits of all FIFOs that hold a branch back until its join is ready."""
     arrival: dict[str, float] = dict.fromkeys(graph.inputs, 0.0)
     frame_bits: dict[str, int] = {name: _bits(graph, name) for name in graph.inputs}
+    constant = {name for node in graph.nodes if not node.inputs for name in node.outputs}  # always there, without a FIFO
     total = 0
     for node in graph.nodes:
-        start = max(arrival[name] for name in node.inputs)
-        for name in node.inputs:
+        start = max((arrival[name] for name in node.inputs), default=0.0)
+        for name in (n for n in node.inputs if n not in constant):
             bits = int((start - arrival[name]) * frame_bits[name])
             total += bits if bits > SMALL_WAIT_BITS else 0
         held = min(frame_bits[name] for name in node.inputs) if len(node.inputs) == 1 else None

@@ -9,17 +9,23 @@ from fractions import Fraction
 from functools import reduce
 from typing import ClassVar, cast
 
+import numpy as np
+
 from headrace.engines.pointwise import Pointwise as PointwiseEngine
 from headrace.errors import ModelError
+from headrace.frontend.constants import collapsed
 from headrace.frontend.context import Context, Handler, OnnxNode, required
 from headrace.frontend.values import Real, Value, exact
 from headrace.ir.expressions import MAX_OPERANDS, Expression, bounds, check, operand, parts
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Op
+from headrace.ir.ops import IntArray, Op
 from headrace.operators.base import Fold, Mapped
 from headrace.operators.elementwise.grids import Combine, Grid
-from headrace.operators.elementwise.shapes import Operand, fitted, is_constant, negated, opened, operand_of
+from headrace.operators.elementwise.maps import gridded_map, is_map
+from headrace.operators.elementwise.shapes import Operand, fitted, is_constant, negated, opened, operand_of, summed
 
+MapHandler = Callable[[Context, OnnxNode, Real, Value, int], Real]
+"""Context, node, activation, constant, and which of the node's two operands is the constant."""
 Build = Callable[..., Expression]
 """The expression of an operator, given those of its operands."""
 
@@ -38,6 +44,8 @@ class Pointwise(Op):
 
     Hardware and golden ignore it; the certificate of the quantizer behind counts what it changes. Empty for none.
     """
+    slack: IntArray | None = None
+    """(C,): in units of the result, how far from it the real value may lie; the requantize pass counts that, and drops it."""
 
 
 def added(*terms: Expression) -> Expression:
@@ -57,6 +65,8 @@ class Elementwise:
     """How the operands' scales combine: `grids.common`, `grids.product`, ..."""
     constant: Handler | None = None
     """Import of a node one of whose two operands is constant; None: a scalar constant becomes part of the expression."""
+    constant_map: MapHandler | None = None
+    """Import of a node of an activation and a constant that differs between pixels; None: such a one must lie on a grid."""
     variadic: bool = False
     """Any number of operands: ``build`` takes one or more, and may be applied to parts of them first."""
     sign: int = 0
@@ -66,14 +76,63 @@ class Elementwise:
 
     def handler(self, context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
         """Import of one node; a `Handler`."""
-        values = [required(node, value) for value in inputs]
+        values = self._with_maps(context, node, [required(node, value) for value in inputs])
+        if isinstance(values, Real):
+            return [values]
         if self.constant is not None and len(values) == 2 and any(map(is_constant, values)):
             return self.constant(context, node, inputs)
+        terms = self._terms(context, node, values)
+        total = self._of_unlike(context, node, terms) if terms else None
+        if total is not None:
+            if total.skewed:
+                context.unlike_sums[id(total)] = total, terms
+            return [total]
         if not (self.sign and any(isinstance(value, Real) and value.skewed for value in values)):
             return [self._emit(context, node, fitted(context, node, [operand_of(context, node, v) for v in values]))]
-        terms, offset = opened(context, node, values, self.sign)
-        total = replace(self, build=added, sign=1)._emit(context, node, fitted(context, node, terms))
+        operands, offset = opened(context, node, values, self.sign)
+        total = replace(self, build=added, sign=1)._emit(context, node, fitted(context, node, operands))
         return [replace(total, offset=total.offset + offset)]
+
+    def _terms(self, context: Context, node: OnnxNode, values: list[Value]) -> tuple[tuple[Real, int], ...]:
+        """Activations that a sum adds up, and their signs; those of a sum in no whole ratio instead of it, if known."""
+        if not self.sign or any(map(is_constant, values)) or len(values) < 2:
+            return ()
+        found: list[tuple[Real, int]] = []
+        for k, value in enumerate(values):
+            sign = self.sign if k else 1
+            _, inner = context.unlike_sums.get(id(value), (None, ()))
+            if inner:
+                found += [(real, sign * own) for real, own in inner]
+            else:
+                real = context.activation(node, value, skewed=True)
+                parts = (real,) if real.clamped else summed(context, real)
+                if len(parts) > 1:  # what was added to the sum since
+                    parts = (replace(parts[0], offset=parts[0].offset + real.offset), *parts[1:])
+                found += [(part, sign) for part in parts]
+        return () if any(real.skewed for real, _ in found) else tuple(found)
+
+    def _of_unlike(self, context: Context, node: OnnxNode, terms: tuple[tuple[Real, int], ...]) -> Real | None:
+        """The sum of activations whose channels have scales or offsets of their own; None if it is a simpler one."""
+        from headrace.operators.elementwise.unlike import add_unlike, is_even  # it emits what this module defines
+
+        if all(is_even(real) for real, _ in terms):
+            return None
+        return add_unlike(context, node, [context.settled(node, real) for real, _ in terms], [sign for _, sign in terms])
+
+    def _with_maps(self, context: Context, node: OnnxNode, values: list[Value]) -> list[Value] | Real:
+        """``values`` with constants that differ between pixels as activations, or the node's result."""
+        found = [k for k, value in enumerate(values) if self._is_map(context, node, value, values)]
+        moving = [value for value in values if not is_constant(value)]
+        if not found or not moving:
+            return values
+        beside = context.activation(node, moving[0])
+        if self.constant_map is not None and len(values) == 2:
+            return self.constant_map(context, node, context.settled(node, moving[0]), values[found[0]], found[0])
+        return [gridded_map(context, node, v, beside) if k in found else v for k, v in enumerate(values)]
+
+    def _is_map(self, context: Context, node: OnnxNode, value: Value, values: list[Value]) -> bool:
+        several = is_constant(value) and np.size(collapsed(np.asarray(node.const(value, "constant operand")))) > 1
+        return several and (self.constant_map is None or is_map(context, node, value, values))
 
     def _emit(self, context: Context, node: OnnxNode, operands: list[Operand]) -> Real:
         operands.sort(key=lambda x: not x.inexact)

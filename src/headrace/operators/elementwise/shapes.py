@@ -91,7 +91,7 @@ def opened(context: Context, node: OnnxNode, values: list[Value], sign: int) -> 
     """
     reals = [context.settled(node, value, skewed=True) for value in values]
     reals[1:] = [negated(real) if sign < 0 else real for real in reals[1:]]
-    spread = [_parts(context, real) for real in reals]
+    spread = [summed(context, real) for real in reals]
     offset = sum((real.offset for real in reals if real.skewed), one(Fraction(0)))
     terms = [part for parts in spread for part in parts]
     if len(terms) <= MAX_OPERANDS and not any(part.skewed for part in terms):
@@ -103,7 +103,7 @@ def opened(context: Context, node: OnnxNode, values: list[Value], sign: int) -> 
     return operands, offset
 
 
-def _parts(context: Context, real: Real) -> tuple[Real, ...]:
+def summed(context: Context, real: Real) -> tuple[Real, ...]:
     """The operands of a sum in no whole ratio, as far as they are known, with what has become of their scale since."""
     if not real.skewed or real.tensor not in context.sums or np.any(real.scale != real.scale[0]):
         return (real,)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from headrace.frontend.affine import affine, operands
 from headrace.frontend.context import Context, OnnxNode
-from headrace.frontend.values import Value, exact
+from headrace.frontend.values import Real, Value, exact
 from headrace.operators.elementwise.base import Elementwise
 from headrace.operators.elementwise.grids import common
-from headrace.operators.elementwise.shapes import is_constant
+from headrace.operators.elementwise.map_terms import add_map
+from headrace.operators.elementwise.shapes import is_constant, negated
 
 
 def _constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -18,4 +19,17 @@ def _constant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> l
     return [affine(context, node, x, exact([1.0]), -constant)]
 
 
-ELEMENTWISE = (Elementwise(types=("Sub",), grid=common, build=lambda a, b: ("sub", a, b), constant=_constant, sign=-1),)
+def _map(context: Context, node: OnnxNode, x: Real, value: Value, at: int) -> Real:
+    return add_map(context, node, x, value, -1) if at == 1 else add_map(context, node, negated(x), value)
+
+
+ELEMENTWISE = (
+    Elementwise(
+        types=("Sub",),
+        grid=common,
+        build=lambda a, b: ("sub", a, b),
+        constant=_constant,
+        constant_map=_map,
+        sign=-1,
+    ),
+)
