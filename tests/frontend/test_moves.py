@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from executions import integer_run, pixels_for, qonnx_run
 from headrace_host.program import Program
 from move_check import Move, Moved, check, exported
 from onnx import helper, numpy_helper
@@ -130,6 +131,24 @@ MOVES: tuple[tuple[str, Move, tuple[int, ...], list[str]], ...] = (
     ("stacked groups", lambda x: torch.stack([x.relu(), x], 1).flatten(1, 2), (1, 3, 4, 5), ["concat"]),
     ("joined sequences", lambda x: torch.cat([x.relu(), x], 2), (1, 2, 5), ["crop", "crop", "pointwise"]),
     ("a longer sequence", lambda x: functional.interpolate(x, scale_factor=2), (1, 3, 5), ["upsample"]),
+    (
+        "coordinates",
+        lambda x: torch.cat([x, torch.linspace(-2, 2, 5).view(1, 1, 1, 5).expand(1, 1, 4, 5)], 1),
+        (1, 2, 4, 5),
+        ["constant", "concat"],
+    ),
+    (
+        "positions of tokens",
+        lambda x: (x.flatten(2).transpose(1, 2) + torch.arange(20.0).view(1, 20, 1)).transpose(1, 2).reshape(1, 2, 4, 5),
+        (1, 2, 4, 5),
+        ["constant", "pointwise"],
+    ),
+    (
+        "smoothed rows",
+        lambda x: functional.interpolate(x, scale_factor=(2, 1), mode="bilinear"),
+        (1, 2, 4, 5),
+        ["upsample", "conv", "constant", "pointwise"],
+    ),
     ("a batch of two", lambda x: groups(x, 2), (2, 4, 3, 5), ["split", "interleave"]),
 )
 
@@ -292,3 +311,32 @@ def test_images_with_channels_last(tmp_path: Path) -> None:
     lowered = lower(path).graph
     x = np.random.default_rng(0).integers(-128, 128, (1, 4, 5, 3))
     np.testing.assert_array_equal(next(iter(Program(*to_program(lowered)).run({lowered.inputs[0]: x}).values())), x[..., :2])
+
+
+def test_blocks_of_whole_ratios_come_to_one_grid(tmp_path: Path) -> None:
+    file = QonnxFile(shape=(1, 4, 3, 5))
+    scaled = file.node("Mul", file.image(), file.constant(np.array([1.0, 2, 3, 0.5]).reshape(1, 4, 1, 1)))
+    y = file.conv(file.node("DepthToSpace", scaled, blocksize=2), file.weight((2, 1, 1, 1)))
+    lowered = lower(path := file.save(tmp_path / "net.onnx", y))
+    assert [node.op.kind for node in lowered.graph.nodes] == ["requant", "depth_to_space", "conv"]
+    pixels, x = pixels_for(lowered)
+    for ours, theirs in zip(integer_run(lowered, pixels), qonnx_run(path, x), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_pixel_shuffles_of_unlike_channels(mode: str, tmp_path: Path) -> None:
+    """Scales and biases that differ within a block reach the quantizer, through a batch norm, as those of the convolution."""
+    file = QonnxFile(shape=(1, 3, 4, 5))
+    weight = file.weight((8, 3, 3, 3), np.linspace(0.1, 0.8, 8).reshape(8, 1, 1, 1))
+    y = file.node("Conv", file.image(), weight, file.constant(np.linspace(-1, 1, 8)), pads=[1, 1, 1, 1])
+    y = file.node("DepthToSpace", y, blocksize=2, mode=mode)
+    norm = [file.constant(v) for v in ([1.0, 2], [0.5, -0.25], [1.0, 3], [1.0, 4])]
+    y = file.node("Relu", file.node("BatchNormalization", y, *norm, epsilon=0.0))
+    path = file.save(tmp_path / "net.onnx", file.quant(y, 0.125, bits=5.0, signed=0))
+    lowered = lower(path)
+    assert [node.op.kind for node in lowered.graph.nodes][-2:] == ["requant", "depth_to_space"]
+    pixels, x = pixels_for(lowered)
+    for ours, theirs in zip(integer_run(lowered, pixels), qonnx_run(path, x), strict=True):
+        assert np.mean(ours != theirs) < 0.01  # float32 rounds a few numbers to the other side of a step
+        np.testing.assert_allclose(ours, theirs, atol=0.1251)

@@ -142,10 +142,6 @@ def divides_by_zero(f: QonnxFile) -> str:
     return f.quant(f.node("Div", f.image(), f.constant(0.0)))
 
 
-def add_along_rows(f: QonnxFile) -> str:
-    return f.quant(f.node("Add", f.image(), f.constant(np.ones((1, 1, 8, 1)))))
-
-
 def relu_off_the_grid(f: QonnxFile) -> str:
     acc = f.conv(f.image(), f.weight((4, 3, 1, 1), scale=np.array([1.0, 0.7, 0.3, 5]).reshape(4, 1, 1, 1)))
     return f.node("Relu", f.node("Add", acc, f.constant(0.1)))
@@ -155,8 +151,13 @@ def convolution_of_the_normalised_input(f: QonnxFile) -> str:
     return f.conv(f.node("BatchNormalization", "x", *(f.constant(np.ones(3)) for _ in range(4))), f.weight((4, 3, 1, 1)))
 
 
-def bilinear(f: QonnxFile) -> str:
-    return f.node("Resize", f.image(), "", f.constant([1, 1, 2, 2]), mode="linear")
+def bicubic(f: QonnxFile) -> str:
+    return f.node("Resize", f.image(), "", f.constant([1, 1, 2, 2]), mode="cubic")
+
+
+def bilinear_in_part(f: QonnxFile) -> str:
+    regions, grid = f.constant([0, 0, 0.2, 0.2, 1, 1, 0.8, 0.8]), "tf_crop_and_resize"
+    return f.node("Resize", f.image(), regions, f.constant([1, 1, 2, 2]), mode="linear", coordinate_transformation_mode=grid)
 
 
 def fractional_resize(f: QonnxFile) -> str:
@@ -264,10 +265,10 @@ REFUSED: list[tuple[str, Build, str]] = [
     ("unequal add", unequal_add, r"\(Add\): its operands have scales 1 and 1e-06, .*; share one quantizer"),
     ("add of two sizes", add_of_two_sizes, r"\(Add\): adds maps of .*; add maps of one shape"),
     ("division by zero", divides_by_zero, r"\(Div\): divides by zero"),
-    ("add along rows", add_along_rows, r"\(Add\): .*not one number per channel"),
     ("ReLU off the grid", relu_off_the_grid, r"ReLU or clip .*; put a quantizer"),
     ("convolution of the normalised input", convolution_of_the_normalised_input, r"reads the input 'x' before it is quantized"),
-    ("bilinear", bilinear, r"linear resizing .*; use nearest"),
+    ("bicubic", bicubic, r"cubic resizing .*; use nearest or linear"),
+    ("bilinear in part", bilinear_in_part, r"linear resizing on the grid tf_crop_and_resize; use one of half_pixel"),
     ("fractional resize", fractional_resize, r"scales by \(1.5, 1.5\); only whole"),
     ("shrinking resize", shrinking_resize, r"scales by \(0.5, 0.5\); only whole"),
     ("channel resize", channel_resize, r"only rows and columns"),

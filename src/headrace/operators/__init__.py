@@ -9,6 +9,7 @@ from headrace.frontend.context import Handler
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ranges import Range
 from headrace.operators import (
+    bilinear,
     blocks,
     channels,
     constant,
@@ -44,6 +45,7 @@ OPERATORS: tuple[Operator, ...] = (
     *elementwise.OPERATORS,
     *channels.OPERATORS,
     *upsample.OPERATORS,
+    *bilinear.OPERATORS,
     *gather.OPERATORS,
     *blocks.OPERATORS,
     *raster.OPERATORS,

@@ -44,21 +44,24 @@ def resize(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list
         str(node.attrs.get("coordinate_transformation_mode", "half_pixel")),
     )
     if mode != "nearest" or grid not in ("asymmetric", "half_pixel", "pytorch_half_pixel"):
-        raise node.unsupported(
-            f"{mode} resizing on the grid {grid}", "use nearest upsampling (F.interpolate with mode='nearest')"
-        )
+        raise node.unsupported(f"{mode} resizing on the grid {grid}", "use nearest or linear upsampling (F.interpolate)")
     rounding = str(node.attrs.get("nearest_mode", "round_prefer_floor"))
     fits = ("floor",) if grid == "asymmetric" else ("round_prefer_floor", "round_prefer_ceil")
     if rounding not in fits and node.op_type == "Resize":
         raise node.unsupported(f"nearest mode {rounding} on the grid {grid}", "use nearest upsampling (F.interpolate)")
-    factors = _resize_factors(node, inputs, source)
+    factors = resize_factors(node, inputs, source)
     if any(f != round(f) or f < 1 for f in factors):
         raise node.unsupported(f"scales by {factors}", "only whole upsampling factors are mapped")
     rows, cols = int(factors[0]), int(factors[1])
     return [repeat_pixels(context, node, real, (rows, cols))]
 
 
-def _resize_factors(node: OnnxNode, inputs: list[Value | None], source: Tensor) -> tuple[float, float]:
+def resize_factors(node: OnnxNode, inputs: list[Value | None], source: Tensor) -> tuple[float, float]:
+    """Rows and columns of the result for one of the input.
+
+    Raises:
+        UnsupportedError: they are no constants, or frames or channels are resized.
+    """
     constants = [None if v is None else np.asarray(node.const(v, "scales or sizes"), np.float64).ravel() for v in inputs[1:]]
     if node.op_type == "Upsample":
         constants = [None, *constants]
@@ -89,6 +92,4 @@ def map_upsample(graph: Graph, node: Node, fold: Fold) -> Mapped:
     return same_lanes(engine, fold.lanes, (source.bits,), source.bits)
 
 
-OPERATORS = (
-    Operator(op=Upsample, map=map_upsample, folds=lane_folds, handlers={"Resize": resize, "Upsample": resize}, delay=_delay),
-)
+OPERATORS = (Operator(op=Upsample, map=map_upsample, folds=lane_folds, delay=_delay),)
