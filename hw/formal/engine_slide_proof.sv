@@ -294,7 +294,7 @@ module engine_slide_proof #(
     num_t turn;
     assign turn = steps_since(num_t'(x + 1), signed'(num_t'(dut.read_q)), QUEUE);
     always_comb if (started_q && rst_ni && turn < level) begin
-      Queue_A: assert (dut.u_queue.mem[x] == word_of(number_q + number_t'(turn)));
+      Queue_A: assert (dut.u_queue.gen_luts.words[x] == word_of(number_q + number_t'(turn)));
     end
   end
 
@@ -325,7 +325,7 @@ module engine_slide_proof #(
     for (genvar x = 0; x < ROW_DELAY; x++) begin : gen_word
       word_t [KH-2:0] stored;
       num_t           age;
-      assign stored = dut.gen_rows.u_rows.gen_memory.u_ram.mem[x];
+      assign stored = dut.gen_rows.u_rows.gen_memory.u_ram.gen_luts.words[x];
       assign age    = steps_since(addr, num_t'(x), ROW_DELAY);
       for (genvar k = 0; k < KH - 1; k++) begin : gen_row
         // What the last step stores is not there yet.
@@ -357,7 +357,7 @@ module engine_slide_proof #(
     for (genvar x = 0; x < COL_DELAY; x++) begin : gen_word
       word_t [KW-2:0][KH-1:0] stored;
       num_t                   age;
-      assign stored = dut.gen_columns.u_columns.gen_memory.u_ram.mem[x];
+      assign stored = dut.gen_columns.u_columns.gen_memory.u_ram.gen_luts.words[x];
       assign age    = steps_since(addr, num_t'(x), COL_DELAY);
       for (genvar j = 0; j < KW - 1; j++) begin : gen_col
         for (genvar i = 0; i < KH; i++) begin : gen_row

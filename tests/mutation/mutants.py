@@ -255,7 +255,7 @@ MUTANTS = (
     mutant("window_store", "choice[rbank_q[0][s+:BITS]]", "choice[rbank_i[0][s+:BITS]]", WINDOW_UNPADDED),
     mutant("window_store", "bank[rbank_q[i]]", "bank[rbank_q[0]]", WINDOW_DEFORMABLE),
     mutant("window_store", "l >= LastLanes && last_beat_q ?", "1'b0 ?", WINDOW_PADDED),
-    mutant("engine_ram", "if (re_i) rdata_o", "rdata_o", WINDOW_SERIAL),
+    mutant("engine_ram", "if (re_i) rdata_o <= words", "rdata_o <= words", WINDOW_SERIAL),
     mutant("stream_fifo", "level_q[1] ? skid_q : data_i", "level_q[0] ? skid_q : data_i", FIFO_SKID, quick=True),
     mutant("stream_fifo", "ready_o = level_q < limit", "ready_o = level_q <= limit", FIFO_LUT),
     mutant("stream_fifo", "write_q == LAST ? '0 : write_q", "write_q", FIFO_LUT),

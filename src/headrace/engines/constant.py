@@ -9,8 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div
-from headrace.engines.tables import rom_of
+from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, read_only
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
 
@@ -114,8 +113,8 @@ class Source(Engine):
         rows, cols, _ = self.sets.words.shape
         h, w, _ = self.result.shape
         address = (self.words - 1).bit_length()
-        total = rom_of(self.words, self.lanes * self.result.bits)
-        total += rom_of(h, address) if rows > 1 else Resources()
-        total += rom_of(w, address) if cols > 1 else Resources()
+        total = read_only(self.words, self.lanes * self.result.bits)
+        total += read_only(h, address) if rows > 1 else Resources()
+        total += read_only(w, address) if cols > 1 else Resources()
         counted = sum((count - 1).bit_length() for count in (h, w, self.beats))
         return total + Resources(lut=counted + address + 2, ff=counted + 3)

@@ -91,7 +91,7 @@ class Requantizer(Engine):
         A single DSP takes up the adder as well, and the registers before and behind it.
         """
         rom = read_only(self.beats, self.lanes * (self.mul_bits + self.add_bits))
-        ends = self.result.bits + self.in_bits // 2
+        ends = self.result.bits + self.in_bits // 3
         wide = self.in_bits + self.mul_bits
         slices = product_dsps(self.in_bits, self.mul_bits)
         if self.lut_mul:

@@ -225,7 +225,7 @@ class Window(Engine):
             select = row_taps * max(1.0, self.banks * 0.33)
         else:  # stages of four to one
             select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
-        control = 190 + 4 * (row_taps if self.banks > 1 else 0) + int(copies * (select + row_taps * 0.5) * width)
+        control = 130 + 4 * (row_taps if self.banks > 1 else 0) + int(copies * (select + row_taps * 0.5) * width)
         return store + Resources(lut=control, ff=140 + self.taps * (width + 1))
 
 
