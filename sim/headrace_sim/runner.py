@@ -66,7 +66,7 @@ def collect_coverage(folder: Path) -> None:
 def replaced_sources(files: Mapping[str, Path]) -> Iterator[None]:
     """Within a ``with`` block, take modules from other files: ``{module: file}``. For benches of changed modules.
 
-    The files keep the names of the modules, which Verilator wants.
+    The files keep the names of the modules, which Verilator wants. A run ends with its first failing test.
     """
     before = dict(_replaced)
     _replaced.update(files)
@@ -148,7 +148,7 @@ def run_bench(
         os.environ.pop("PYTEST_CURRENT_TEST", None)  # the verdict is read below, with the log
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         if _replaced:
-            os.environ["COCOTB_MAX_FAILURES"] = "1"  # of a changed module, one failure tells enough
+            os.environ["COCOTB_MAX_FAILURES"] = "1"
         try:
             runner.test(
                 test_module=bench,
@@ -203,7 +203,7 @@ def build_model(
     options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
     options += _COVERAGE_OPTIONS if _coverage_folder else ()
     digest = hashlib.sha256()
-    for text in (*_versions(), _OPTIMIZE, *_BUILD_OPTIONS, top, *options):
+    for text in (*_versions(), _optimize(), *_BUILD_OPTIONS, top, *options):
         digest.update(text.encode() + b"\0")
     for path in (*sources, *cpp):
         digest.update(path.read_bytes() + b"\0")
@@ -241,7 +241,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
     runner = Verilator()
     runner.log.setLevel("WARNING")
     with applied_verilator_env():
-        os.environ["MAKEFLAGS"] += f" {_OPTIMIZE}"
+        os.environ["MAKEFLAGS"] += f" {_optimize()}"
         os.environ["MAX_PARALLEL_BUILD_JOBS"] = "1"
         try:
             runner.build(
@@ -255,6 +255,11 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
             raise BenchBuildError(f"{top} {list(options)}: {error}\n{_tail(log)}") from error
     _keep_runtime(build, runtime)
     return build / top
+
+
+def _optimize() -> str:
+    """Options of make; a changed module runs for a moment only, so compiling it fast is all that counts."""
+    return _OPTIMIZE.replace("OPT_FAST=-O1", "OPT_FAST=-O0") if _replaced else _OPTIMIZE
 
 
 def _keep_runtime(build: Path, runtime: Path) -> None:

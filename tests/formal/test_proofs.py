@@ -145,7 +145,7 @@ SLIDES: dict[str, dict[str, int]] = {
     "padded_far_behind": {"KH": 1, "InH": 2, "PadT": -1, "PadL": -1, "OutH": 2},
     "not_padded": {"OutH": 2, "OutW": 2},
     "pixels_strided": {"KH": 1, "KW": 1, "StrideH": 2, "StrideW": 2, "OutH": 2, "OutW": 2},
-    "channel_beats": {"InH": 2, "InW": 2, "KH": 1, "OutH": 2, "OutW": 2, "Channels": 2},
+    "channel_beats": {"InH": 2, "InW": 2, "OutH": 2, "OutW": 2, "Channels": 2},
     "column_kernel_ragged": {"KW": 1, "InW": 1, "OutW": 1, "PadT": 1, "Lanes": 2, "Channels": 3},
 }
 

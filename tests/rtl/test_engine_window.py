@@ -79,7 +79,7 @@ STATIC: dict[str, tuple[dict[str, int], bool]] = {
     "tall_columns": (
         {"KH": 9, "KW": 2, "PadT": 4, "PadL": 1, "Taps": 9, "Rows": 10, "Lanes": 1, "Channels": 3, "OutW": 9}, True,
     ),
-    "more_out_than_in": ({"PadT": 3, "PadL": 2, "OutH": 12, "OutW": 10, "Taps": 9, "PadValue": 1}, True),
+    "more_out_than_in": ({"PadT": 3, "PadL": 4, "OutH": 12, "OutW": 11, "Taps": 9, "PadValue": 1}, True),
 }  # fmt: skip
 
 DEFORMABLE: dict[str, tuple[dict[str, int], bool]] = {
