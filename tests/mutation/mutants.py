@@ -219,6 +219,7 @@ MUTANTS = (
     mutant("deform_address", "dy_2    <= clamped(dy_1);", "dy_2    <= dy_1;", DEFORM_MASKED),
     mutant("deform_sample", "{wy_q[3:0], wy_i}", "{wy_q[3:0], wx_i}", DEFORM_MASKED, quick=True),
     mutant("deform_sample", "mask_q[MASK_DELAY-1]))\n", "mask_q[MASK_DELAY-2]))\n", DEFORM_SIGNED_MASK),
+    mutant("deform_sample", "MW'(mask_q[MASK_DELAY-1]);", "MW'(mask_q[MASK_DELAY-2]);", DEFORM_MASKED),
     mutant("deform_scan", "x_q    <= XW'(-int'(PadL));\n        oy_q", "oy_q", DEFORM_UP),
     mutant("deform_scan", "frame_last ? FRAME_STEP : ROW_STEP", "ROW_STEP", DEFORM_UP),
     mutant("engine_upsample", "index_q < stored_q", "index_q <= stored_q", UPSAMPLE, quick=True),
