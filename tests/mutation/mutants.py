@@ -83,8 +83,9 @@ POINTWISE_SCALED = bench(pointwise.test_computes_like_the_golden, "scaled sum")
 POINTWISE_PER_PIXEL = bench(pointwise.test_computes_like_the_golden, "first per pixel")
 POINTWISE_MASKED = bench(pointwise.test_computes_like_the_golden, "not zero outside")
 POINTWISE_COMPARED = bench(pointwise.test_computes_like_the_golden, "comparisons")
-REQUANT_TIES = bench(requant.test_rescales, (6, 4, 20, 12, 24, 8, 8, 0, 255), True, 0)
-REQUANT_LUT = bench(requant.test_rescales, (5, 2, 24, 18, 40, 20, 4, 0, 15), False, 1)
+REQUANT_TIES = bench(requant.test_rescales, ((6, 4, 20, 12, 24, 8, 8, 0, 255), 0), True)
+REQUANT_LUT = bench(requant.test_rescales, ((5, 2, 24, 18, 40, 20, 4, 0, 15), 1), False)
+REQUANT_WHOLE = bench(requant.test_rescales, ((4, 4, 8, 2, 8, 0, 8, -128, 127), 1), False)
 REDUCE_MAXIMUM = bench(reduce.test_reduces_like_the_golden, (4, 3, 3), (True, False), 2, 6, True, None)
 REDUCE_SUM = bench(reduce.test_reduces_like_the_golden, (3, 3, 5), (True, True), 2, 8, True, 12)
 THRESHOLDS = bench(thresholds.test_counts_thresholds, (6, 4, 20, 20, 15, 4, 0, 1, False))
@@ -174,10 +175,10 @@ MUTANTS = (
     mutant("engine_pointwise", "Op[n] != EQ && less", "less", POINTWISE_COMPARED),
     mutant("pointwise_scale", "product_o -= wide", "product_o += wide", POINTWISE_SCALED),
     mutant("engine_requant", "<< (Shift - 1)) - 1'b1;", "<< (Shift - 1));", REQUANT_TIES, quick=True),
-    mutant("engine_requant", "sum[Shift] ^ Odd", "Odd", REQUANT_TIES),
+    mutant("engine_requant", "whole[Shift] ^ Odd", "Odd", REQUANT_TIES),
     mutant("engine_requant", "BeatW'(Beats - 1) ? '0 : beat_q + 1'b1", "BeatW'(Beats) ? '0 : beat_q + 1'b1", REQUANT_LUT),
     mutant("engine_requant", "if (valid_i) beat_q", "beat_q", REQUANT_TIES),
-    mutant("engine_requant", "mul[MulW-1] ? -(", "mul[MulW-1] ? (", REQUANT_LUT),
+    mutant("engine_requant", "{SumW'(add_q), carry_q};", "{SumW'(add_q), 1'b0};", REQUANT_WHOLE),
     mutant("engine_requant", "OutW'(Lo);", "OutW'(quotient_q);", REQUANT_TIES),
     mutant("engine_pool", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", POOL_MAXIMUM),
     mutant("engine_pool", "step_q == '0 ? merged[p] : merge(", "merge(", POOL_MAXIMUM, quick=True),
