@@ -208,12 +208,11 @@ def norm(f: QonnxFile, x: str) -> str:
     return f.node("BatchNormalization", x, *(f.constant(v) for v in values))
 
 
-@pytest.mark.parametrize("relu", [False, True])
-def test_bipolar_weights_and_activations(relu: bool, tmp_path: Path) -> None:
+def test_bipolar_weights_and_activations(tmp_path: Path) -> None:
     f = QonnxFile()
     rng = np.random.default_rng(0)
     x = norm(f, f.conv(f.image(), bipolar(f, f.constant(rng.uniform(-1, 1, (4, 3, 3, 3)))), pads=[1, 1, 1, 1]))
-    a = bipolar(f, f.node("Relu", x) if relu else x, 0.25)
+    a = bipolar(f, x, 0.25)
     per_channel = f.constant(np.array([0.5, 1, 2]).reshape(3, 1, 1, 1))
     w = f.node("BipolarQuant", f.constant(rng.uniform(-1, 1, (3, 4, 3, 3))), per_channel, domain=QONNX)
     path = f.save(tmp_path / "model.onnx", a, f.quant(f.conv(a, w, pads=[1, 1, 1, 1]), 0.125))
@@ -224,6 +223,23 @@ def test_bipolar_weights_and_activations(relu: bool, tmp_path: Path) -> None:
     assert all(c.exact for c in lowered.certificates)
     (op,) = (node.op for node in lowered.graph.nodes if isinstance(node.op, Thresholds))
     assert set(np.unique(op.values)) == {-1, 1}
+
+
+def test_bipolar_quantizers_of_what_is_never_negative_are_unsigned_ones_of_one_bit(tmp_path: Path) -> None:
+    """Brevitas writes QuantReLU(bit_width=1) so, whose values are 0 and the scale."""
+
+    def values(name: str, quantized: Callable[[QonnxFile, str], str]) -> list[Any]:
+        f = QonnxFile()
+        x = f.node("Relu", norm(f, f.conv(f.image(), f.weight((4, 3, 3, 3)))))
+        lowered = lower(f.save(tmp_path / name, quantized(f, x)))
+        return integer_run(lowered, pixels_for(lowered)[0])
+
+    (ours,), (theirs,) = (
+        values("bipolar.onnx", lambda f, x: bipolar(f, x, 0.25)),
+        values("unsigned.onnx", lambda f, x: f.quant(x, 0.25, bits=1.0, signed=0)),
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    assert set(np.unique(ours)) == {0.0, 0.25}
 
 
 @pytest.mark.parametrize(("scale", "bias", "rows"), [(1.0, 0.0, 4), (0.5, -2.0, 4), (1.0, -8.0, 1), (0.5, 0.3, 1)])

@@ -24,7 +24,7 @@ def compared(context: Context, node: OnnxNode, real: Real, edges: ExactArray, ba
 
 
 def bipolar_quant(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
-    """BipolarQuant(x, scale): ``scale`` where x >= 0, else ``-scale``."""
+    """BipolarQuant(x, scale): ``scale`` where x >= 0, else ``-scale``; of a ReLU, Brevitas' unsigned quantizer of one bit."""
     x = required(node, inputs[0])
     if isinstance(x, np.ndarray | QuantConst):
         weight, scale = node.const(x, "weight"), np.asarray(node.const(inputs[1], "weight scale"), np.float32)
@@ -40,8 +40,11 @@ def bipolar_quant(context: Context, node: OnnxNode, inputs: list[Value | None]) 
         raise node.unsupported(f"scale {float(step):g}", "the scale must be positive")
     if isinstance(x, ModelInput):
         raise node.unsupported("binarizes the input, which hosts bring as integers", "quantize the input with Quant first")
+    real = context.activation(node, x)
+    if real.lo is not None and real.lo >= 0:  # Brevitas writes its unsigned quantizers of one bit so; -1 is out of reach
+        return [context.quantize(node, real, step, 0, 1)]
     edges = exact([0.0]).reshape(1, 1)
-    name = compared(context, node, context.activation(node, x), edges, -1, 2, step)
+    name = compared(context, node, real, edges, -1, 2, step)
     return [Real(tensor=name, scale=one(step))]
 
 
