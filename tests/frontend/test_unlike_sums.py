@@ -105,3 +105,20 @@ def test_only_a_quantizer_reads_such_a_sum(tmp_path: Path) -> None:
     )
     with pytest.raises(UnsupportedError, match="put a quantizer directly behind the addition"):
         lower(file.save(tmp_path / "net.onnx", file.conv(total, file.weight((2, 4, 1, 1)))))
+
+
+def test_channels_that_batch_norms_leave_out(tmp_path: Path) -> None:
+    """Pruned in one branch or in both; a falling one beside them keeps its precision."""
+    file = QonnxFile(shape=SHAPE)
+    x = file.quant("x", 0.173, bits=5.0)
+    branches = []
+    for kernel, gamma in ((3, [0.0, 0.7, -1.3, 0.9]), (1, [0.0, 0.0, 0.6, -0.4])):
+        conv = file.conv(x, file.weight((4, 4, kernel, kernel), 0.11), pads=[kernel // 2] * 4)
+        constants = [file.constant(v) for v in (gamma, [0.3, 0.1, -0.2, 0.5], np.zeros(4), np.ones(4))]
+        branches.append(file.node("BatchNormalization", conv, *constants))
+    lowered = lower(file.save(tmp_path / "net.onnx", file.quant(file.node("Add", *branches), 0.071, bits=6.0)))
+    pixels, real = pixels_for(lowered, frames=20)
+    ours = integer_run(lowered, pixels)[0]
+    theirs = np.concatenate([onnxruntime_run(file.proto(file.nodes[-1].output[0]), frame[None])[0] for frame in real])
+    assert np.mean(np.abs(ours - theirs) > 0.01) < 0.002
+    assert [len(np.unique(theirs[:, c])) > 1 for c in range(4)] == [False, True, True, True]

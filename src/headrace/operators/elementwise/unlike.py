@@ -39,12 +39,16 @@ class Ratio:
 
 
 def ratio_of(scales: tuple[Fraction, ...]) -> Ratio | None:
-    """Whole factors of up to 16 bits for ``scales``, else the nearest up to `MAX_FACTOR`; None if they are too far apart."""
-    step = common_step(np.array(scales, object))
-    if max(abs(s / step) for s in scales) >= 1 << MAX_FACTOR_BITS:
-        step = _nearest(scales)
+    """Whole factors of up to 16 bits for ``scales``, else the nearest up to `MAX_FACTOR`; None if they are too far apart.
+
+    A scale of zero (a channel that its batch norm leaves out) has the factor zero.
+    """
+    moving = tuple(s for s in scales if s)
+    step = common_step(np.array(moving, object)) if moving else Fraction(1)
+    if max((abs(s / step) for s in moving), default=0) >= 1 << MAX_FACTOR_BITS:
+        step = _nearest(moving)
     factors = tuple(round(s / step) for s in scales)
-    if 0 in factors:
+    if any(s and not f for s, f in zip(scales, factors, strict=True)):
         return None
     return Ratio(factors=factors, step=step, missed=tuple(s / step - f for s, f in zip(scales, factors, strict=True)))
 
@@ -72,8 +76,6 @@ def add_unlike(context: Context, node: OnnxNode, reals: list[Real], signs: Seque
     if len({kind.shape for kind in kinds}) > 1 or any(kind.bits > MAX_BITS for kind in kinds):
         return None
     scales = [np.broadcast_to(real.scale, kinds[0].channels) * sign for real, sign in zip(reals, signs, strict=True)]
-    if not np.all(np.stack(scales)):
-        return None
     columns = list(zip(*(s.tolist() for s in scales), strict=True))
     ratios = {column: ratio_of(column) for column in set(columns)}
     found = [ratio for column in columns if (ratio := ratios[column]) is not None]
@@ -92,7 +94,9 @@ def add_unlike(context: Context, node: OnnxNode, reals: list[Real], signs: Seque
         (np.broadcast_to(real.offset, len(found)) * sign for real, sign in zip(reals, signs, strict=True)),
         start=np.full(len(found), Fraction(0), object),
     )
-    step = np.array([ratio.step for ratio in found], object)
+    moving = [ratio.step for ratio in found if any(ratio.factors)]
+    rest = min(moving, default=Fraction(1))  # a channel that is nothing but its offset asks for no finer multiplier
+    step = np.array([ratio.step if any(ratio.factors) else rest for ratio in found], object)
     pure = all(real.pure for real in reals) and not np.any(slack)
     return Real(tensor=total, scale=step, offset=offset, pure=pure, skewed=bool(np.any(slack)))
 
