@@ -19,6 +19,7 @@ Array = np.ndarray[Any, Any]
 
 STEPS = {"x": 0.1 * 2**0.5, "y": 0.1 * 3**0.5, "z": 0.1 * 5**0.5, "u": np.pi / 20, "v": np.e / 70}
 OUT = 7**0.5 / 18
+FACTORS = (0.5, 1.25, 2.0)
 POOL: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
 GROW: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 
@@ -45,6 +46,10 @@ def enlarged_between(f: QonnxFile, x: str, y: str, z: str, *_: str) -> str:
     return f.node("Add", f.node("Resize", small, "", f.constant([1.0, 1.0, 2.0, 2.0]), **GROW), z)
 
 
+def factors_between(f: QonnxFile, x: str, y: str, z: str, *_: str) -> str:
+    return f.node("Add", f.node("Mul", f.node("Add", x, y), f.constant(np.reshape(FACTORS, (1, 3, 1, 1)))), z)
+
+
 def averaged(f: QonnxFile, x: str, y: str, *_: str) -> str:
     return f.node("AveragePool", f.node("Add", x, y), **POOL)
 
@@ -62,6 +67,7 @@ CASES: dict[str, tuple[Callable[..., str], Callable[..., Array]]] = {
         enlarged_between,
         lambda x, y, z, *_: np.kron(blocks(x + y).max(axis=(2, 4)), np.ones((1, 2, 2, 1))) + z,
     ),
+    "a factor for each channel between": (factors_between, lambda x, y, z, *_: (x + y) * np.array(FACTORS) + z),
     "averaged": (averaged, lambda x, y, *_: blocks(x + y).mean(axis=(2, 4))),
 }
 
@@ -79,7 +85,10 @@ def test_sums_of_sums(name: str, tmp_path: Path) -> None:
     values = [pixels[n] * np.float64(np.float32(step)) for n, step in STEPS.items()]
     expected = np.clip(np.rint(real(*values) / np.float64(np.float32(OUT))), -32, 31)
     assert len(np.unique(expected)) > 15
-    np.testing.assert_array_equal(got, expected)
+    wrong = got != expected
+    assert np.mean(wrong) <= (0.001 if build is factors_between else 0.0)  # where each channel's factors have 12 bits
+    assert lowered.certificates[0].differing_values > 0 or not np.any(wrong)
+    assert np.abs(got - expected).max() <= 1
 
 
 def test_three_operands_one_by_one_are_compared_in_all_combinations(tmp_path: Path) -> None:

@@ -105,10 +105,10 @@ def opened(context: Context, node: OnnxNode, values: list[Value], sign: int) -> 
 
 def summed(context: Context, real: Real) -> tuple[Real, ...]:
     """The operands of a sum in no whole ratio, as far as they are known, with what has become of their scale since."""
-    if not real.skewed or real.tensor not in context.sums or np.any(real.scale != real.scale[0]):
+    if not real.skewed or real.tensor not in context.sums:
         return (real,)
     unit, parts = context.sums[real.tensor]
-    factor = real.step / unit
+    factor = real.scale / unit
     return tuple(replace(part, scale=part.scale * factor, offset=part.offset * factor) for part in parts)
 
 
