@@ -37,9 +37,6 @@ module engine_upsample #(
 
   typedef logic [LEVEL_W-1:0] level_t;
 
-  // The word that is read was written in an earlier cycle, so no collision logic is needed.
-  (* no_rw_check *)
-  logic [Lanes-1:0][LaneW-1:0] mem [2*ROW];
   logic [ADDR_W-1:0] write_q;
   logic [ADDR_W-1:0] read_q;
   level_t stored_q;  // words written since the first word of the row that is read
@@ -97,10 +94,10 @@ module engine_upsample #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    if (write) mem[write_q] <= data_i;
-    if (read) data_o <= mem[read_q];
-  end
+  engine_ram #(.Width(Lanes * LaneW), .Depth(2 * ROW)) u_rows (
+    .clk_i, .we_i(write), .waddr_i(write_q), .wdata_i(data_i),
+    .re_i(read), .raddr_i(read_q), .rdata_o(data_o)
+  );
 
 `ifndef SYNTHESIS
   BeatHeldUntilTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)

@@ -59,6 +59,8 @@ class Resources:
 
 LUT_WORDS = 64
 """Words of one bit that a LUT holds as memory."""
+SHALLOW_WORDS = 32
+"""Up to this depth, four LUTs hold six bits of a memory, not three."""
 LUT_MEMORY_BITS = 8192
 """Up to this size a memory is cheaper in LUTs (about 170) than in half a block RAM of 18 kbit."""
 BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
@@ -78,7 +80,8 @@ def memory(words: int, bits: int, *, block: bool | None = None) -> Resources:
     if block is None:
         block = in_block(words, bits)
     if not block:
-        return Resources(lut=ceil_div(words, LUT_WORDS) * bits * 4 // 3, ff=bits)
+        rows = 2 * bits / 3 if words <= SHALLOW_WORDS else ceil_div(words, LUT_WORDS) * bits * 4 / 3
+        return Resources(lut=int(rows), ff=bits)
     half_blocks = min(ceil_div(words, depth) * ceil_div(bits * 2, width) for depth, width in BRAM36_SHAPES)
     return Resources(bram36=half_blocks / 2)
 
@@ -101,10 +104,9 @@ def read_only(words: int, bits: int, *, block: bool | None = None) -> Resources:
         return memory(words, bits, block=True)
     if words == 1:
         return Resources()
-    if words == 2:
-        return Resources(ff=bits)
     columns = min(bits, 1 << min(words, 30))
-    return Resources(lut=ceil_div(words, LUT_WORDS) * columns * (4 if words > MUX_WORDS else 3) // 3, ff=bits)
+    lut = ceil_div(words, LUT_WORDS) * columns * (4 if words > MUX_WORDS else 3) // 3
+    return Resources(lut=lut if words > 2 else 0, ff=columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

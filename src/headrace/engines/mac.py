@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -143,7 +143,7 @@ class MatVec(Engine):
         rom = read_only(self.words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
         buffer = memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources()
         lanes = mac_lanes(self, self.pe, self.simd, self.pe)
-        return rom + buffer + lanes + Resources(lut=60, ff=60)
+        return rom + buffer + lanes + Resources(lut=20, ff=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +221,11 @@ class Depthwise(Engine):
         """The multiply-accumulate lanes and the weight memory."""
         outputs, inputs = self.lanes * self.group_out, self.taps * self.group_in
         rom = read_only(self.beats * self.steps, outputs * inputs * self.weight_bits)
-        return rom + mac_lanes(self, outputs, inputs, self.group_out) + Resources(lut=40 + 10 * outputs, ff=40 + 10 * outputs)
+        lanes = mac_lanes(self, outputs, inputs, self.group_out)
+        if self.steps == 1:  # nothing to add up
+            lanes = replace(lanes, lut=lanes.lut - outputs * acc_bits(self.result))
+        held = 0 if self.lut_mul else self.lanes * inputs * self.source.bits
+        return rom + lanes + Resources(lut=20, ff=20 + held)
 
 
 def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int) -> Resources:

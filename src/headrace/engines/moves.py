@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -16,8 +16,6 @@ from headrace.ir.ops import IntArray, Pair
 
 MUX_LUTS = 0.45
 """LUTs of a one-bit multiplexer, for each input but the first."""
-SHALLOW = 32
-"""Words of a memory of which a LUT holds two bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +99,7 @@ class Gatherer(Engine):
         for p in range(min(self.lanes_out, len(self.indices))):
             sources = len({c % self.lanes_in for c in self.indices[p :: self.lanes_out] if c >= 0})
             store = memory(depth, max(1, sources) * self.bits)
-            lut = store.lut // 2 if depth <= SHALLOW else store.lut
-            total += replace(store, lut=lut) + Resources(lut=self.bits * _mux(sources) + 3, ff=3)
+            total += store + Resources(lut=self.bits * _mux(sources) + 3, ff=3)
         return total
 
 

@@ -266,4 +266,4 @@ class Upsampler(Engine):
     def resources(self) -> Resources:
         """Two rows of storage and counters."""
         store = memory(2 * self.source.shape[1] * self.beats, self.lanes * self.source.bits)
-        return store + Resources(lut=70, ff=60)
+        return store + Resources(lut=60, ff=50)

@@ -60,7 +60,7 @@ class Pooler(Engine):
     def resources(self) -> Resources:
         """An adder, or a comparator and a multiplexer, per tap and lane."""
         bits = self.lanes * self.out_bits
-        return Resources(lut=self.taps * bits * (2 if self.total else 3) // 2 + 20, ff=2 * bits + 10)
+        return Resources(lut=self.taps * bits * (2 if self.total else 3) // 2 + 20, ff=bits * (2 if self.steps > 1 else 1) + 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,21 +100,13 @@ class Slide(Engine):
         width = self.lanes * self.source.bits
         rows, cols = self.kernel
         delay = self.dilation[1] * self.beats
-        total = Resources(lut=50, ff=60 + rows * cols * width) + _memory(self.queue, width)
+        total = Resources(lut=50, ff=60 + rows * cols * width) + memory(self.queue, width)
         if rows > 1:
-            total += _memory(self.dilation[0] * self.source.shape[1] * self.beats, (rows - 1) * width)
+            total += memory(self.dilation[0] * self.source.shape[1] * self.beats, (rows - 1) * width)
         if cols > 1:
             held = (cols - 1) * rows * width
-            total += _memory(delay, held) if delay > 1 else Resources(ff=held)
+            total += memory(delay, held) if delay > 1 else Resources(ff=held)
         return total
-
-
-SHALLOW_WORDS = 32
-"""Up to this depth, four LUTs hold six bits of a memory, not three."""
-
-
-def _memory(words: int, bits: int) -> Resources:
-    return Resources(lut=ceil_div(2 * bits, 3), ff=bits) if words <= SHALLOW_WORDS else memory(words, bits)
 
 
 def line_buffer(window: Window, sink_cycles: int) -> Window | Slide:
