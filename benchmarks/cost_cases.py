@@ -3,41 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+from finn_peers import Peer, in_hls, node, stream
+
+from headrace.engines.base import Engine
+from headrace.engines.constant import Source, sets_of
+from headrace.engines.deform import Deformer, OffsetRange
+from headrace.engines.elementwise import Requantizer
+from headrace.engines.mac import Depthwise, MatVec
+from headrace.engines.moves import BlockTransposer, Gatherer, Shifter
+from headrace.engines.plumbing import Fifo, Repack, Upsampler
 from headrace.engines.pointwise import Pointwise
+from headrace.engines.pools import Chooser, Pooler, Reducer
+from headrace.engines.slide import Slide
+from headrace.engines.tables import StepFunction, Table, Thresholder
+from headrace.engines.window import Window
+from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
 
-Attributes = Mapping[str, Any]
-
-PART = "xc7z020clg400-1"
-CLOCK_NS = 10.0
+RNG = np.random.default_rng(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RomFile:
-    """A memory file of random words."""
-
-    name: str
-    words: int
-    bits: int
-    rising: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """FINN nodes, chained, that do the same work."""
-
-    nodes: tuple[Attributes, ...]
-    beats: int
-    """Output beats of a frame."""
-
-    @property
-    def title(self) -> str:
-        """Their names."""
-        return " + ".join(str(node["op"]).removesuffix("_rtl") for node in self.nodes)
+def count(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,48 +37,41 @@ class Case:
 
     work: str
     folding: str
-    module: str
-    parameters: Mapping[str, int | str]
+    engine: Engine
     beats: int
     """Output beats of a frame."""
-    roms: tuple[RomFile, ...] = ()
     peer: Peer | None = None
-    inputs: tuple[str, ...] = ("valid_i", "data_i")
-    """Input ports that are driven: those that hold "valid" or "ready" with ones, the others with zeros."""
-    valid: str = "valid_o"
 
 
-def node(op: str, name: str, inputs: list[Attributes], **attributes: Any) -> Attributes:
-    """A FINN node; an input with ``lo`` and ``hi`` is a constant of random values between them."""
-    return {"op": op, "name": name, "inputs": inputs, "attributes": attributes, "part": PART, "clock_ns": CLOCK_NS}
+def acts(channels: int = 16, size: int = 16, *, name: str = "x", bits: int = 8) -> Tensor:
+    """Unsigned activations."""
+    return Tensor(name=name, shape=(size, size, channels), lo=0, hi=(1 << bits) - 1)
 
 
-def stream(shape: list[int], type_: str) -> Attributes:
-    """The streamed input of a node."""
-    return {"name": "x", "shape": shape, "type": type_}
+def accs(channels: int, size: int, bits: int) -> Tensor:
+    """Accumulators of ``bits`` bits."""
+    return Tensor(name="acc", shape=(size, size, channels), lo=-1 << (bits - 1), hi=(1 << (bits - 1)) - 1)
 
 
 def matvec(simd: int, pe: int) -> Case:
     """64 -> 32 channels pointwise on 8 x 8 pixels, W4A8."""
-    rows, cols, pixels, acc = 32, 64, 64, 20
-    beats_in, beats_out = cols // simd, rows // pe
+    rows, cols, acc = 32, 64, 20
     weights = {"name": "w", "shape": [cols, rows], "type": "INT4", "lo": -7, "hi": 7}
     finn = node(
         "MVAU_rtl", "node_mvau", [stream([1, 8, 8, cols], "UINT8"), weights], MW=cols, MH=rows, SIMD=simd, PE=pe,
         inputDataType="UINT8", weightDataType="INT4", outputDataType=f"INT{acc}", accDataType=f"INT{acc}", noActivation=1,
         numInputVectors=[1, 8, 8], resType="dsp", mem_mode="internal_decoupled",
     )  # fmt: skip
+    beats = 64 * rows // pe
     return Case(
         work="pointwise 64 to 32 channels, 8 x 8 pixels, 4-bit weights, 8-bit activations",
         folding=f"{simd} x {pe}",
-        module="engine_matvec",
-        parameters={
-            "LanesIn": simd, "LanesOut": pe, "ActW": 8, "WgtW": 4, "AccW": acc, "BeatsIn": beats_in, "BeatsOut": beats_out,
-            "RomFile": "w.hex",
-        },
-        beats=pixels * beats_out,
-        roms=(RomFile(name="w.hex", words=beats_in * beats_out, bits=simd * pe * 4),),
-        peer=Peer(nodes=(finn,), beats=pixels * beats_out),
+        engine=MatVec(
+            name="w", weights=RNG.integers(-7, 8, (rows, 1, 1, cols)), weight_bits=4, source=acts(cols, 8),
+            result=accs(rows, 8, acc), pe=pe, lanes=simd, taps=1,
+        ),
+        beats=beats,
+        peer=Peer(nodes=(finn,), beats=beats),
     )  # fmt: skip
 
 
@@ -105,49 +89,65 @@ def window(lanes: int, taps: int) -> Case:
         inputDataType="UINT8", outputDataType="UINT8", parallel_window=parallel, depthwise=1, ram_style="auto",
     )  # fmt: skip
     beats = size * size * (channels // lanes) * (9 // taps)
-    shape = {"LaneW": 8, "Lanes": lanes, "Channels": channels, "InH": size, "InW": size, "KH": 3, "KW": 3, "PadT": 1, "PadL": 1}
-    shape |= {"OutH": size, "OutW": size}
+    engine: Engine
+    if parallel:
+        engine = Slide(
+            name="slide", source=acts(), out_hw=(size, size), kernel=(3, 3), stride=(1, 1), pad=(1, 1, 1, 1), dilation=(1, 1),
+            lanes=lanes,
+        )  # fmt: skip
+    else:
+        engine = Window(
+            name="window", source=acts(), out_hw=(size, size), kernel=(3, 3), stride=(1, 1), pad=(1, 1, 1, 1), dilation=(1, 1),
+            lanes=lanes, taps=taps, taps_inner=True,
+        )  # fmt: skip
     return Case(
         work="3 x 3 windows with padding, 16 x 16 pixels, 16 channels of 8 bits",
-        folding=f"{lanes} lanes, {taps} {'tap' if taps == 1 else 'taps'}",
-        module="engine_slide" if parallel else "engine_window",
-        parameters=shape if parallel else {**shape, "Taps": taps, "GroupBeats": 1, "Rows": 4},
+        folding=f"{count(lanes, 'lane')}, {count(taps, 'tap')}",
+        engine=engine,
         beats=beats,
-        peer=Peer(nodes=(pad, swg), beats=beats),
-        inputs=("valid_i", "data_i") if parallel else ("valid_i", "data_i", "dil_valid_i", "dil_i"),
+        peer=None if taps == 3 else Peer(nodes=(pad, swg), beats=beats),  # it gives one tap or all
     )
 
 
-def thresholds(lanes: int, out_bits: int) -> tuple[Case, Case]:
+def thresholds(lanes: int, out_bits: int) -> tuple[Case, ...]:
     """Accumulators of 20 bits to activations, 16 channels, 16 x 16 pixels, by a multiplier and by thresholds."""
-    channels, pixels, acc = 16, 256, 20
-    steps, beats = (1 << out_bits) - 1, channels // lanes
+    channels, acc = 16, 20
+    steps = (1 << out_bits) - 1
+    beats = 256 * channels // lanes
     levels = {"name": "t", "shape": [channels, steps], "type": f"INT{acc}", "lo": -200000, "hi": 200000, "rising": True}
+    accumulators = stream([1, 16, 16, channels], f"INT{acc}")
     finn = node(
-        "Thresholding_rtl", "node_thr", [stream([1, 16, 16, channels], f"INT{acc}"), levels], NumChannels=channels, PE=lanes,
+        "Thresholding_rtl", "node_thr", [accumulators, levels], NumChannels=channels, PE=lanes,
         numSteps=steps, inputDataType=f"INT{acc}", weightDataType=f"INT{acc}", outputDataType=f"UINT{out_bits}",
         numInputVectors=[1, 16, 16], ActVal=0,
     )  # fmt: skip
-    work = f"{acc}-bit accumulators to {out_bits} bits, 16 channels, 16 x 16 pixels"
-    peer = Peer(nodes=(finn,), beats=pixels * beats)
-    multiplier = Case(
-        work=work, folding=f"{lanes} lanes", module="engine_requant",
-        parameters={
-            "Lanes": lanes, "AccW": acc, "MulW": 12, "AddW": 24, "Shift": 16, "OutW": out_bits, "Lo": 0, "Hi": steps,
-            "Beats": beats, "RomFile": "q.hex",
-        },
-        beats=pixels * beats, roms=(RomFile(name="q.hex", words=beats, bits=lanes * 36),), peer=peer,
+    factors = {"name": "f", "shape": [channels], "type": "FLOAT32", "lo": 20, "hi": 99, "unit": 1e-6 * 2 ** (out_bits - 4)}
+    offsets = {"name": "o", "shape": [channels], "type": "FLOAT32", "lo": 0, "hi": steps}
+    scaling = node(
+        "Requant_rtl", "node_req", [accumulators, factors, offsets], NumChannels=channels, PE=lanes,
+        inputDataType=f"INT{acc}", outputDataType=f"UINT{out_bits}", numInputVectors=[1, 16, 16],
+        mem_mode="internal_decoupled",
     )  # fmt: skip
-    search = Case(
-        work=work, folding=f"{lanes} lanes", module="engine_thresholds",
-        parameters={
-            "Lanes": lanes, "InW": acc, "ThrW": acc, "Thresholds": steps, "OutW": out_bits, "Beats": beats, "RomFile": "t",
-        },
-        beats=pixels * beats,
-        roms=tuple(RomFile(name=f"t_t{s:02d}.hex", words=beats << s, bits=lanes * acc) for s in range(out_bits)),
-        peer=peer,
+    source, result = accs(channels, 16, acc), acts(channels, bits=out_bits)
+    rising = np.sort(RNG.integers(-200000, 200001, (channels, steps)), axis=1)
+    function = StepFunction(steps=rising, values=np.tile(np.arange(steps + 1), (channels, 1)))
+    scale = Requant(
+        mul=RNG.integers(1024, 2048, channels),
+        add=RNG.integers(-1 << 23, 1 << 23, channels), shift=27 - out_bits, lo=0, hi=steps,
     )  # fmt: skip
-    return multiplier, search
+    return tuple(
+        Case(
+            work=f"{acc}-bit accumulators to {out_bits} bits, 16 channels, 16 x 16 pixels",
+            folding=count(lanes, "lane"),
+            engine=engine,
+            beats=beats,
+            peer=Peer(nodes=(peer,), beats=beats),
+        )
+        for engine, peer in (
+            (Requantizer(name="q", op=scale, source=source, result=result, lanes=lanes), scaling),
+            (Thresholder(name="t", function=function, source=source, result=result, lanes=lanes), finn),
+        )
+    )
 
 
 def repack(lanes_in: int, lanes_out: int) -> Case:
@@ -161,11 +161,13 @@ def repack(lanes_in: int, lanes_out: int) -> Case:
     return Case(
         work="width of a stream of 24 channels of 8 bits, 64 pixels",
         folding=f"{lanes_in} to {lanes_out} lanes",
-        module="stream_repack",
-        parameters={"LaneW": 8, "LanesIn": lanes_in, "LanesOut": lanes_out, "InC": "16'd24", "OutC": "16'd24"},
+        engine=Repack(
+            name="repack", bits=8, pixels=pixels, lanes_in=lanes_in, lanes_out=lanes_out, in_channels=(channels,),
+            out_channels=(channels,),
+        ),
         beats=beats,
         peer=Peer(nodes=(finn,), beats=beats),
-    )
+    )  # fmt: skip
 
 
 def fifo(depth: int) -> Case:
@@ -177,84 +179,102 @@ def fifo(depth: int) -> Case:
     return Case(
         work="FIFO of 32 bits, 1024 words a frame",
         folding=f"{depth} words",
-        module="stream_fifo",
-        parameters={"Width": 32, "Depth": depth},
+        engine=Fifo(name="fifo", index=0, width=32, depth=depth, frame_beats=1024),
         beats=1024,
         peer=Peer(nodes=(finn,), beats=1024),
     )
 
 
 def depthwise(lanes: int, taps: int) -> Case:
-    """3 x 3 depthwise on windows, 16 channels, 16 x 16 pixels, W4A8; FINN's is HLS only."""
-    beats, steps = 16 // lanes, 9 // taps
+    """3 x 3 depthwise on windows, 16 channels, 16 x 16 pixels, W4A8."""
+    beats = 256 * 16 // lanes
     return Case(
         work="3 x 3 depthwise, 16 channels, 16 x 16 pixels, 4-bit weights, 8-bit activations",
-        folding=f"{lanes} lanes, {taps} {'tap' if taps == 1 else 'taps'}",
-        module="engine_depthwise",
-        parameters={
-            "Lanes": lanes, "Taps": taps, "ActW": 8, "WgtW": 4, "AccW": 16, "Beats": beats, "Steps": steps, "RomFile": "w.hex",
-        },
-        beats=256 * beats,
-        roms=(RomFile(name="w.hex", words=beats * steps, bits=lanes * taps * 4),),
+        folding=f"{count(lanes, 'lane')}, {count(taps, 'tap')}",
+        engine=Depthwise(
+            name="w", weights=RNG.integers(-7, 8, (16, 9)), weight_bits=4, source=acts(), result=accs(16, 16, 16), lanes=lanes,
+            taps=taps,
+        ),
+        beats=beats,
+        peer=in_hls(
+            "VVAU", beats, PE=lanes, SIMD=taps, Dim=[16, 16], Channels=16, Kernel=[3, 3], noActivation=1,
+            inputDataType="UINT8", weightDataType="INT4", outputDataType="INT16",
+        ),
     )  # fmt: skip
 
 
 def pool(lanes: int, taps: int) -> Case:
     """3 x 3 maximum on windows, 16 channels, 16 x 16 pixels."""
+    beats = 256 * 16 // lanes
     return Case(
-        work="3 x 3 maximum, 16 channels of 8 bits, 16 x 16 pixels",
-        folding=f"{lanes} lanes, {taps} {'tap' if taps == 1 else 'taps'}",
-        module="engine_pool",
-        parameters={"Lanes": lanes, "Taps": taps, "Steps": 9 // taps, "LaneW": 8},
-        beats=256 * 16 // lanes,
-    )
+        work="3 x 3 maximum on windows, 16 channels of 8 bits, 16 x 16 pixels",
+        folding=f"{count(lanes, 'lane')}, {count(taps, 'tap')}",
+        engine=Pooler(name="pool", source=acts(), result=acts(), lanes=lanes, taps=taps, steps=9 // taps),
+        beats=beats,
+        peer=None if taps > 1 else in_hls(  # it takes a tap a cycle
+            "Pool", beats, Channels=16, PE=lanes, KernelSize=[3, 3], Function="MaxPool", OutImgDims=[16, 16],
+            InputDataType="UINT8", OutputDataType="UINT8",
+        ),
+    )  # fmt: skip
 
 
 def reduce_(lanes: int) -> Case:
     """Sum over all pixels of a map."""
+    total = Tensor(name="y", shape=(1, 1, 16), lo=0, hi=256 * 255)
     return Case(
         work="global sum, 16 channels of 8 bits, 16 x 16 pixels",
-        folding=f"{lanes} lanes",
-        module="engine_reduce",
-        parameters={"Lanes": lanes, "LaneW": 8, "Beats": 16 // lanes, "Pixels": 256, "Sum": 1, "OutW": 16},
+        folding=count(lanes, "lane"),
+        engine=Reducer(name="sum", source=acts(), result=total, rows=True, cols=True, total=True, lanes=lanes),
         beats=16 // lanes,
+        peer=in_hls("GlobalAccPool", 16 // lanes, NumChannels=16, PE=lanes, inputDataType="UINT8", numInputVectors=[1, 16, 16]),
     )
 
 
 def add(lanes: int) -> Case:
     """A residual addition with unlike scales."""
-    a, b = (Tensor(name=name, shape=(16, 16, 16), lo=0, hi=255) for name in "ab")
     total = ("add", ("mul", ("in", 0), ("const", 3)), ("mul", ("in", 1), ("const", 5)))
     result = Tensor(name="y", shape=(16, 16, 16), lo=0, hi=8 * 255)
-    engine = Pointwise(name="sum", expression=total, operands=(a, b), result=result, lanes=lanes)
+    beats = 256 * 16 // lanes
     return Case(
         work="a * 3 + b * 5, 16 channels of 8 bits, 16 x 16 pixels",
-        folding=f"{lanes} lanes",
-        module=engine.module,
-        parameters={n: int(v) if isinstance(v, bool) else v for n, v in engine.parameters().items()},
-        beats=256 * 16 // lanes,
-    )
+        folding=count(lanes, "lane"),
+        engine=Pointwise(
+            name="sum", expression=total, operands=(acts(name="a"), acts(name="b")), result=result, lanes=lanes
+        ),
+        beats=beats,
+        peer=in_hls(
+            "ElementwiseAdd", beats, lhs_dtype="UINT10", rhs_dtype="UINT11", out_dtype="UINT12", PE=lanes,
+            lhs_shape=[1, 16, 16, 16], rhs_shape=[1, 16, 16, 16], out_shape=[1, 16, 16, 16],
+        ),
+    )  # fmt: skip
 
 
 def transpose(lanes: int) -> Case:
     """Rows of 16 channels to columns."""
+    beats = 256 * 16 // lanes
     return Case(
         work="transposition of 16 x 16 pixels of 16 channels of 8 bits",
-        folding=f"{lanes} lanes",
-        module="engine_transpose",
-        parameters={"LaneW": 8, "Lanes": lanes, "Outer": 16, "Inner": 16, "Unit": 16 // lanes},
-        beats=256 * 16 // lanes,
-    )
+        folding=count(lanes, "lane"),
+        engine=BlockTransposer(name="transpose", bits=8, lanes=lanes, outer=16, inner=16, unit=16 // lanes, blocks=1),
+        beats=beats,
+        peer=in_hls(
+            "OuterShuffle", beats, data_type="UINT8", in_shape=[1, 16, 16, 16], transpose_in_shape=[16, 16, 16],
+            transpose_out_shape=[16, 16, 16], out_shape=[1, 16, 16, 16], perm=[1, 0, 2], SIMD=lanes, loop_coeffs=[16, 256, 1],
+        ),
+    )  # fmt: skip
 
 
 def upsample(lanes: int) -> Case:
     """Nearest neighbour by 2."""
+    beats = 1024 * 16 // lanes
     return Case(
         work="nearest neighbour by 2, 16 channels of 8 bits, 16 x 16 pixels in",
-        folding=f"{lanes} lanes",
-        module="engine_upsample",
-        parameters={"LaneW": 8, "Lanes": lanes, "Beats": 16 // lanes, "InW": 16},
-        beats=1024 * 16 // lanes,
+        folding=count(lanes, "lane"),
+        engine=Upsampler(name="upsample", source=acts(), factors=(2, 2), lanes=lanes),
+        beats=beats,
+        peer=in_hls(
+            "UpsampleNearestNeighbour", beats, SIMD=lanes, HI=16, WI=16, HO=32, WO=32, NumChannels=16, inputDataType="UINT8"
+        ),
     )
 
 
@@ -262,28 +282,75 @@ def lookup(lanes: int) -> Case:
     """A table of 256 entries, the same for all channels."""
     return Case(
         work="table of 256 entries for all channels, 16 channels, 16 x 16 pixels",
-        folding=f"{lanes} lanes",
-        module="engine_lookup",
-        parameters={"Lanes": lanes, "InW": 8, "OutW": 8, "Beats": 16 // lanes, "Shared": 1, "RomFile": "v.hex"},
+        folding=count(lanes, "lane"),
+        engine=Table(name="v", table=RNG.integers(0, 256, (1, 256)), source=acts(), result=acts(), lanes=lanes),
         beats=256 * 16 // lanes,
-        roms=(RomFile(name="v.hex", words=256, bits=8),),
     )
 
 
 def topk(lanes: int) -> Case:
-    """The index of the largest of 100 channels."""
+    """The index of the largest of 100 channels; what FINN expects of its LabelSelect (HLS) leaves out the pixels."""
     return Case(
         work="index of the largest of 100 channels of 8 bits, 64 pixels",
-        folding=f"{lanes} lanes",
-        module="engine_topk",
-        parameters={"Lanes": lanes, "LaneW": 8, "Channels": 100, "K": 1, "Indices": 1},
+        folding=count(lanes, "lane"),
+        engine=Chooser(name="top", source=acts(100, 8), k=1, largest=True, last=False, indices=True, lanes=lanes),
         beats=64,
+    )
+
+
+def deform(lanes: int) -> Case:
+    """Taps of a modulated deformable depthwise convolution: offsets of -2..2 in quarters, masks of 8 bits."""
+    offset = Tensor(name="o", shape=(16, 16, 18), lo=-8, hi=7)
+    mask = Tensor(name="m", shape=(16, 16, 9), lo=0, hi=255)
+    return Case(
+        work="bilinear, masked taps of a 3 x 3 deformable convolution, 16 channels of 8 bits, 16 x 16 pixels",
+        folding=count(lanes, "lane"),
+        engine=Deformer(
+            name="deform", source=acts(), offset=offset, mask=mask, out_hw=(16, 16), kernel=(3, 3), stride=(1, 1),
+            pad=(1, 1, 1, 1), dilation=(1, 1), offsets=OffsetRange(lo=-8, hi=7, fraction_bits=2, square=False), lanes=lanes,
+            groups=16,
+        ),
+        beats=256 * 9 * 16 // lanes,
+    )  # fmt: skip
+
+
+def gather(lanes: int) -> Case:
+    """The channel shuffle of two groups."""
+    order = tuple(int(c) for c in np.arange(24).reshape(2, 12).T.ravel())
+    return Case(
+        work="channel shuffle of two groups, 24 channels of 8 bits, 64 pixels",
+        folding=count(lanes, "lane"),
+        engine=Gatherer(name="shuffle", bits=8, pixels=64, channels=24, indices=order, lanes_in=lanes, lanes_out=lanes),
+        beats=64 * 24 // lanes,
+    )
+
+
+def shift(lanes: int) -> Case:
+    """Each channel moved to one of nine neighbours."""
+    offsets = np.array([(c % 3 - 1, c // 3 % 3 - 1) for c in range(16)])
+    return Case(
+        work="shift of each channel to one of nine neighbours, 16 channels of 8 bits, 16 x 16 pixels",
+        folding=count(lanes, "lane"),
+        engine=Shifter(name="shift", bits=8, size=(16, 16), offsets=offsets, lanes=lanes),
+        beats=256 * 16 // lanes,
+    )
+
+
+def constant(lanes: int) -> Case:
+    """A position embedding."""
+    value = RNG.integers(-127, 128, (16, 16, 16))
+    result = Tensor(name="y", shape=value.shape, lo=-127, hi=127)
+    return Case(
+        work="constant map of 16 x 16 pixels of 16 channels of 8 bits",
+        folding=count(lanes, "lane"),
+        engine=Source(name="c", sets=sets_of(value), result=result, lanes=lanes),
+        beats=256 * 16 // lanes,
     )
 
 
 CASES: tuple[Case, ...] = (
     *(matvec(simd, pe) for simd, pe in ((4, 4), (8, 8), (16, 16))),
-    *(window(lanes, taps) for lanes, taps in ((4, 1), (16, 1), (4, 9), (16, 9))),
+    *(window(lanes, taps) for lanes, taps in ((4, 1), (16, 1), (16, 3), (1, 9), (4, 9), (16, 9))),
     *(case for lanes, bits in ((1, 4), (4, 4), (16, 4), (4, 8)) for case in thresholds(lanes, bits)),
     *(repack(*lanes) for lanes in ((8, 2), (2, 8), (6, 4))),
     *(fifo(depth) for depth in (32, 256, 2048)),
@@ -295,4 +362,8 @@ CASES: tuple[Case, ...] = (
     *(upsample(lanes) for lanes in (1, 4, 16)),
     *(lookup(lanes) for lanes in (1, 4, 16)),
     *(topk(lanes) for lanes in (1, 4, 10)),
+    *(deform(lanes) for lanes in (1, 4, 16)),
+    *(gather(lanes) for lanes in (2, 8, 24)),
+    *(shift(lanes) for lanes in (1, 4, 16)),
+    *(constant(lanes) for lanes in (1, 4, 16)),
 )

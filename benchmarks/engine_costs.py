@@ -17,7 +17,6 @@ import hashlib
 import importlib.metadata
 import itertools
 import json
-import random
 import re
 import subprocess
 import sys
@@ -27,10 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cost_cases import CASES, Case, Peer, RomFile
+from cost_cases import CASES, Case
+from finn_peers import Peer
 from headrace_sim.runner import module_sources
 
 from headrace.build.toolenv import cache_dir, verilator_command, verilator_env
+from headrace.engines.base import Engine
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "engine_costs.json"
@@ -45,6 +46,7 @@ FINN_PACKAGES = (
 )
 """What pip installs in turn: all at once, its pins contradict torch's."""
 
+COLUMNS = ("LUT", "FF", "DSP", "BRAM36", "cycles a frame", "LUT estimated", "FF estimated")
 LUT_CELLS = {**{f"LUT{n}": 1 for n in range(1, 7)}, "LUT6_2": 1, "SRL16E": 1, "SRLC32E": 1}
 LUT_CELLS |= {"RAM32X1D": 2, "RAM64X1D": 2, "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8}
 LUT_CELLS |= {"RAM32M": 4, "RAM64M": 4, "RAM128X1D": 4}
@@ -116,34 +118,29 @@ def run(command: Sequence[str], folder: Path, **more: Any) -> str:
     return str(done.stdout)
 
 
-def rom_text(rom: RomFile) -> str:
-    """Random words, the same in each run; rising numbers do not matter to cost or timing."""
-    rng = random.Random(f"{rom.name}{rom.words}{rom.bits}")
-    digits = -(-rom.bits // 4)
-    return "".join(f"{rng.getrandbits(rom.bits):0{digits}x}\n" for _ in range(rom.words))
-
-
-def engine_design(case: Case) -> Design:
-    """One of our engines."""
-    texts = {n: f'"{v}"' for n, v in case.parameters.items() if isinstance(v, str) and "'" not in v}
-    values = {n: texts.get(n, str(v)) for n, v in case.parameters.items()}
-    drives = ", ".join(f".{port}('{int('valid' in port)})" for port in case.inputs)
+def engine_design(engine: Engine) -> Design:
+    """One of our engines as the compiler instantiates it."""
+    values = {n: str(v if isinstance(v, str) else int(v)).replace(" ", "") for n, v in engine.parameters().items()}
+    texts = {n: v for n, v in values.items() if v.startswith('"')}
+    drives = [(valid, "'1") for valid, _, _ in engine.in_ports] + [(data, "'0") for _, _, data in engine.in_ports]
+    drives += [("ready_i", "'1"), ("valid_o", "moved_o"), *engine.tied_ports()]
+    ports = ", ".join(f".{port}({value})" for port, value in drives)
     parameters = ", ".join(f".{name}({value})" for name, value in values.items())
     bench = (
         "module cost_top (input logic clk, input logic rst_n, output logic moved_o);\n"
-        f"  {case.module} #({parameters}) dut (\n"
-        f"    .clk_i(clk), .rst_ni(rst_n), {drives}, .ready_i('1), .{case.valid}(moved_o)\n  );\nendmodule\n"
+        f"  {engine.module} #({parameters}) dut (\n"
+        f"    .clk_i(clk), .rst_ni(rst_n), {ports}\n  );\nendmodule\n"
     )
-    files = {path.name: path.read_text() for path in module_sources(case.module)}
+    files = {path.name: path.read_text() for path in module_sources(engine.module)}
     for name, value in texts.items():  # no option of yosys carries a string
-        source = f"{case.module}.sv"
+        source = f"{engine.module}.sv"
         files[source] = re.sub(rf"(parameter {name} = )\"\"", rf"\g<1>{value}", files[source])
     return Design(
-        top=case.module,
+        top=engine.module,
         files=files,
         options=tuple(f"-G{name}={value}" for name, value in values.items() if name not in texts),
         bench=bench,
-        data={rom.name: rom_text(rom) for rom in case.roms},
+        data={rom.file: "\n".join(rom.lines()) + "\n" for rom in engine.roms()},
     )
 
 
@@ -177,13 +174,26 @@ def finn_python(chosen: Path | None) -> Path:
     return python
 
 
+def finn_nodes(peer: Peer, python: Path, folder: Path) -> list[dict[str, Any]]:
+    """What finn_hdl.py tells of FINN's nodes; their HDL goes into ``folder``."""
+    (folder / "nodes.json").write_text(json.dumps(peer.nodes))
+    run([str(python), str(HERE / "finn_hdl.py"), "nodes.json", str(folder)], folder)
+    return list(json.loads((folder / "made.json").read_text()))
+
+
+def finn_cost(peer: Peer, python: Path) -> dict[str, float]:
+    """What FINN's nodes cost; of those in HLS only the cycles that FINN expects, since they need a vendor's compiler."""
+    if not peer.in_hls:
+        return measure(finn_design(peer, python), peer.beats)
+    with tempfile.TemporaryDirectory() as name:
+        return {"cycles": max(node["cycles"] for node in finn_nodes(peer, python, Path(name)))}
+
+
 def finn_design(peer: Peer, python: Path) -> Design:
     """FINN's nodes, one after another, as one module; a matrix-vector unit with the memory of its weights."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "nodes.json").write_text(json.dumps(peer.nodes))
-        run([str(python), str(HERE / "finn_hdl.py"), "nodes.json", name], folder)
-        made = json.loads((folder / "made.json").read_text())
+        made = finn_nodes(peer, python, folder)
         files = {n: (folder / n).read_text() for m in made for n in m["files"]}
         data = {path.name: path.read_text() for path in sorted(folder.glob("*.dat"))}
     packages = {n: text for n, text in files.items() if n.endswith("_pkg.sv")}
@@ -219,11 +229,11 @@ def chain(made: Sequence[Mapping[str, Any]], files: Mapping[str, str]) -> str:
         }  # fmt: skip
         if node["memory"]:
             lines.append(f"  logic weight_valid_{k}, weight_ready_{k};")
-            lines.append(f"  logic [{node['weight_bits'] - 1}:0] weight_{k};")
+            lines.append(f"  logic [{node['memory_bits'] - 1}:0] weight_{k};")
             weights = {"DATA": f"weight_{k}", "VALID": f"weight_valid_{k}", "READY": f"weight_ready_{k}"}
             memory = {f"m_axis_0_t{name.lower()}": wire for name, wire in weights.items()}
             lines.append(instance(node["memory"], f"m_{k}", {**memory, **joined}, files))
-            joined |= {f"in1_V_T{name}": wire for name, wire in weights.items()}
+            joined |= {f"{node['memory_port']}_T{name}": wire for name, wire in weights.items()}
         lines.append(instance(node["top"], f"u_{k}", joined, files))
     return "\n".join([*lines, "endmodule"]) + "\n"
 
@@ -243,7 +253,7 @@ def synthesize(design: Design, folder: Path) -> dict[str, float]:
         boxes = ""
     options = " ".join([*design.options, "--top", design.top, *design.files])
     script = (
-        f"read_slang --threads 1 {boxes}-DSYNTHESIS -DYOSYS {options}\n"
+        f"read_slang --threads 1 --keep-hierarchy {boxes}-DSYNTHESIS -DYOSYS {options}\n"
         f"synth_xilinx -family xc7 -flatten -top {design.top}\ntee -q -o cells.json stat -json\n"
     )
     (folder / "run.ys").write_text(script)
@@ -300,11 +310,12 @@ def measure(design: Design, beats: int) -> dict[str, float]:
 
 def record(case: Case, python: Path | None) -> dict[str, Any]:
     """One row of the results."""
-    row: dict[str, Any] = {"work": case.work, "folding": case.folding, "module": case.module}
-    row["headrace"] = measure(engine_design(case), case.beats)
+    row: dict[str, Any] = {"work": case.work, "folding": case.folding, "module": case.engine.module}
+    row["headrace"] = measure(engine_design(case.engine), case.beats)
+    row["estimate"] = {**case.engine.resources().to_json(), "cycles": case.engine.cycles}
     if case.peer and python:
         row["peer"] = case.peer.title
-        row["finn"] = measure(finn_design(case.peer, python), case.peer.beats)
+        row["finn"] = finn_cost(case.peer, python)
     return row
 
 
@@ -312,15 +323,16 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The markdown of the results, a table for each kind of work."""
     parts: list[str] = []
     for work in dict.fromkeys(row["work"] for row in rows):
-        parts += [f"### {work[0].upper()}{work[1:]}", "", "| folding | module | LUT | FF | DSP | BRAM36 | cycles a frame |"]
-        parts.append("|---|---|---|---|---|---|---|")
+        parts += [f"### {work[0].upper()}{work[1:]}", "", "| folding | module | " + " | ".join(COLUMNS) + " |"]
+        parts.append("|---" * (2 + len(COLUMNS)) + "|")
         chosen = [row for row in rows if row["work"] == work]
         for folding in dict.fromkeys(row["folding"] for row in chosen):
             same = [row for row in chosen if row["folding"] == folding]
-            lines = [(f"`{row['module']}`", row["headrace"]) for row in same]
-            lines += list({row["peer"]: (f"FINN {row['peer']}", row["finn"]) for row in same if "finn" in row}.values())
-            for title, cost in lines:
-                cells = [f"{cost['lut']:,}", f"{cost['ff']:,}", f"{cost['dsp']}", f"{cost['bram36']:g}", f"{cost['cycles']:,}"]
+            lines = [(f"`{row['module']}`", row["headrace"], row["estimate"]) for row in same]
+            lines += list({row["peer"]: (f"FINN {row['peer']}", row["finn"], {}) for row in same if "finn" in row}.values())
+            for title, cost, estimate in lines:
+                cells = [f"{cost[name]:,.9g}" if name in cost else "" for name in ("lut", "ff", "dsp", "bram36", "cycles")]
+                cells += [f"{estimate[name]:,}" if estimate else "" for name in ("lut", "ff")]
                 parts.append(f"| {folding} | {title} | {' | '.join(cells)} |")
         parts.append("")
     return "\n".join(parts)
@@ -347,8 +359,8 @@ def main() -> None:
         old = {(row["work"], row["folding"], row["module"]): row for row in rows}
         rows = []
         for case in CASES:
-            key = (case.work, case.folding, case.module)
-            if options.only in case.module:
+            key = (case.work, case.folding, case.engine.module)
+            if options.only in case.engine.module:
                 old[key] = record(case, python)
                 print(json.dumps(old[key]), flush=True)
             rows += [old[key]] if key in old else []

@@ -4,9 +4,10 @@
     python finn_hdl.py nodes.json folder
 
 For each node of the JSON list, the files of its HDL go into ``folder`` and what its streams look like into
-``folder/made.json``. No vendor tool is used. Fixed on the way, in the copies only: a function that constant expressions call
-must be at module level and automatic, a struct used as a packed value must be one, directives cannot stand within a module,
-a range of no bits is written as a shift, and a watchdog for simulation is no hardware.
+``folder/made.json``; of a node that FINN has in HLS only, the cycles that FINN expects. No vendor tool is used. Fixed on
+the way, in the copies only: a function that constant expressions call must be at module level and automatic, a struct used
+as a packed value must be one, directives cannot stand within a module, a range of no bits is written as a shift, and a
+watchdog for simulation is no hardware.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def import_finn() -> tuple[Any, Any, Any, Path]:
 
 def initial(spec: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
     """Random values of an input that is a constant; rising along the last axis where they are thresholds."""
-    values = rng.integers(spec["lo"], spec["hi"], spec["shape"], endpoint=True)
+    values = rng.integers(spec["lo"], spec["hi"], spec["shape"], endpoint=True) * spec.get("unit", 1)
     return np.sort(values, axis=-1) if spec.get("rising") else values
 
 
@@ -56,11 +57,12 @@ def fixed(text: str) -> str:
 
 
 def make(node: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Write one node's files; return the names of its modules and files and the widths of its streams."""
+    """Write one node's files; return the names of its modules and files and the widths of its streams, or its cycles."""
     from onnx import TensorProto, helper
 
     data_type, model_wrapper, custom_op, library = import_finn()
-    domain = "finn.custom_op.fpgadataflow.rtl"
+    kind = node["op"].rsplit("_", 1)[1]
+    domain = f"finn.custom_op.fpgadataflow.{kind}"
     inputs = node["inputs"]
     made = helper.make_node(
         node["op"], [spec["name"] for spec in inputs], ["out"], name=node["name"], domain=domain,
@@ -76,13 +78,15 @@ def make(node: dict[str, Any], folder: Path) -> dict[str, Any]:
         if "lo" in spec:
             model.set_initializer(spec["name"], initial(spec, rng).astype(np.float32))
     operator = custom_op(model.graph.node[0])
+    if kind == "hls":
+        return {"cycles": int(operator.get_exp_cycles())}
     scratch = folder / "generated" / node["name"]
     scratch.mkdir(parents=True)
     operator.set_nodeattr("code_gen_dir_ipgen", str(scratch))
     operator.generate_hdl(model, node["part"], node["clock_ns"])
     files = [Path(path) for path in operator.get_rtl_file_list(abspath=True)]
     memory = sorted(scratch.glob("*_memstream_wrapper.v"))
-    if memory:  # weights come from a memory of their own
+    if memory:  # weights or factors come from a memory of their own
         files += [*memory, library / "memstream/hdl/memstream.sv", library / "memstream/hdl/memstream_axi.sv"]
         files.append(library / "axi/hdl/axilite.sv")
     for path in files:
@@ -93,7 +97,8 @@ def make(node: dict[str, Any], folder: Path) -> dict[str, Any]:
         "top": operator.get_nodeattr("gen_top_module"),
         "memory": memory[0].stem if memory else "",
         "files": [path.name for path in files],
-        "weight_bits": int(operator.get_instream_width_padded(1)) if memory else 0,
+        "memory_bits": int(re.findall(r"\bWIDTH\s*=\s*(\d+)", memory[0].read_text())[0]) if memory else 0,
+        "memory_port": "s_params_V" if node["op"].startswith("Requant") else "in1_V",
         "in_bits": int(operator.get_instream_width_padded()),
         "out_bits": int(operator.get_outstream_width_padded()),
     }

@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from headrace_sim.runner import HW
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+from cost_cases import CASES
 from engine_costs import DOC, RESULTS, table, with_table
 
 ROW = {
@@ -19,6 +21,7 @@ ROW = {
     "folding": "4 lanes",
     "module": "engine_pool",
     "headrace": {"lut": 1234, "ff": 20, "dsp": 0, "bram36": 0.5, "cycles": 4096},
+    "estimate": {"lut": 1300, "ff": 22, "dsp": 0, "bram36": 0.5, "cycles": 4096},
 }
 FINN = {"peer": "Pool", "finn": {"lut": 5, "ff": 6, "dsp": 7, "bram36": 8.0, "cycles": 9}}
 
@@ -34,11 +37,34 @@ def test_the_results_are_of_engines_that_there_are() -> None:
     assert {row["module"] for row in json.loads(RESULTS.read_text())} <= modules
 
 
+def test_every_case_is_measured_and_as_fast_as_estimated() -> None:
+    rows = json.loads(RESULTS.read_text())
+    assert [(row["work"], row["folding"], row["module"]) for row in rows] == [
+        (case.work, case.folding, case.engine.module) for case in CASES
+    ]
+    assert [row["module"] for row in rows if row["headrace"]["cycles"] != row["estimate"]["cycles"]] == []
+
+
+def test_no_engine_takes_more_cycles_than_finns() -> None:
+    rows = [row for row in json.loads(RESULTS.read_text()) if "finn" in row]
+    assert len(rows) > 20
+    assert [row["module"] for row in rows if row["headrace"]["cycles"] > row["finn"]["cycles"]] == []
+
+
+@pytest.mark.parametrize("row", json.loads(RESULTS.read_text()), ids=lambda row: f"{row['module']} {row['folding']}")
+def test_what_the_compiler_expects_is_near_what_yosys_makes(row: dict[str, Any]) -> None:
+    """LUTs and flip-flops within a quarter, or 60: foldings are chosen by these estimates."""
+    measured, expected = row["headrace"], row["estimate"]
+    for name in ("lut", "ff"):
+        assert abs(expected[name] - measured[name]) <= max(60, 0.25 * measured[name]), name
+    assert expected["dsp"] == measured["dsp"]
+
+
 def test_a_row_for_each_side() -> None:
     said = table([ROW | FINN])
     assert "### Pooling" in said
-    assert "| 4 lanes | `engine_pool` | 1,234 | 20 | 0 | 0.5 | 4,096 |" in said
-    assert "| 4 lanes | FINN Pool | 5 | 6 | 7 | 8 | 9 |" in said
+    assert "| 4 lanes | `engine_pool` | 1,234 | 20 | 0 | 0.5 | 4,096 | 1,300 | 22 |" in said
+    assert "| 4 lanes | FINN Pool | 5 | 6 | 7 | 8 | 9 |  |  |" in said
 
 
 def test_a_peer_of_two_engines_stands_once() -> None:

@@ -191,7 +191,7 @@ class Deformer(Engine):
         bank, banks = memory(bank_words, self.lanes * self.source.bits), self.split**2
         store = Resources(lut=bank.lut * banks, ff=bank.ff * banks, bram36=bank.bram36 * banks)
         held = sum(self.in_widths[1:])
-        return store + self._lanes() + Resources(lut=350 + 60 * self.split + held // 2, ff=330 + 60 * self.split + held)
+        return store + self._lanes() + Resources(lut=240 + 60 * self.split + held // 2, ff=220 + 60 * self.split + held)
 
     def _lanes(self) -> Resources:
         """Interpolation and masks."""
@@ -200,7 +200,7 @@ class Deformer(Engine):
         total = Resources(ff=self.lanes * bits * self.split**2)
         widths = [(bits + 1, fraction + 1)] * 2 + [(bits + fraction + 1, fraction + 1)] if fraction else []
         for a, b in widths:
-            total += _multiplier(a, b, self.lanes) + Resources(lut=2 * (a + b) * self.lanes, ff=3 * (a + b) * self.lanes)
+            total += _multiplier(a, b, self.lanes) + Resources(ff=2 * (a + b) * self.lanes)
         if self.mask is not None:
             total += _multiplier(bits + 2 * fraction, self.mask.bits, self.lanes)
         return total
@@ -209,5 +209,5 @@ class Deformer(Engine):
 def _multiplier(a: int, b: int, count: int) -> Resources:
     """Multipliers of ``a`` x ``b`` bits: one DSP each, or LUTs where the product is small."""
     if a + b < DSP_PRODUCT_BITS:
-        return Resources(lut=count * a * b, ff=count * (a + b))
+        return Resources(lut=count * (a * b + 2 * (a + b)), ff=2 * count * (a + b))
     return Resources(dsp=count * product_dsps(a, b))

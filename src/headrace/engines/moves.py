@@ -218,9 +218,9 @@ class Shifter(LaneEngine):
                 store += memory(self.depth, self.bits)
         address = self.depth.bit_length()
         select = (1 if alike else self.lanes) * address * _mux(len(np.unique(padded)) if self.beats > 1 else 1)
-        pointers = len(different) * (address * 3 // 2 + 6)
+        pointers = len(different) * (address + 4)
         return store + Resources(
-            lut=pointers + select + self.lanes * self.bits // 2 + 60, ff=len(different) * address + 6 * address
+            lut=pointers + select * 3 // 4 + self.lanes * self.bits // 2 + 40, ff=len(different) * address + 6 * address
         )
 
 

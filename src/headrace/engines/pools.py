@@ -185,4 +185,4 @@ class Chooser(Engine):
             size = min(2 * size, self.k)
             held += lists * size
         lut = compared * (self.source.bits + 1) // 2 + held * entry * (self.k + 1) // 4
-        return Resources(lut=lut + 20, ff=held * entry + 20)
+        return Resources(lut=lut + 20, ff=held * entry * 2 // 3 + 20)
