@@ -43,6 +43,11 @@ class Bench:
     test: Callable[..., None]
     args: tuple[object, ...]
 
+    @property
+    def name(self) -> str:
+        """The same in every process."""
+        return f"{self.test.__module__.split('.')[-1]}.{self.test.__name__}{self.args}"
+
     def run(self, folder: Path) -> None:
         """Run it in the empty ``folder``."""
         self.test(*self.args, folder)
