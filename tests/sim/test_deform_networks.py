@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from deep import deep_but
+from frontend.test_deform_conv import layer, quantized
 from nets import NetBuilder, lowered
 from network_check import check, folds_for, random_folds
+from qonnx_file import QonnxFile
 
+from headrace.compile import lower
 from headrace.ir.graph import Graph
 
 
@@ -58,3 +61,13 @@ def test_folded_for_a_board(seed: int, size: float, tmp_path: Path) -> None:
 def test_folded_at_random(seed: int, tmp_path: Path) -> None:
     graph = lowered(deformable(seed))
     check(graph, random_folds(graph, seed), tmp_path, seed)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "shape", [{"mask": quantized, "masks": 27, "bias": True}, {"weight": (3, 1, 3, 3), "group": 3}], ids=list
+)
+def test_a_set_of_offsets_for_each_channel(shape: dict[str, Any], tmp_path: Path) -> None:
+    f = QonnxFile()
+    graph = lower(f.save(tmp_path / "net.onnx", layer(f, offsets=54, offset_group=3, **shape))).graph
+    check(graph, folds_for(graph, 0.5), tmp_path / "rtl", seed=3)
