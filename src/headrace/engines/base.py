@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from headrace.ir.ops import IntArray
+from headrace.ir.tensor import Tensor
 
 Parameter = int | bool | str
 """A module parameter; strings are SystemVerilog expressions."""
@@ -201,6 +202,29 @@ class LaneEngine(Engine):
     def out_widths(self) -> tuple[int, ...]:
         """One beat."""
         return (self.lanes * self.bits,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultEngine(Engine):
+    """An engine that gives ``lanes`` values of its result in each clock cycle."""
+
+    result: Tensor
+    lanes: int
+
+    @property
+    def beats(self) -> int:
+        """Beats of a pixel."""
+        return ceil_div(self.result.channels, self.lanes)
+
+    @property
+    def out_widths(self) -> tuple[int, ...]:
+        """Activations."""
+        return (self.lanes * self.result.bits,)
+
+    @property
+    def cycles(self) -> int:
+        """One beat each cycle."""
+        return self.result.pixels * self.beats
 
 
 def fields_of(values: IntArray, bits: int) -> int:

@@ -9,9 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, read_only
+from headrace.engines.base import Parameter, Resources, ResultEngine, Rom, read_only
 from headrace.ir.ops import IntArray
-from headrace.ir.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,19 +41,12 @@ def _unlike(lines: IntArray) -> tuple[IntArray, IntArray]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source(Engine):
+class Source(ResultEngine):
     """A constant map (H, W, C), ``lanes`` channels in each clock cycle."""
 
     module: ClassVar[str] = "engine_constant"
     in_ports: ClassVar[tuple[tuple[str, str, str], ...]] = ()
     sets: Sets
-    result: Tensor
-    lanes: int
-
-    @property
-    def beats(self) -> int:
-        """Beats of a pixel."""
-        return ceil_div(self.result.channels, self.lanes)
 
     @property
     def words(self) -> int:
@@ -66,16 +58,6 @@ class Source(Engine):
     def in_widths(self) -> tuple[int, ...]:
         """Nothing comes in."""
         return ()
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """One beat."""
-        return (self.lanes * self.result.bits,)
-
-    @property
-    def cycles(self) -> int:
-        """One beat each cycle."""
-        return self.result.pixels * self.beats
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_constant.sv."""

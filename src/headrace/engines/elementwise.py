@@ -9,32 +9,25 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fields_of, read_only
+from headrace.engines.base import Parameter, Resources, ResultEngine, Rom, fields_of, read_only
 from headrace.engines.mac import acc_bits, product_dsps, product_luts
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Requantizer(Engine):
+class Requantizer(ResultEngine):
     """Multiply, add, shift, round half to even and clip, ``lanes`` values in each clock cycle."""
 
     module: ClassVar[str] = "engine_requant"
     op: Requant
     source: Tensor
-    result: Tensor
-    lanes: int
     lut_mul: bool = False
 
     @property
     def in_bits(self) -> int:
         """The input arrives as two's complement."""
         return acc_bits(self.source)
-
-    @property
-    def beats(self) -> int:
-        """Beats of a pixel."""
-        return ceil_div(self.result.channels, self.lanes)
 
     @property
     def mul_bits(self) -> int:
@@ -50,16 +43,6 @@ class Requantizer(Engine):
     def in_widths(self) -> tuple[int, ...]:
         """Accumulators."""
         return (self.lanes * self.in_bits,)
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """Activations."""
-        return (self.lanes * self.result.bits,)
-
-    @property
-    def cycles(self) -> int:
-        """One beat each cycle."""
-        return self.result.pixels * self.beats
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_requant.sv."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fields_of, read_only
+from headrace.engines.base import Parameter, Resources, ResultEngine, Rom, ceil_div, fields_of, read_only
 from headrace.engines.mac import acc_bits
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
@@ -79,14 +79,12 @@ def _search(function: StepFunction, never: int) -> _Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholder(Engine):
+class Thresholder(ResultEngine):
     """A pipelined binary search, ``lanes`` values in each clock cycle."""
 
     module: ClassVar[str] = "engine_thresholds"
     function: StepFunction
     source: Tensor
-    result: Tensor
-    lanes: int
 
     @property
     def _tree(self) -> _Search:
@@ -98,24 +96,9 @@ class Thresholder(Engine):
         return acc_bits(self.source)
 
     @property
-    def beats(self) -> int:
-        """Beats of a pixel."""
-        return ceil_div(self.result.channels, self.lanes)
-
-    @property
     def in_widths(self) -> tuple[int, ...]:
         """Accumulators or activations."""
         return (self.lanes * self.in_bits,)
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """Activations."""
-        return (self.lanes * self.result.bits,)
-
-    @property
-    def cycles(self) -> int:
-        """One beat each cycle."""
-        return self.result.pixels * self.beats
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_thresholds.sv."""
@@ -170,35 +153,18 @@ class Thresholder(Engine):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table(Engine):
+class Table(ResultEngine):
     """A table per channel or for all, ``lanes`` values in each clock cycle."""
 
     module: ClassVar[str] = "engine_lookup"
     table: IntArray
     """(C or 1, source.hi - source.lo + 1)"""
     source: Tensor
-    result: Tensor
-    lanes: int
-
-    @property
-    def beats(self) -> int:
-        """Beats of a pixel."""
-        return ceil_div(self.result.channels, self.lanes)
 
     @property
     def in_widths(self) -> tuple[int, ...]:
         """Activations."""
         return (self.lanes * self.source.bits,)
-
-    @property
-    def out_widths(self) -> tuple[int, ...]:
-        """Activations."""
-        return (self.lanes * self.result.bits,)
-
-    @property
-    def cycles(self) -> int:
-        """One beat each cycle."""
-        return self.result.pixels * self.beats
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_lookup.sv."""
