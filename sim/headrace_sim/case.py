@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,23 @@ def read_case(path: Path) -> Case:
     return Case(parameters=content["parameters"], data=content["data"], arrays=arrays, folder=path.parent)
 
 
+_case_here: list[Path] = []
+
+
+@contextmanager
+def case_at(path: Path) -> Iterator[None]:
+    """Within a ``with`` block, the case at ``path`` is the current one: for tests run outside a simulator."""
+    _case_here.append(path)
+    try:
+        yield
+    finally:
+        _case_here.pop()
+
+
 def current_case() -> Case:
     """Return the case of the running simulation, named by the plusarg ``+case=PATH``."""
+    if _case_here:
+        return read_case(_case_here[-1])
     import cocotb  # only there inside a simulator
 
     return read_case(Path(str(cocotb.plusargs["case"])))

@@ -77,12 +77,6 @@ def replaced_sources(files: Mapping[str, Path]) -> Iterator[None]:
         _replaced.update(before)
 
 
-def packed(values: Sequence[int], *, bits: int) -> str:
-    """Return the literal of a packed array parameter, element 0 in the low bits."""
-    total = sum((value & ((1 << bits) - 1)) << (bits * k) for k, value in enumerate(values))
-    return f"{len(values) * bits}'h{total:x}"
-
-
 def module_sources(top: str, *, folders: Sequence[Path] = (HW,)) -> list[Path]:
     """Return the files under ``folders`` (default: ``hw/rtl``) that ``top`` needs, in order of name.
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from headrace_sim.formal import Proof, ProofError, check, require_tools
-from headrace_sim.runner import HW, packed, replaced_sources
+from headrace_sim.runner import HW, replaced_sources
 
+from headrace.engines.base import packed
 from headrace.errors import ToolError
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from headrace_sim.runner import expect_refusal, packed, run_bench
+from headrace_sim.runner import expect_refusal, run_bench
+
+from headrace.engines.base import packed
 
 BENCH = "headrace_sim.benches.engine_gather"
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from headrace_sim.runner import ParameterValue, expect_refusal, packed, run_bench
+from headrace_sim.runner import ParameterValue, expect_refusal, run_bench
 from headrace_sim.words import ceil_div
+
+from headrace.engines.base import packed
 
 NINE = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
 

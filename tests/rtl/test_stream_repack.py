@@ -6,8 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from headrace_sim.runner import ParameterValue, expect_refusal, packed, run_bench
+from headrace_sim.runner import ParameterValue, expect_refusal, run_bench
 from headrace_sim.words import ceil_div
+
+from headrace.engines.base import packed
 
 BENCH = "headrace_sim.benches.stream_repack"
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +15,24 @@ from headrace.ir.tensor import Tensor
 
 Parameter = int | bool | str
 """A module parameter; strings are SystemVerilog expressions."""
+
+
+class Packed(str):
+    """The literal of a packed array parameter; ``values`` are its elements, element 0 in the low bits."""
+
+    values: tuple[int, ...]
+
+    def __new__(cls, text: str, values: Iterable[int]) -> Packed:
+        """The literal ``text``, which means ``values``."""
+        literal = super().__new__(cls, text)
+        literal.values = tuple(int(value) for value in values)
+        return literal
+
+
+def packed(values: Sequence[int], bits: int) -> Packed:
+    """The literal of a packed array of ``bits``-bit elements."""
+    total = sum((value & ((1 << bits) - 1)) << (bits * k) for k, value in enumerate(values))
+    return Packed(f"{len(values) * bits}'h{total:x}", values)
 
 
 def ceil_div(a: int, b: int) -> int:

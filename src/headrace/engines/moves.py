@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, LaneEngine, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import Engine, LaneEngine, Packed, Parameter, Resources, ceil_div, memory
 from headrace.engines.plumbing import packed_counts
 from headrace.ir.ops import IntArray, Pair
 
@@ -71,7 +71,7 @@ class Gatherer(Engine):
             "LanesOut": self.lanes_out,
             "InC": self.channels,
             "OutC": len(self.indices),
-            "Index": packed_counts(tuple(c % (1 << 16) for c in self.indices)),
+            "Index": packed_counts(self.indices),
             "Memory": self.in_memory,
         }
 
@@ -224,6 +224,7 @@ class Shifter(LaneEngine):
         )
 
 
-def packed_bytes(values: IntArray) -> str:
+def packed_bytes(values: IntArray) -> Packed:
     """Small integers as a packed array literal of bytes in two's complement, element 0 in the low bits."""
-    return "{" + ", ".join(f"8'd{int(value) % 256}" for value in reversed(values.tolist())) + "}"
+    listed = values.tolist()
+    return Packed("{" + ", ".join(f"8'd{int(value) % 256}" for value in reversed(listed)) + "}", listed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import ClassVar
 
-from headrace.engines.base import LUT_MEMORY_BITS, Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import LUT_MEMORY_BITS, Engine, Packed, Parameter, Resources, ceil_div, memory
 from headrace.ir.ops import Pair
 from headrace.ir.tensor import Tensor
 
@@ -183,9 +183,9 @@ class Repack(Engine):
         return Resources(lut=3 * held, ff=held + 16)
 
 
-def packed_counts(counts: tuple[int, ...]) -> str:
+def packed_counts(counts: tuple[int, ...]) -> Packed:
     """Counts as a packed array literal; element 0 in the low bits."""
-    return "{" + ", ".join(f"16'd{count}" for count in reversed(counts)) + "}"
+    return Packed("{" + ", ".join(f"16'd{count % (1 << 16)}" for count in reversed(counts)) + "}", counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div
+from headrace.engines.base import Engine, Parameter, Resources, ceil_div, packed
 from headrace.engines.mac import product_dsps
 from headrace.errors import ModelError
 from headrace.ir.expressions import Expression, Interval, bounds
@@ -209,13 +209,13 @@ class Pointwise(Engine):
             "Operands": len(self.operands),
             "InW": self.in_bits,
             "OutW": self.result.bits,
-            "Single": _packed([int(single) for single in self.single], 1),
+            "Single": packed([int(single) for single in self.single], 1),
             "Mask": self.mask,
             "Nodes": len(nodes),
-            "Op": _packed([OPCODES.index(node.op) for node in nodes], 4),
-            "Args": _packed(arguments, 24),
-            "Width": _packed([node.bits for node in nodes], 8),
-            "Value": _packed([node.value for node in nodes], 64),
+            "Op": packed([OPCODES.index(node.op) for node in nodes], 4),
+            "Args": packed(arguments, 24),
+            "Width": packed([node.bits for node in nodes], 8),
+            "Value": packed([node.value for node in nodes], 64),
         }
 
     def resources(self) -> Resources:
@@ -228,12 +228,6 @@ class Pointwise(Engine):
             in_dsp = node.op == "reg" and (n in multiplied or arguments[0].op == "mul")
             lane += Resources() if in_dsp else _node_resources(node, arguments)
         return Resources(lut=self.lanes * lane.lut + 4, ff=self.lanes * lane.ff + 4, dsp=self.lanes * lane.dsp)
-
-
-def _packed(values: Sequence[int], bits: int) -> str:
-    """The literal of a packed array, element 0 in the low bits."""
-    total = sum((value & ((1 << bits) - 1)) << (bits * k) for k, value in enumerate(values))
-    return f"{len(values) * bits}'h{total:x}"
 
 
 def _node_resources(node: NodeSpec, arguments: Sequence[NodeSpec]) -> Resources:

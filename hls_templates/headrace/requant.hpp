@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "headrace/beat.hpp"
+
+namespace headrace {
+
+/// `scaled / 2**Shift`, rounded to the nearest integer, ties to even or, with `Odd`, to odd.
+template <unsigned Shift, bool Odd, int Bits>
+ap_int<Bits + 1> round_half(const ap_int<Bits>& scaled) {
+#pragma HLS inline
+  if constexpr (Shift == 0) {
+    return scaled;
+  } else {
+    const ap_int<Bits> floor = scaled >> Shift;
+    const ap_uint<Shift> rest = ap_uint<Shift>(scaled);
+    const ap_uint<Shift> half = ap_uint<Shift>(1) << (Shift - 1);
+    const bool odd = (floor & 1) != 0;
+    const bool up = rest > half || (rest == half && odd != Odd);
+    return floor + ap_int<2>(up ? 1 : 0);
+  }
+}
+
+/// Accumulators to activations: `clip(round((acc * mul + add) / 2**Shift), Lo, Hi)`, a beat each cycle.
+///
+/// Word n of `mul` and `add` holds the factors of the pixel's beat n, lane by lane, zero beyond the last channel.
+template <class Cfg>
+void requant(unsigned frames, Stream<Cfg::AccW, Cfg::Lanes>& in, Stream<Cfg::OutW, Cfg::Lanes>& out,
+             const Constant<Cfg::MulW, true> (&mul)[Cfg::Beats][Cfg::Lanes],
+             const Constant<Cfg::AddW, true> (&add)[Cfg::Beats][Cfg::Lanes]) {
+#pragma HLS array_reshape variable=mul type=complete dim=2
+#pragma HLS array_reshape variable=add type=complete dim=2
+  constexpr unsigned product_bits = Cfg::AccW + Cfg::MulW;
+  constexpr unsigned scaled_bits = (product_bits > Cfg::AddW ? product_bits : Cfg::AddW) + 1;
+  using Wide = ap_int<(scaled_bits > Cfg::OutW ? scaled_bits : Cfg::OutW) + 1>;
+  const Wide lo = Cfg::Lo, hi = Cfg::Hi;
+
+frames:
+  for (unsigned frame = 0; frame < frames; ++frame) {
+  pixels:
+    for (unsigned pixel = 0; pixel < Cfg::Pixels; ++pixel) {
+    beats:
+      for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
+#pragma HLS pipeline II=1
+        const Beat<Cfg::AccW, Cfg::Lanes> x = in.read();
+        Beat<Cfg::OutW, Cfg::Lanes> y;
+      lanes:
+        for (unsigned i = 0; i < Cfg::Lanes; ++i) {
+#pragma HLS unroll
+          const ap_int<scaled_bits> scaled =
+              ap_int<Cfg::AccW>(x.lane[i]) * ap_int<Cfg::MulW>(mul[beat][i]) + ap_int<Cfg::AddW>(add[beat][i]);
+          const Wide rounded = round_half<Cfg::Shift, Cfg::Odd>(scaled);
+          y.lane[i] = rounded < lo ? lo : rounded > hi ? hi : rounded;
+        }
+        out.write(y);
+      }
+    }
+  }
+}
+
+}  // namespace headrace

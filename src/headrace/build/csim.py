@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C simulation: kernels compiled with the machine's C++ compiler and the open ``ap_int`` headers, or those of Vitis HLS."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.build.toolenv import cache_dir
+from headrace.errors import ToolError
+from headrace.resources import data_dir
+
+Words = npt.NDArray[np.uint32]
+
+CXX_OPTIONS = (
+    "-std=c++17",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unknown-pragmas",
+    "-Wno-unused-label",
+    "-Wno-uninitialized",  # this and the next come from the open ap_int headers
+    "-Wno-maybe-uninitialized",
+)
+SANITIZERS = (
+    "-O1",
+    "-g",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize=shift-base",  # the open ap_int headers shift negative numbers, which C++20 defines
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+)
+FAST = ("-O2",)
+HLS4ML = "1.3.0"
+
+
+class CsimError(ToolError):
+    """A simulated kernel failed: it read from an empty stream, left beats unread, or a sanitizer stopped it."""
+
+
+def ap_types() -> tuple[str, ...]:
+    """Compiler options that find ``ap_int.h`` and ``hls_stream.h``.
+
+    ``HEADRACE_HLS_INCLUDE`` names the include folder of a Vitis HLS installation; without it, the open headers that the
+    package hls4ml carries are taken, with this project's own streams.
+
+    Raises:
+        ToolError: there are none.
+    """
+    chosen = os.environ.get("HEADRACE_HLS_INCLUDE")
+    if chosen:
+        if not (Path(chosen) / "ap_int.h").is_file():
+            raise ToolError(f"HEADRACE_HLS_INCLUDE={chosen} holds no ap_int.h; it must name the include folder of Vitis HLS")
+        return ("-isystem", chosen)
+    spec = importlib.util.find_spec("hls4ml")  # found, not imported: it would bring much along
+    folder = Path(spec.origin).parent / "templates" / "vivado" / "ap_types" if spec and spec.origin else None
+    if folder is None or not (folder / "ap_int.h").is_file():
+        raise ToolError(
+            f"C simulation needs the ap_int headers: pip install 'hls4ml=={HLS4ML}', or set HEADRACE_HLS_INCLUDE to the "
+            "include folder of Vitis HLS"
+        )
+    return ("-isystem", str(data_dir("hls_templates") / "sim"), "-isystem", str(folder))
+
+
+def compile_csim(files: Mapping[str, str], source: str, *, options: Sequence[str] = FAST) -> Path:
+    """Returns the executable of ``source``, compiled only if the cache has none.
+
+    Args:
+        files: generated files by name, ``source`` among them.
+        options: `FAST` or `SANITIZERS`.
+
+    Raises:
+        ToolError: the compiler or the headers are absent, or it refused.
+    """
+    headers = data_dir("hls_templates")
+    include = ap_types()
+    digest = hashlib.sha256()
+    for text in (*CXX_OPTIONS, *options, *include, _versions(), source):
+        digest.update(text.encode() + b"\0")
+    for name, text in sorted(files.items()):
+        digest.update(f"{name}\0{text}\0".encode())
+    for path in sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/*.h*"))):
+        digest.update(path.read_bytes() + b"\0")
+    target = cache_dir() / "csim" / digest.hexdigest()[:24]
+    if target.is_file():
+        return target
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise ToolError("C simulation needs g++; on Debian or Ubuntu install with: apt-get install g++")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
+        scratch = Path(name)
+        for file, text in files.items():
+            (scratch / file).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / file).write_text(text)
+        command = [compiler, *CXX_OPTIONS, *options, "-I", str(scratch), "-I", str(headers), *include]
+        done = subprocess.run(
+            [*command, str(scratch / source), "-o", str(scratch / "csim")], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            first = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
+            log = target.parent / "last-build.log"
+            log.write_text(done.stderr)
+            raise ToolError(f"g++ refused {source}: {first.removeprefix(f'{scratch}/')} (full log: {log})")
+        (scratch / "csim").replace(target)  # atomic: parallel runs see a whole executable or none
+    return target
+
+
+def run_csim(executable: Path, frames: int, inputs: Sequence[Words], out_words: Sequence[int]) -> list[Words]:
+    """Runs ``frames`` frames; takes and returns the words (beats, words) of each stream.
+
+    Args:
+        out_words: 32-bit words of a beat of each output.
+
+    Raises:
+        CsimError: the simulation failed; the message is its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="headrace-csim-") as name:
+        folder = Path(name)
+        sources = [folder / f"in{k}" for k in range(len(inputs))]
+        sinks = [folder / f"out{k}" for k in range(len(out_words))]
+        for path, words in zip(sources, inputs, strict=True):
+            path.write_bytes(np.ascontiguousarray(words, "<u4").tobytes())
+        done = subprocess.run(
+            [str(executable), str(frames), *map(str, (*sources, *sinks))], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CsimError((done.stderr or f"exit status {done.returncode}").strip()[-4000:])
+        return [
+            np.frombuffer(path.read_bytes(), "<u4").astype(np.uint32).reshape(-1, words)
+            for path, words in zip(sinks, out_words, strict=True)
+        ]
+
+
+def _versions() -> str:
+    compiler = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=False).stdout
+    return f"{compiler} {importlib.metadata.version('hls4ml') if importlib.util.find_spec('hls4ml') else ''}"

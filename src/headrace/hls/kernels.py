@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C++ twin of every SystemVerilog module that a design instantiates."""
+
+from __future__ import annotations
+
+from headrace.hls.kernel import Beats, Column, Kernel, Memory, pick
+
+MATVEC = Kernel(
+    function="matvec",
+    constants=pick("LanesIn", "LanesOut", "BeatsIn", "BeatsOut", "Groups", "ActW", "ActSigned", "WgtW", "AccW"),
+    inputs=lambda p: (Beats(p["ActW"], p["LanesIn"]),),
+    outputs=lambda p: (Beats(p["AccW"], p["LanesOut"]),),
+    memories=lambda p: (Memory(p["RomFile"], p["LanesOut"] * p["LanesIn"], (Column("weights", p["WgtW"]),)),),
+    pixel_beats=lambda p: p["BeatsIn"] * p["Groups"],
+)
+REQUANT = Kernel(
+    function="requant",
+    constants=pick("Lanes", "AccW", "MulW", "AddW", "Shift", "OutW", "Lo", "Hi", "Beats", "Odd"),
+    inputs=lambda p: (Beats(p["AccW"], p["Lanes"]),),
+    outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
+    memories=lambda p: (Memory(p["RomFile"], 2 * p["Lanes"], (Column("mul", p["MulW"]), Column("add", p["AddW"]))),),
+    pixel_beats=lambda p: p["Beats"],
+)
+
+KERNELS: dict[str, Kernel] = {
+    "engine_matvec": MATVEC,
+    "engine_requant": REQUANT,
+}
+"""By the name of the module."""
