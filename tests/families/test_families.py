@@ -20,7 +20,7 @@ from headrace_models.families import FAMILIES, export_family, settled
 from network_check import STALLS, check, folds_for
 
 from headrace.compile import Lowered, lower
-from headrace.ir.graph import Graph, to_program
+from headrace.ir.graph import multiply_accumulates, to_program
 from headrace.ir.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -29,16 +29,6 @@ SIZE = 0.12
 FRAMES = 3
 RARE = 0.01
 """Largest share of output values on which float32 may round otherwise than exact arithmetic."""
-
-
-def multiplications(graph: Graph) -> int:
-    """Multiply-accumulates of one frame."""
-    total = 0
-    for node in graph.nodes:
-        weight = getattr(node.op, "weight", None)
-        if weight is not None:
-            total += weight.size // weight.shape[0] * graph.tensors[node.outputs[0]].pixels * weight.shape[0]
-    return total
 
 
 def as_torch(kind: Tensor, values: Array, axes: int) -> Array:
@@ -88,7 +78,7 @@ def test_family(name: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
         source=family.source,
         operators=tuple(sorted({node.op.kind for node in graph.nodes})),
         engines=tuple(e for e in pace.engines if e.startswith("engine_")),
-        macs=multiplications(graph),
+        macs=multiply_accumulates(graph),
         cycles=round(pace.interval),
         slowest=pace.slowest,
         brevitas=f"{wrong} of {total:,}",

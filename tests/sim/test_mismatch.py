@@ -24,8 +24,9 @@ from headrace.backend.rtl import write_rtl
 from headrace.build.fifo_sizing import open_simulator
 from headrace.build.verilate import build_simulator
 from headrace.cli import main
+from headrace.feeds import random_frames
 from headrace.operators.base import Fold
-from headrace.simulation import first_difference, random_frames
+from headrace.simulation import first_difference
 
 Simulate = Callable[..., tuple[int, str]]
 
@@ -83,7 +84,7 @@ def test_a_wrong_weight_is_traced_to_its_layer(index: int, small_build: Path, si
     weights = {name: array.copy() for name, array in before.arrays.items()}
     weights[f"{conv['name']}.weight"][0, 0, 0, 0] ^= 1  # tap 0 of channel 0 is the lowest field of word 0
     after = Program(before.spec, weights)
-    frames = random_frames(Build.load(small_build), 2, seed=1)
+    frames = random_frames(Build.load(small_build).manifest["inputs"], 2, seed=1)
     code, err = simulate(small_build)
     assert code == 1
     assert err.count("\n") == 1
@@ -190,6 +191,6 @@ def test_inputs_of_unlike_lengths_are_refused(pristine_build: Path) -> None:
     inputs, outputs = ([StreamSpec.from_json(e) for e in build.manifest[side]] for side in ("inputs", "outputs"))
     with NetworkSimulator(build.simulator, build.rom_dir, inputs, outputs) as simulator:
         simulator.inputs = (inputs[0], replace(inputs[0], tensor="other"))
-        frames = random_frames(build, 2, 0)[inputs[0].tensor]
+        frames = random_frames(build.manifest["inputs"], 2, 0)[inputs[0].tensor]
         with pytest.raises(HostError, match=r"different numbers of frames: \[1, 2\]"):
             simulator.run({inputs[0].tensor: frames, "other": frames[:1]})

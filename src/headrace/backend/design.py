@@ -197,7 +197,15 @@ class _Builder:
 
     def cast(self, stream: Stream, wire: str, lanes: int, bits: int) -> str:
         out = f"{wire}__b{bits}"
-        engine = Cast(name=f"{out}_cast", lanes=lanes, in_bits=stream.bits, out_bits=bits, signed=stream.signed)
+        kind = self.graph.tensors[stream.tensor]
+        engine = Cast(
+            name=f"{out}_cast",
+            lanes=lanes,
+            in_bits=stream.bits,
+            out_bits=bits,
+            signed=stream.signed,
+            frame_beats=kind.pixels * ceil_div(kind.channels, lanes),
+        )
         self.place(engine, (wire,), (out,))
         return out
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from headrace.build.toolenv import cache_dir
 from headrace.errors import ToolError
+from headrace.files import write_files
 from headrace.resources import data_dir
 
 Words = npt.NDArray[np.uint32]
@@ -72,12 +74,13 @@ def ap_types() -> tuple[str, ...]:
     return ("-isystem", str(data_dir("hls_templates") / "sim"), "-isystem", str(folder))
 
 
-def compile_csim(files: Mapping[str, str], source: str, *, options: Sequence[str] = FAST) -> Path:
-    """Returns the executable of ``source``, compiled only if the cache has none.
+def compile_csim(files: Mapping[str, str], sources: Sequence[str], *, options: Sequence[str] = FAST, jobs: int = 1) -> Path:
+    """Returns the executable of ``sources``, compiled only if the cache has none.
 
     Args:
-        files: generated files by name, ``source`` among them.
+        files: generated files by name, ``sources`` among them.
         options: `FAST` or `SANITIZERS`.
+        jobs: compilers at the same time.
 
     Raises:
         ToolError: the compiler or the headers are absent, or it refused.
@@ -85,7 +88,7 @@ def compile_csim(files: Mapping[str, str], source: str, *, options: Sequence[str
     headers = data_dir("hls_templates")
     include = ap_types()
     digest = hashlib.sha256()
-    for text in (*CXX_OPTIONS, *options, *include, _versions(), source):
+    for text in (*CXX_OPTIONS, *options, *include, _versions(), *sources):
         digest.update(text.encode() + b"\0")
     for name, text in sorted(files.items()):
         digest.update(f"{name}\0{text}\0".encode())
@@ -100,20 +103,25 @@ def compile_csim(files: Mapping[str, str], source: str, *, options: Sequence[str
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
         scratch = Path(name)
-        for file, text in files.items():
-            (scratch / file).parent.mkdir(parents=True, exist_ok=True)
-            (scratch / file).write_text(text)
-        command = [compiler, *CXX_OPTIONS, *options, "-I", str(scratch), "-I", str(headers), *include]
-        done = subprocess.run(
-            [*command, str(scratch / source), "-o", str(scratch / "csim")], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            first = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
-            log = target.parent / "last-build.log"
-            log.write_text(done.stderr)
-            raise ToolError(f"g++ refused {source}: {first.removeprefix(f'{scratch}/')} (full log: {log})")
+        write_files(files, scratch)
+        command = [compiler, *CXX_OPTIONS, *options]
+        search = ["-I", str(scratch), "-I", str(headers), *include]
+        objects = [str(scratch / f"{source}.o") for source in sources]
+        pairs = zip(sources, objects, strict=True)
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(lambda p: _compile([*command, *search, "-c", str(scratch / p[0]), "-o", p[1]], scratch), pairs))
+        _compile([*command, *objects, "-o", str(scratch / "csim")], scratch)
         (scratch / "csim").replace(target)  # atomic: parallel runs see a whole executable or none
     return target
+
+
+def _compile(command: Sequence[str], scratch: Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        first = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
+        log = cache_dir() / "csim" / "last-build.log"
+        log.write_text(done.stderr)
+        raise ToolError(f"g++: {first.removeprefix(f'{scratch}/')} (full log: {log})")
 
 
 def run_csim(executable: Path, frames: int, inputs: Sequence[Words], out_words: Sequence[int]) -> list[Words]:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from headrace.boards import load_board
 from headrace.cli.common import PATH, FiniteRange, console, emit_json, json_option, status
-from headrace.compile import Goal, compile_model
+from headrace.compile import Goal, HlsOptions, compile_model
 from headrace.models import resolve_model
 
 
@@ -26,19 +26,41 @@ from headrace.models import resolve_model
     show_default=True,
     help="Fraction of the board's LUTs and flip-flops that may be used.",
 )
+@click.option(
+    "--backend",
+    type=click.Choice(["rtl", "hls"]),
+    default="rtl",
+    show_default=True,
+    help="hls: write C++ for Vitis HLS beside the RTL, with a testbench.",
+)
+@click.option("--images", type=PATH, help="Folder of images for the testbench of --backend hls.  [default: those of headrace]")
 @click.option("-o", "--out", type=PATH, help="Build directory.  [default: build/MODEL]")
 @json_option
-def compile_command(model: str, board: str, fps: float | None, fill: float, out: Path | None, as_json: bool) -> None:
+def compile_command(
+    model: str,
+    board: str,
+    fps: float | None,
+    fill: float,
+    backend: str,
+    images: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Turn the QONNX file (or zoo model) MODEL into dataflow engines for a board.
 
     The build directory holds the SystemVerilog of the network, its memory contents, the integer program that the CPU
     runs, and manifest.json, which describes all of it. FIFO depths are found by simulating the network.
+
+    With --backend hls it also holds a Vitis HLS project: hls/README.md says what is where.
     """
+    if images is not None and backend != "hls":
+        raise click.UsageError("--images are for the testbench of --backend hls; choose that, or leave --images out")
     path = resolve_model(model)
     target = load_board(board)
     folder = out or Path("build") / path.stem
     with status(quiet=as_json) as note:
-        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note)
+        hls = HlsOptions(images=images) if backend == "hls" else None
+        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls)
     if as_json:
         emit_json(summary(manifest, folder))
     else:

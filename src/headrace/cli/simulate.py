@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from headrace_host.detector import letterbox
 from headrace_host.manifest import Build
 
 from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
-from headrace.errors import BuildError
-from headrace.images import find_images, read_image
+from headrace.feeds import image_frames, random_frames
+from headrace.hls.simulation import simulate_build
 from headrace.ir.ops import IntArray
-from headrace.simulation import Simulation, ensure_simulator, random_frames, record_step
+from headrace.simulation import Simulation, ensure_simulator, record_step
 
 
 @click.command()
@@ -30,14 +28,23 @@ from headrace.simulation import Simulation, ensure_simulator, random_frames, rec
     help="Probability that an input beat is withheld, or an output not ready, in any cycle.",
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of stalls and random pixels.")
+@click.option("--csim", is_flag=True, help="Run the C++ kernels of a build made with --backend hls instead of the RTL.")
 @json_option
-def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: int, as_json: bool) -> None:
+def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: int, csim: bool, as_json: bool) -> None:
     """Simulate the network of BUILD cycle by cycle and compare every output bit with the golden program.
 
     On a difference, names the first differing layer, pixel and channel with both values, and exits with 1.
+
+    With --csim, compile and run the C++ kernels as they lie in BUILD/hls, changed ones included. It knows no clock.
     """
+    if csim and stall:
+        raise click.UsageError("--csim knows no clock, so nothing can stall; leave --stall out")
     loaded = Build.load(build)
-    feed = image_frames(loaded, images, frames) if images else random_frames(loaded, frames, seed)
+    inputs = loaded.manifest["inputs"]
+    feed = image_frames(str(build), inputs, images, frames) if images else random_frames(inputs, frames, seed)
+    if csim:
+        _csim(loaded, feed, frames, as_json)
+        return
     with status(quiet=as_json) as note:
         ensure_simulator(loaded, note)
     with Simulation(loaded) as simulation, counter("simulating", frames, quiet=as_json) as advance:
@@ -53,6 +60,23 @@ def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: 
         _show(facts)
 
 
+def _csim(build: Build, feed: dict[str, IntArray], frames: int, as_json: bool) -> None:
+    with status(quiet=as_json) as note:
+        comparison = simulate_build(build, feed, note)
+    facts = {"build": str(build.folder), "build_id": build.build_id, "frames": frames, **comparison.to_json()}
+    record_step(build, "csim", {k: facts[k] for k in ("bit_exact", "frames", "changed")})
+    if as_json:
+        emit_json(facts)
+        return
+    out = console(quiet=False)
+    if comparison.changed:
+        out.print(f"changed since it was compiled: {', '.join(comparison.changed)}")
+    out.print(
+        f"[green]bit-exact[/green] in C simulation: {frames} frames in {comparison.seconds:.2f} s, "
+        f"{comparison.macs_per_second / 1e6:,.0f} M MAC/s"
+    )
+
+
 def _show(facts: dict[str, Any]) -> None:
     interval = facts["cycles_per_frame"]
     steady = f"{interval:,.0f} cycles per frame in steady state, " if interval else ""
@@ -60,19 +84,3 @@ def _show(facts: dict[str, Any]) -> None:
         f"[green]bit-exact[/green]: {facts['frames']} frames in {facts['cycles']:,} cycles, {steady}"
         f"latency {facts['latency_cycles']:,}; {facts['sim_cycles_per_second']:,.0f} cycles simulated per second"
     )
-
-
-def image_frames(build: Build, folder: Path, count: int) -> dict[str, IntArray]:
-    """The first ``count`` images of a folder, letterboxed to the network's input; repeated when there are fewer.
-
-    Raises:
-        BuildError: the network does not read 8-bit RGB images.
-        DataError: no images, or a damaged one.
-    """
-    inputs = build.manifest["inputs"]
-    h, w, c = inputs[0]["shape"]
-    if len(inputs) != 1 or c != 3 or inputs[0]["range"] != [0, 255]:
-        raise BuildError(f"{build.folder}: the network does not read one 8-bit RGB image; simulate without --images")
-    paths = find_images([folder])[:count]
-    pixels = [letterbox(read_image(path), h, w)[0] for path in paths]
-    return {inputs[0]["tensor"]: np.stack([pixels[i % len(pixels)] for i in range(count)])}

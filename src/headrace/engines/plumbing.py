@@ -97,6 +97,7 @@ class Cast(Engine):
     in_bits: int
     out_bits: int
     signed: bool
+    frame_beats: int
 
     @property
     def in_widths(self) -> tuple[int, ...]:

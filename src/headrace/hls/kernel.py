@@ -64,7 +64,7 @@ class Memory:
         return np.array(rows, np.int64)
 
 
-def _no_memories(_: Values) -> tuple[Memory, ...]:
+def _nothing(_: Values) -> tuple[Any, ...]:
     return ()
 
 
@@ -81,11 +81,15 @@ class Kernel:
     """Members of the kernel's configuration, besides ``Pixels``."""
     inputs: Callable[[Values], tuple[Beats, ...]]
     outputs: Callable[[Values], tuple[Beats, ...]]
-    memories: Callable[[Values], tuple[Memory, ...]] = field(default=_no_memories)
+    memories: Callable[[Values], tuple[Memory, ...]] = field(default=_nothing)
+    functions: Callable[[Values], tuple[str, ...]] = field(default=_nothing)
+    """Lines of member functions of the configuration."""
     pixel_beats: Callable[[Values], int] | None = None
     """Beats of the first input that make a pixel, for kernels that work pixel by pixel and are told ``Pixels``."""
     frame_beats: Callable[[Values], int] | None = None
     """Beats of the first input (of the output, where there is no input) that make a frame, for those that are not."""
+    any_beats: bool = False
+    """The streams carry beats of any kind: all outputs those of the one input."""
     outputs_first: bool = False
     """The function takes its output streams before its input streams."""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from headrace.hls.expressions import compute_function
 from headrace.hls.kernel import Beats, Column, Kernel, Memory, pick
 
 MATVEC = Kernel(
@@ -21,9 +22,19 @@ REQUANT = Kernel(
     memories=lambda p: (Memory(p["RomFile"], 2 * p["Lanes"], (Column("mul", p["MulW"]), Column("add", p["AddW"]))),),
     pixel_beats=lambda p: p["Beats"],
 )
+POINTWISE = Kernel(
+    function="pointwise",
+    constants=pick("Lanes", "Channels", "Operands", "InW", "OutW", "Single", "Mask"),
+    inputs=lambda p: tuple(Beats(p["InW"], 1 if single else p["Lanes"]) for single in p["Single"]),
+    outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
+    functions=compute_function,
+    pixel_beats=lambda p: 1 if p["Single"][0] else -(-p["Channels"] // p["Lanes"]),
+    outputs_first=True,
+)
 
 KERNELS: dict[str, Kernel] = {
     "engine_matvec": MATVEC,
+    "engine_pointwise": POINTWISE,
     "engine_requant": REQUANT,
 }
 """By the name of the module."""

@@ -45,6 +45,8 @@ class KernelView:
     function: str
     constants: tuple[tuple[str, str, str], ...]
     """(C++ type, name with array bounds, value)"""
+    functions: tuple[str, ...]
+    """Lines of its configuration's member functions."""
     inputs: tuple[StreamView, ...]
     outputs: tuple[StreamView, ...]
     tables: tuple[TableView, ...]
@@ -83,6 +85,7 @@ def kernel_view(
         symbol=symbol,
         function=kernel.function,
         constants=tuple(_constant(name, value) for name, value in constants.items()),
+        functions=kernel.functions(parameters),
         inputs=_streams("in", kernel.inputs(parameters)),
         outputs=_streams("out", kernel.outputs(parameters)),
         tables=tuple(tables),
@@ -92,7 +95,12 @@ def kernel_view(
 
 def _streams(name: str, beats: tuple[Beats, ...]) -> tuple[StreamView, ...]:
     names = [name] if len(beats) == 1 else [f"{name}{k}" for k in range(len(beats))]
-    return tuple(StreamView(name=n, type=b.type, words=-(-b.bits * b.lanes // 32)) for n, b in zip(names, beats, strict=True))
+    return tuple(stream_view(n, b) for n, b in zip(names, beats, strict=True))
+
+
+def stream_view(name: str, beats: Beats) -> StreamView:
+    """A stream of these beats."""
+    return StreamView(name=name, type=beats.type, words=-(-beats.bits * beats.lanes // 32))
 
 
 def _constant(name: str, value: Value) -> tuple[str, str, str]:
@@ -130,7 +138,7 @@ def environment() -> Environment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TopView:
+class CsimView:
     """What C simulation calls."""
 
     function: str
@@ -149,11 +157,16 @@ def kernel_files(view: KernelView) -> dict[str, str]:
 
 def simulation_files(view: KernelView) -> dict[str, str]:
     """All files of one kernel's C simulation; ``csim.cpp`` is to be compiled."""
-    top = TopView(
+    top = CsimView(
         function=view.symbol,
         headers=(f"kernels/{view.symbol}.hpp",),
         inputs=view.inputs,
         outputs=view.outputs,
         streams=view.streams,
     )
-    return {**kernel_files(view), "csim.cpp": environment().get_template("sim/csim.cpp.j2").render(top=top)}
+    return {**kernel_files(view), "csim.cpp": csim_main(top)}
+
+
+def csim_main(top: CsimView) -> str:
+    """The program that C simulation compiles."""
+    return environment().get_template("sim/csim.cpp.j2").render(top=top)

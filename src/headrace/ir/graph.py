@@ -128,3 +128,9 @@ def to_program(graph: Graph) -> tuple[dict[str, Any], dict[str, IntArray]]:
     }
     program = {"inputs": list(graph.inputs), "outputs": list(graph.outputs), "tensors": tensors, "nodes": nodes}
     return program, arrays
+
+
+def multiply_accumulates(graph: Graph) -> int:
+    """Multiply-accumulates of one frame: every weight of a convolution once for each pixel of its result."""
+    weights = ((getattr(node.op, "weight", None), graph.tensors[node.outputs[0]].pixels) for node in graph.nodes)
+    return sum(int(weight.size) * pixels for weight, pixels in weights if weight is not None)

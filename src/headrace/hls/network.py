@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A design as a dataflow region of C++ kernels, cut into stages that a person can read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from headrace.backend.design import Design, Instance, unread
+from headrace.engines.base import Engine, ceil_div
+from headrace.engines.moves import BlockTransposer, Gatherer, Wires
+from headrace.engines.plumbing import Cast, Fifo, Fork, Interleaver, Repack
+from headrace.engines.pools import Chooser
+from headrace.errors import BuildError
+from headrace.hls.kernel import Beats, values_of
+from headrace.hls.kernels import KERNELS
+from headrace.hls.render import CsimView, KernelView, csim_main, environment, kernel_files, kernel_view, stream_view
+
+NETWORK = "headrace_network"
+"""The dataflow function of the whole network."""
+STAGE_LINES = 150
+"""Lines of a stage's body, about."""
+WIRE_DEPTH = 2
+"""Beats between two kernels without a FIFO."""
+CXX_WORDS = frozenset(
+    [
+        "alignas",
+        "alignof",
+        "and",
+        "asm",
+        "auto",
+        "bitand",
+        "bitor",
+        "bool",
+        "break",
+        "case",
+        "catch",
+        "char",
+        "class",
+        "compl",
+        "const",
+        "constexpr",
+        "continue",
+        "decltype",
+        "default",
+        "delete",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "explicit",
+        "export",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "friend",
+        "frames",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "main",
+        "mutable",
+        "namespace",
+        "new",
+        "noexcept",
+        "not",
+        "nullptr",
+        "operator",
+        "or",
+        "private",
+        "protected",
+        "public",
+        "register",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "template",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "typedef",
+        "typeid",
+        "typename",
+        "union",
+        "unsigned",
+        "using",
+        "virtual",
+        "void",
+        "volatile",
+        "while",
+        "xor",
+        "headrace",
+        "hls",
+        "std",
+    ]
+)
+"""Names that a kernel or stream cannot have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelView:
+    """A stream between kernels."""
+
+    name: str
+    beats: Beats
+    depth: int
+
+    @property
+    def type(self) -> str:
+        """Its C++ type."""
+        return self.beats.type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallView:
+    """A call in a dataflow function."""
+
+    function: str
+    streams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageView:
+    """A dataflow function: consecutive kernels, and the streams between them."""
+
+    name: str
+    ports: tuple[ChannelView, ...]
+    channels: tuple[ChannelView, ...]
+    calls: tuple[CallView, ...]
+    headers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkView:
+    """All of a network's C++."""
+
+    title: str
+    kernels: tuple[KernelView, ...]
+    stages: tuple[StageView, ...]
+    top: StageView
+    """Calls the stages."""
+    inputs: tuple[ChannelView, ...]
+    outputs: tuple[ChannelView, ...]
+
+
+def frame_pixels(engine: Engine) -> int:
+    """Pixels of a frame, for kernels that work pixel by pixel; beats, for those that know none."""
+    match engine:
+        case Repack() | Gatherer():
+            return engine.pixels
+        case Fork() | Interleaver() | Wires() | Cast():
+            return engine.frame_beats
+        case BlockTransposer():
+            return engine.blocks
+        case Chooser():
+            return engine.source.pixels
+    return int(getattr(engine, "result").pixels)  # noqa: B009  # the base class promises no result
+
+
+def symbol(name: str) -> str:
+    """``name`` as a C++ name."""
+    return f"{name}_" if name in CXX_WORDS else name
+
+
+class _Builder:
+    """Follows the wires of a design from kernel to kernel."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.beats: dict[str, Beats] = {s.wire: Beats(s.bits, s.lanes) for s in design.inputs}
+        self.behind: dict[str, str] = {}
+        """Wire behind a FIFO -> wire before it: both are one stream."""
+        self.depths: dict[str, int] = {}
+        self.kernels: list[KernelView] = []
+        self.calls: list[CallView] = []
+
+    def stream(self, wire: str) -> str:
+        """The C++ stream that carries a wire."""
+        return self.behind.get(wire, wire)
+
+    def place(self, instance: Instance) -> None:
+        engine = instance.engine
+        if isinstance(engine, Fifo):
+            before, after = self.stream(instance.inputs[0]), instance.outputs[0]
+            self.behind[after] = before
+            self.depths[before] = max(engine.depth, WIRE_DEPTH)
+            return
+        view = self.view(instance)
+        wires = [symbol(self.stream(wire)) for wire in (*instance.inputs, *instance.outputs)]
+        if view.outputs_first:
+            wires = wires[len(instance.inputs) :] + wires[: len(instance.inputs)]
+        self.kernels.append(view)
+        self.calls.append(CallView(function=view.symbol, streams=tuple(wires)))
+
+    def view(self, instance: Instance) -> KernelView:
+        engine = instance.engine
+        if engine.module not in KERNELS:
+            raise BuildError(f"{engine.name}: {engine.module} has no C++ kernel; compile with --backend rtl")
+        kernel, parameters = KERNELS[engine.module], values_of(engine.parameters())
+        came = tuple(self.beats[self.stream(wire)] for wire in instance.inputs)
+        if kernel.any_beats:
+            kernel = replace(kernel, inputs=lambda _: came, outputs=lambda _: came * len(instance.outputs))
+        expected = kernel.inputs(parameters)
+        if came != expected:
+            raise BuildError(f"{engine.name}: its kernel takes {expected}, but {came} come")
+        self.beats.update(zip(instance.outputs, kernel.outputs(parameters), strict=True))
+        return kernel_view(
+            symbol(engine.name),
+            kernel,
+            parameters,
+            {rom.file: rom.fields for rom in engine.roms()},
+            pixels=frame_pixels(engine) if kernel.pixel_beats else None,
+        )
+
+    def channel(self, name: str, wire: str) -> ChannelView:
+        return ChannelView(name=name, beats=self.beats[wire], depth=self.depths.get(wire, WIRE_DEPTH))
+
+
+def network_view(design: Design, title: str) -> NetworkView:
+    """The C++ of a design.
+
+    Raises:
+        BuildError: an engine has no kernel.
+    """
+    builder = _Builder(design)
+    for instance in design.instances:
+        builder.place(instance)
+    wires = {symbol(wire): wire for wire in builder.beats}
+    channels = {name: builder.channel(name, wire) for name, wire in wires.items()}
+    for wire in unread(design):
+        beats = _beats_of_part(design, wire)
+        builder.calls.append(CallView(function=f"headrace::discard<{beats}>", streams=(symbol(wire),)))
+    inputs = tuple(channels[symbol(s.wire)] for s in design.inputs)
+    outputs = tuple(channels[symbol(builder.stream(s.wire))] for s in design.outputs)
+    ports = {c.name for c in (*inputs, *outputs)}
+    stages = tuple(_stages(builder.calls, channels, ports))
+    inner = {c.name for stage in stages for c in stage.channels}
+    top = StageView(
+        name=NETWORK,
+        ports=(*inputs, *outputs),
+        channels=tuple(c for c in channels.values() if c.name not in inner | ports),
+        calls=tuple(CallView(function=s.name, streams=tuple(p.name for p in s.ports)) for s in stages),
+        headers=(),
+    )
+    return NetworkView(title=title, kernels=tuple(builder.kernels), stages=stages, top=top, inputs=inputs, outputs=outputs)
+
+
+def _beats_of_part(design: Design, wire: str) -> int:
+    """Beats of a frame of a split's output."""
+    for instance in design.instances:
+        engine = instance.engine
+        if wire in instance.outputs and isinstance(engine, Repack):
+            return engine.pixels * ceil_div(engine.out_channels[instance.outputs.index(wire)], engine.lanes_out)
+    raise BuildError(f"nothing reads the stream {wire}")
+
+
+def _stages(calls: list[CallView], channels: Mapping[str, ChannelView], ports: set[str]) -> Iterator[StageView]:
+    """Consecutive calls, and the streams that only they use."""
+    used = Counter(name for call in calls for name in call.streams)
+    for number, part in enumerate(_parts(calls)):
+        here = Counter(name for call in part for name in call.streams)
+        inner = [name for name, count in here.items() if count == used[name] and name not in ports]
+        yield StageView(
+            name=f"stage_{number}",
+            ports=tuple(channels[name] for name in here if name not in inner),
+            channels=tuple(channels[name] for name in inner),
+            calls=tuple(part),
+            headers=tuple(call.function for call in part if "::" not in call.function),
+        )
+
+
+def _parts(calls: list[CallView]) -> Iterator[list[CallView]]:
+    """Parts whose bodies have about `STAGE_LINES` lines: a header, a call, a stream and its pragma for each kernel."""
+    count = -(-len(calls) * 4 // STAGE_LINES)
+    size = -(-len(calls) // count)
+    for start in range(0, len(calls), size):
+        yield calls[start : start + size]
+
+
+def network_files(net: NetworkView) -> dict[str, str]:
+    """The generated sources by name; `headrace/` holds what they include besides."""
+    templates = environment()
+    files: dict[str, str] = {}
+    for view in net.kernels:
+        files.update(kernel_files(view))
+    for stage in net.stages:
+        files[f"{stage.name}.cpp"] = templates.get_template("stage.cpp.j2").render(stage=stage)
+    for name in ("network.hpp", "network.cpp"):
+        files[name] = templates.get_template(f"{name}.j2").render(net=net)
+    return files
+
+
+def network_csim(net: NetworkView) -> str:
+    """The program that runs a network's C simulation."""
+    inputs, outputs = (tuple(stream_view(c.name, c.beats) for c in side) for side in (net.inputs, net.outputs))
+    top = CsimView(function=NETWORK, headers=("network.hpp",), inputs=inputs, outputs=outputs, streams=(*inputs, *outputs))
+    return csim_main(top)
+
+
+def network_sources(net: NetworkView) -> list[str]:
+    """The files to compile."""
+    return [*(f"{stage.name}.cpp" for stage in net.stages), "network.cpp"]
