@@ -56,7 +56,7 @@ class KernelRun:
         beats = len(sources[0].words) if sources else sinks[0].count
         if beats % self._frame_beats:
             raise AssertionError(f"{beats} beats are no whole number of frames of {self._frame_beats}")
-        outputs = run_csim(self._executable, beats // self._frame_beats, inputs, [port.words for port in view.outputs])
+        outputs, _ = run_csim(self._executable, beats // self._frame_beats, inputs, [port.words for port in view.outputs])
         for sink, words in zip(sinks, outputs, strict=True):
             sink.words[:] = [sum(int(word) << (32 * k) for k, word in enumerate(beat)) for beat in words]
             assert len(sink.words) == sink.count, f"{len(sink.words)} beats came, not {sink.count}"

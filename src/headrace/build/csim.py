@@ -43,6 +43,9 @@ SANITIZERS = (
     "-fno-omit-frame-pointer",
 )
 FAST = ("-O2",)
+PLAIN_STREAMS = "sim"
+CYCLE_STREAMS = "sim/cycles"
+"""Folders of ``hls_stream.h`` in hls_templates: without bound, or of bounded depth, cycle by cycle."""
 HLS4ML = "1.3.0"
 
 
@@ -50,7 +53,7 @@ class CsimError(ToolError):
     """A simulated kernel failed: it read from an empty stream, left beats unread, or a sanitizer stopped it."""
 
 
-def ap_types() -> tuple[str, ...]:
+def ap_types(streams: str = PLAIN_STREAMS) -> tuple[str, ...]:
     """Compiler options that find ``ap_int.h`` and ``hls_stream.h``.
 
     ``HEADRACE_HLS_INCLUDE`` names the include folder of a Vitis HLS installation; without it, the open headers that the
@@ -60,7 +63,7 @@ def ap_types() -> tuple[str, ...]:
         ToolError: there are none.
     """
     chosen = os.environ.get("HEADRACE_HLS_INCLUDE")
-    if chosen:
+    if chosen and streams == PLAIN_STREAMS:
         if not (Path(chosen) / "ap_int.h").is_file():
             raise ToolError(f"HEADRACE_HLS_INCLUDE={chosen} holds no ap_int.h; it must name the include folder of Vitis HLS")
         return ("-isystem", chosen)
@@ -71,28 +74,36 @@ def ap_types() -> tuple[str, ...]:
             f"C simulation needs the ap_int headers: pip install 'hls4ml=={HLS4ML}', or set HEADRACE_HLS_INCLUDE to the "
             "include folder of Vitis HLS"
         )
-    return ("-isystem", str(data_dir("hls_templates") / "sim"), "-isystem", str(folder))
+    return ("-isystem", str(data_dir("hls_templates") / streams), "-isystem", str(folder))
 
 
-def compile_csim(files: Mapping[str, str], sources: Sequence[str], *, options: Sequence[str] = FAST, jobs: int = 1) -> Path:
+def compile_csim(
+    files: Mapping[str, str],
+    sources: Sequence[str],
+    *,
+    options: Sequence[str] = FAST,
+    streams: str = PLAIN_STREAMS,
+    jobs: int = 1,
+) -> Path:
     """Returns the executable of ``sources``, compiled only if the cache has none.
 
     Args:
         files: generated files by name, ``sources`` among them.
         options: `FAST` or `SANITIZERS`.
+        streams: `PLAIN_STREAMS` or `CYCLE_STREAMS`.
         jobs: compilers at the same time.
 
     Raises:
         ToolError: the compiler or the headers are absent, or it refused.
     """
     headers = data_dir("hls_templates")
-    include = ap_types()
+    include = ap_types(streams)
     digest = hashlib.sha256()
     for text in (*CXX_OPTIONS, *options, *include, _versions(), *sources):
         digest.update(text.encode() + b"\0")
     for name, text in sorted(files.items()):
         digest.update(f"{name}\0{text}\0".encode())
-    for path in sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/*.h*"))):
+    for path in sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/**/*.h*"))):
         digest.update(path.read_bytes() + b"\0")
     target = cache_dir() / "csim" / digest.hexdigest()[:24]
     if target.is_file():
@@ -124,8 +135,8 @@ def _compile(command: Sequence[str], scratch: Path) -> None:
         raise ToolError(f"g++: {first.removeprefix(f'{scratch}/')} (full log: {log})")
 
 
-def run_csim(executable: Path, frames: int, inputs: Sequence[Words], out_words: Sequence[int]) -> list[Words]:
-    """Runs ``frames`` frames; takes and returns the words (beats, words) of each stream.
+def run_csim(executable: Path, frames: int, inputs: Sequence[Words], out_words: Sequence[int]) -> tuple[list[Words], str]:
+    """Runs ``frames`` frames; takes and returns the words (beats, words) of each stream, and what the program printed.
 
     Args:
         out_words: 32-bit words of a beat of each output.
@@ -144,10 +155,11 @@ def run_csim(executable: Path, frames: int, inputs: Sequence[Words], out_words: 
         )
         if done.returncode:
             raise CsimError((done.stderr or f"exit status {done.returncode}").strip()[-4000:])
-        return [
+        results = [
             np.frombuffer(path.read_bytes(), "<u4").astype(np.uint32).reshape(-1, words)
             for path, words in zip(sinks, out_words, strict=True)
         ]
+        return results, done.stdout
 
 
 def _versions() -> str:

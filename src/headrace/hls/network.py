@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from headrace.errors import BuildError
 from headrace.hls.kernel import Beats, values_of
 from headrace.hls.kernels import KERNELS
 from headrace.hls.render import CsimView, KernelView, csim_main, environment, kernel_files, kernel_view, stream_view
+from headrace.resources import data_dir
 
 NETWORK = "headrace_network"
 """The dataflow function of the whole network."""
@@ -150,6 +152,17 @@ class NetworkView:
     """Calls the stages."""
     inputs: tuple[ChannelView, ...]
     outputs: tuple[ChannelView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CyclesView:
+    """A network without stages."""
+
+    headers: tuple[str, ...]
+    inputs: tuple[ChannelView, ...]
+    outputs: tuple[ChannelView, ...]
+    channels: tuple[ChannelView, ...]
+    calls: tuple[CallView, ...]
 
 
 def frame_pixels(engine: Engine) -> int:
@@ -306,6 +319,42 @@ def network_csim(net: NetworkView) -> str:
     return csim_main(top)
 
 
+def cycle_files(net: NetworkView) -> dict[str, str]:
+    """The sources of a simulation that counts cycles: all kernels side by side, streams as deep as they are in hardware.
+
+    ``cycles.cpp`` is to be compiled; see hls_templates/sim/cycles.
+    """
+    files: dict[str, str] = {}
+    for kernel in net.kernels:
+        files.update(kernel_files(kernel))
+    inner = [c for stage in (*net.stages, net.top) for c in stage.channels]
+    calls = [call for stage in net.stages for call in stage.calls]
+    view = CyclesView(
+        headers=tuple(f"kernels/{kernel.symbol}.hpp" for kernel in net.kernels),
+        inputs=net.inputs,
+        outputs=net.outputs,
+        channels=tuple(inner),
+        calls=tuple(calls),
+    )
+    files["cycles.cpp"] = environment().get_template("sim/cycles.cpp.j2").render(net=view)
+    return files
+
+
 def network_sources(net: NetworkView) -> list[str]:
     """The files to compile."""
     return [*(f"{stage.name}.cpp" for stage in net.stages), "network.cpp"]
+
+
+def included_headers(files: Mapping[str, str]) -> dict[str, str]:
+    """The headers of hls_templates/headrace that ``files`` include, and those that these include."""
+    folder = data_dir("hls_templates")
+    found: dict[str, str] = {}
+    queue = list(files.values())
+    while queue:
+        for name in re.findall(r'#include "(headrace/\w+\.hpp)"', queue.pop()):
+            if name not in found:
+                if not (folder / name).is_file():
+                    raise BuildError(f"the installation lacks the C++ header {name}; install headrace again")
+                found[name] = (folder / name).read_text()
+                queue.append(found[name])
+    return found

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,16 @@ from headrace_host.packing import pack_words, to_beats
 from headrace.backend.design import Design, Stream
 from headrace.boards import Board
 from headrace.engines.base import ceil_div
-from headrace.errors import BuildError
 from headrace.files import write_files
-from headrace.hls.network import NETWORK, NetworkView, network_csim, network_files, network_sources, network_view
+from headrace.hls.network import (
+    NETWORK,
+    NetworkView,
+    included_headers,
+    network_csim,
+    network_files,
+    network_sources,
+    network_view,
+)
 from headrace.hls.render import environment
 from headrace.ir.graph import Graph
 from headrace.ir.ops import IntArray
@@ -73,21 +79,6 @@ def memory_words(values: IntArray, stream: Stream) -> bytes:
     padded = np.zeros((len(packed), words), "<u4")
     padded[:, : packed.shape[1]] = packed
     return padded.tobytes()
-
-
-def included_headers(files: Mapping[str, str]) -> dict[str, str]:
-    """The headers of hls_templates/headrace that ``files`` include, and those that these include."""
-    folder = data_dir("hls_templates")
-    found: dict[str, str] = {}
-    queue = list(files.values())
-    while queue:
-        for name in re.findall(r'#include "(headrace/\w+\.hpp)"', queue.pop()):
-            if name not in found:
-                if not (folder / name).is_file():
-                    raise BuildError(f"the installation lacks the C++ header {name}; install headrace again")
-                found[name] = (folder / name).read_text()
-                queue.append(found[name])
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
