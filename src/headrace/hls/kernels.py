@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from headrace.hls.expressions import compute_function
 from headrace.hls.kernel import Beats, Column, Kernel, Memory, pick
+from headrace.hls.kernels_values import VALUE_KERNELS
 
 MATVEC = Kernel(
     function="matvec",
@@ -36,5 +37,6 @@ KERNELS: dict[str, Kernel] = {
     "engine_matvec": MATVEC,
     "engine_pointwise": POINTWISE,
     "engine_requant": REQUANT,
+    **VALUE_KERNELS,
 }
 """By the name of the module."""
