@@ -15,8 +15,24 @@ DEPTHWISE = Kernel(
     ),
     pixel_beats=lambda p: p["Beats"] * p["Steps"],
 )
+POOL = Kernel(
+    function="pool",
+    constants=pick("Lanes", "Taps", "Steps", "LaneW", "Signed", "Sum", "OutW"),
+    inputs=lambda p: (Beats(p["LaneW"], p["Taps"] * p["Lanes"]),),
+    outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
+    pixel_beats=lambda p: p["Steps"],  # each beat of results stands for itself
+)
+REDUCE = Kernel(
+    function="reduce",
+    constants=lambda p: {**pick("Lanes", "LaneW", "Signed", "Beats", "Sum", "OutW")(p), "Group": p["Pixels"]},
+    inputs=lambda p: (Beats(p["LaneW"], p["Lanes"]),),
+    outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
+    pixel_beats=lambda p: p["Beats"] * p["Pixels"],  # of a pixel of results
+)
 
 VALUE_KERNELS: dict[str, Kernel] = {
     "engine_depthwise": DEPTHWISE,
+    "engine_pool": POOL,
+    "engine_reduce": REDUCE,
 }
 """By the name of the module."""
