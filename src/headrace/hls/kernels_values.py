@@ -29,10 +29,18 @@ REDUCE = Kernel(
     outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
     pixel_beats=lambda p: p["Beats"] * p["Pixels"],  # of a pixel of results
 )
+TOPK = Kernel(
+    function="topk",
+    constants=pick("Lanes", "LaneW", "Signed", "Channels", "K", "Smallest", "Last", "Indices"),
+    inputs=lambda p: (Beats(p["LaneW"], p["Lanes"]),),
+    outputs=lambda p: (Beats(max(1, (p["Channels"] - 1).bit_length()) if p["Indices"] else p["LaneW"], p["K"]),),
+    pixel_beats=lambda p: -(-p["Channels"] // p["Lanes"]),
+)
 
 VALUE_KERNELS: dict[str, Kernel] = {
     "engine_depthwise": DEPTHWISE,
     "engine_pool": POOL,
     "engine_reduce": REDUCE,
+    "engine_topk": TOPK,
 }
 """By the name of the module."""
