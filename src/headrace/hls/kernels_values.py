@@ -3,7 +3,19 @@
 
 from __future__ import annotations
 
-from headrace.hls.kernel import Beats, Column, Kernel, Memory, pick
+from headrace.hls.kernel import Beats, Column, Kernel, Memory, Values, pick
+
+
+def _threshold_memories(p: Values) -> tuple[Memory, ...]:
+    """The thresholds of each stage; the values, if they are in a table."""
+    fields = 1 if p["SharedThr"] else p["Lanes"]
+    stages = int(p["Thresholds"]).bit_length()
+    tables = [Memory(f"{p['RomFile']}_t{s:02d}.hex", fields, (Column(f"thresholds{s:02d}", p["ThrW"]),)) for s in range(stages)]
+    if p["Table"]:
+        fields = 1 if p["SharedValues"] else p["Lanes"]
+        tables.append(Memory(f"{p['RomFile']}_v.hex", fields, (Column("values", p["OutW"], signed=False),)))
+    return tuple(tables)
+
 
 DEPTHWISE = Kernel(
     function="depthwise",
@@ -36,11 +48,29 @@ TOPK = Kernel(
     outputs=lambda p: (Beats(max(1, (p["Channels"] - 1).bit_length()) if p["Indices"] else p["LaneW"], p["K"]),),
     pixel_beats=lambda p: -(-p["Channels"] // p["Lanes"]),
 )
+THRESHOLDS = Kernel(
+    function="thresholds",
+    constants=pick("Lanes", "InW", "ThrW", "Thresholds", "OutW", "Base", "Step", "Beats", "SharedThr", "Table", "SharedValues"),
+    inputs=lambda p: (Beats(p["InW"], p["Lanes"]),),
+    outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
+    memories=_threshold_memories,
+    pixel_beats=lambda p: p["Beats"],
+)
+LOOKUP = Kernel(
+    function="lookup",
+    constants=pick("Lanes", "InW", "OutW", "Beats", "Shared"),
+    inputs=lambda p: (Beats(p["InW"], p["Lanes"]),),
+    outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
+    memories=lambda p: (Memory(p["RomFile"], 1 if p["Shared"] else p["Lanes"], (Column("table", p["OutW"], signed=False),)),),
+    pixel_beats=lambda p: p["Beats"],
+)
 
 VALUE_KERNELS: dict[str, Kernel] = {
     "engine_depthwise": DEPTHWISE,
     "engine_pool": POOL,
     "engine_reduce": REDUCE,
     "engine_topk": TOPK,
+    "engine_thresholds": THRESHOLDS,
+    "engine_lookup": LOOKUP,
 }
 """By the name of the module."""
