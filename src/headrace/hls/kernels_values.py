@@ -17,6 +17,17 @@ def _threshold_memories(p: Values) -> tuple[Memory, ...]:
     return tuple(tables)
 
 
+def _constant_memories(p: Values) -> tuple[Memory, ...]:
+    """The words, and the bases of rows and of columns where they differ."""
+    address = max(1, (p["RowSets"] * p["ColSets"] * p["Beats"] - 1).bit_length())
+    tables = [Memory(p["RomFile"], p["Lanes"], (Column("words", p["LaneW"], signed=False),))]
+    if p["RowSets"] > 1:
+        tables.append(Memory(p["RowFile"], 1, (Column("row_bases", address, signed=False),)))
+    if p["ColSets"] > 1:
+        tables.append(Memory(p["ColFile"], 1, (Column("col_bases", address, signed=False),)))
+    return tuple(tables)
+
+
 DEPTHWISE = Kernel(
     function="depthwise",
     constants=pick("Lanes", "Taps", "GroupIn", "GroupOut", "ActW", "ActSigned", "WgtW", "AccW", "Beats", "Steps"),
@@ -64,6 +75,14 @@ LOOKUP = Kernel(
     memories=lambda p: (Memory(p["RomFile"], 1 if p["Shared"] else p["Lanes"], (Column("table", p["OutW"], signed=False),)),),
     pixel_beats=lambda p: p["Beats"],
 )
+CONSTANT = Kernel(
+    function="constant",
+    constants=pick("Lanes", "LaneW", "Rows", "Cols", "Beats", "RowSets", "ColSets"),
+    inputs=lambda _: (),
+    outputs=lambda p: (Beats(p["LaneW"], p["Lanes"]),),
+    memories=_constant_memories,
+    frame_beats=lambda p: p["Rows"] * p["Cols"] * p["Beats"],
+)
 
 VALUE_KERNELS: dict[str, Kernel] = {
     "engine_depthwise": DEPTHWISE,
@@ -72,5 +91,6 @@ VALUE_KERNELS: dict[str, Kernel] = {
     "engine_topk": TOPK,
     "engine_thresholds": THRESHOLDS,
     "engine_lookup": LOOKUP,
+    "engine_constant": CONSTANT,
 }
 """By the name of the module."""
