@@ -83,6 +83,13 @@ CONSTANT = Kernel(
     memories=_constant_memories,
     frame_beats=lambda p: p["Rows"] * p["Cols"] * p["Beats"],
 )
+UPSAMPLE = Kernel(
+    function="upsample",
+    constants=pick("LaneW", "Lanes", "Beats", "InW", "FactorH", "FactorW"),
+    inputs=lambda p: (Beats(p["LaneW"], p["Lanes"]),),
+    outputs=lambda p: (Beats(p["LaneW"], p["Lanes"]),),
+    pixel_beats=lambda p: p["Beats"] * p["InW"],  # of an input row
+)
 
 VALUE_KERNELS: dict[str, Kernel] = {
     "engine_depthwise": DEPTHWISE,
@@ -92,5 +99,6 @@ VALUE_KERNELS: dict[str, Kernel] = {
     "engine_thresholds": THRESHOLDS,
     "engine_lookup": LOOKUP,
     "engine_constant": CONSTANT,
+    "engine_upsample": UPSAMPLE,
 }
 """By the name of the module."""
