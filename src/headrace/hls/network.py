@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from headrace.backend.design import Design, Instance, unread
 from headrace.engines.base import Engine, ceil_div
 from headrace.engines.moves import BlockTransposer, Gatherer, Wires
-from headrace.engines.plumbing import Cast, Fifo, Fork, Interleaver, Repack
-from headrace.engines.pools import Chooser
+from headrace.engines.plumbing import Cast, Fifo, Fork, Interleaver, Repack, Upsampler
+from headrace.engines.pools import Chooser, Pooler, Reducer
 from headrace.errors import BuildError
 from headrace.hls.kernel import Beats, values_of
 from headrace.hls.kernels import KERNELS
@@ -166,7 +166,7 @@ class CyclesView:
 
 
 def frame_pixels(engine: Engine) -> int:
-    """Pixels of a frame, for kernels that work pixel by pixel; beats, for those that know none."""
+    """How often a frame repeats what `Kernel.pixel_beats` counts: its pixels, for most engines."""
     match engine:
         case Repack() | Gatherer():
             return engine.pixels
@@ -176,6 +176,12 @@ def frame_pixels(engine: Engine) -> int:
             return engine.blocks
         case Chooser():
             return engine.source.pixels
+        case Pooler():
+            return engine.result.pixels * ceil_div(engine.result.channels, engine.lanes)
+        case Reducer():
+            return engine.source.pixels * ceil_div(engine.source.channels, engine.lanes) // (engine.words * engine.group)
+        case Upsampler():
+            return engine.source.shape[0]
     return int(getattr(engine, "result").pixels)  # noqa: B009  # the base class promises no result
 
 
