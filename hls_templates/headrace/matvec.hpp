@@ -18,7 +18,8 @@ void matvec(unsigned frames, Stream<Cfg::ActW, Cfg::LanesIn>& in, Stream<Cfg::Ac
   using Weight = ap_int<Cfg::WgtW>;
   using Acc = ap_int<Cfg::AccW>;
 
-  Beat<Cfg::ActW, Cfg::LanesIn> held[Cfg::BeatsIn];
+  ap_uint<Cfg::ActW> held[Cfg::BeatsIn][Cfg::LanesIn];  // a word for each beat
+#pragma HLS array_reshape variable=held type=complete dim=2
   Acc acc[Cfg::LanesOut];
 #pragma HLS array_partition variable=acc type=complete
 
@@ -36,11 +37,15 @@ frames:
 // A beat is used again when the columns have come round.
 #pragma HLS dependence variable=held type=inter direction=RAW distance=Cfg::BeatsIn true
             Beat<Cfg::ActW, Cfg::LanesIn> x;
-            if (row == 0) {
-              x = in.read();
-              held[column] = x;
-            } else {
-              x = held[column];
+            if (row == 0) x = in.read();
+          hold:
+            for (unsigned i = 0; i < Cfg::LanesIn; ++i) {
+#pragma HLS unroll
+              if (row == 0) {
+                held[column][i] = x.lane[i];
+              } else {
+                x.lane[i] = held[column][i];
+              }
             }
             const unsigned word = (group * Cfg::BeatsOut + row) * Cfg::BeatsIn + column;
             Beat<Cfg::AccW, Cfg::LanesOut> y;
