@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from headrace_host.program import Program
+from hls_check import check_kernels
 from nets import board
 
 from headrace.backend.design import build_design
 from headrace.backend.rtl import NETWORK, write_rtl
+from headrace.build.csim import FAST, SANITIZERS
 from headrace.build.fifo_sizing import open_simulator, roomy_depths, size_fifos
 from headrace.build.verilate import build_simulator
 from headrace.errors import FoldingError
@@ -73,12 +75,15 @@ def check(
     *,
     stalls: tuple[tuple[float, int], ...] = STALLS,
     ship: bool = True,
+    sanitize: bool = False,
 ) -> Pace:
-    """Sizes, builds and simulates the network; compares values, and the steady state with the slowest engine.
+    """Sizes, builds and simulates the network, in Verilator and in C++; compares values, and the steady state with the slowest
+    engine.
 
     Args:
         ship: build the network with the depths found, as a compiled model has them; otherwise take the model that sized them
             once more, its FIFOs limited to these depths, which spares a build.
+        sanitize: compile the C++ with sanitizers.
     """
     depths = size_fifos(graph, folds).depths
     design = build_design(graph, folds, depths if ship else roomy_depths(build_design(graph, folds)))
@@ -100,4 +105,5 @@ def check(
                 ends = result.frame_ends
                 interval = (ends[-1] - ends[SETTLED - 1]) / (FRAMES - SETTLED)
                 assert interval <= PACE * target, f"{interval} cycles per frame, slowest engine {target}"
+    check_kernels(graph, design, feeds, golden, SANITIZERS if sanitize else FAST)
     return Pace(interval=interval, slowest=target, engines=tuple(sorted({i.engine.module for i in design.instances})))

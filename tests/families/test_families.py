@@ -71,7 +71,8 @@ def test_family(name: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     wrong, total = differing(lowered, model, family.shape)
     assert wrong <= RARE * total, f"{wrong} of {total} values differ from Brevitas"
     graph = lowered.graph
-    pace = check(graph, folds_for(graph, SIZE), tmp_path / "rtl", 0, stalls=STALLS[:2], ship=pytestconfig.getoption("--deep"))
+    deep = pytestconfig.getoption("--deep")
+    pace = check(graph, folds_for(graph, SIZE), tmp_path / "rtl", 0, stalls=STALLS[:2], ship=deep, sanitize=deep)
     row = Row(
         name=name,
         title=family.title,

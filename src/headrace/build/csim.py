@@ -42,7 +42,8 @@ SANITIZERS = (
     "-fno-sanitize-recover=all",
     "-fno-omit-frame-pointer",
 )
-FAST = ("-O2",)
+FAST = ("-O1",)
+"""Compiles faster than -O2 and, on `ap_int`, also runs faster."""
 PLAIN_STREAMS = "sim"
 CYCLE_STREAMS = "sim/cycles"
 """Folders of ``hls_stream.h`` in hls_templates: without bound, or of bounded depth, cycle by cycle."""

@@ -151,7 +151,7 @@ def count_cycles(
     headers = {
         name: text.replace(PIPELINE, f"{PIPELINE}\nheadrace::sim::tick();") for name, text in included_headers(files).items()
     }
-    executable = compile_csim({**files, **headers}, ["cycles.cpp"], options=("-O1",), streams=CYCLE_STREAMS)
+    executable = compile_csim({**files, **headers}, ["cycles.cpp"], streams=CYCLE_STREAMS)
     frames = len(feeds[inputs[0].tensor])
     words, printed = run_csim(executable, frames, [s.pack(feeds[s.tensor]) for s in inputs], [s.words for s in outputs])
     measured = json.loads(printed)
