@@ -6,6 +6,7 @@ from __future__ import annotations
 from headrace.hls.expressions import compute_function
 from headrace.hls.kernel import Beats, Column, Kernel, Memory, pick
 from headrace.hls.kernels_values import VALUE_KERNELS
+from headrace.hls.kernels_windows import WINDOWS
 
 MATVEC = Kernel(
     function="matvec",
@@ -38,5 +39,6 @@ KERNELS: dict[str, Kernel] = {
     "engine_pointwise": POINTWISE,
     "engine_requant": REQUANT,
     **VALUE_KERNELS,
+    **WINDOWS,
 }
 """By the name of the module."""

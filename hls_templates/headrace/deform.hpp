@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "headrace/line_buffer.hpp"
+
+namespace headrace {
+
+/// Sizes of a `deform`, and the shape of its line buffer.
+template <class Cfg>
+struct DeformShape {
+  static constexpr unsigned InH = Cfg::InH, InW = Cfg::InW, OutH = Cfg::OutH, OutW = Cfg::OutW;
+  static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows, Skip = 0;
+  static constexpr int PadT = Cfg::PadT, PadL = Cfg::PadL, Lo = Cfg::OffsetLo, Hi = Cfg::OffsetHi;
+  static constexpr unsigned Beats = ceil_div(Cfg::Channels, Cfg::Lanes), Fraction = Cfg::FractionBits;
+  static_assert(Lo <= Hi && Cfg::OffsetW <= 31 && Fraction <= 15, "offsets need a range, 31 bits at most, a short fraction");
+  static_assert(Cfg::GroupBeats >= 1 && Beats % Cfg::GroupBeats == 0, "GroupBeats must divide a pixel's channel beats");
+  static_assert(!Cfg::Square || (Cfg::KH % 2 == 1 && Cfg::KW % 2 == 1 && Cfg::DilH == 1 && Cfg::DilW == 1),
+                "one dilation for all taps needs an odd kernel and no other dilation");
+
+  // What a tap can reach, counted from where tap (0, 0) lies without an offset.
+  static constexpr int MidH = (Cfg::KH - 1) / 2, MidW = (Cfg::KW - 1) / 2, Ceil = (1 << Fraction) - 1;
+  static constexpr int Far = (Hi < 0 ? -Hi : Hi) > (Lo < 0 ? -Lo : Lo) ? (Hi < 0 ? -Hi : Hi) : (Lo < 0 ? -Lo : Lo);
+  static constexpr int FarH = (Far * MidH + Ceil) >> Fraction, FarW = (Far * MidW + Ceil) >> Fraction;
+  static constexpr int Up = Lo >> Fraction, Down = (Hi + Ceil) >> Fraction;
+  static constexpr int Reach = Cfg::Square ? MidH - FarH : Up;
+  static constexpr int Top = (Reach < PadT ? Reach : PadT) - PadT;
+  static constexpr int EndY = (Cfg::Square ? MidH + FarH : int((Cfg::KH - 1) * Cfg::DilH) + Down) - PadT;
+  static constexpr int End = EndY < Top ? Top : EndY;
+  static constexpr int EndX = (Cfg::Square ? MidW + FarW : int((Cfg::KW - 1) * Cfg::DilW) + Down) - PadL;
+  static constexpr unsigned Used = clamped(int((OutH - 1) * StrideH) + EndY + 1, 1, InH);
+
+  // With a fraction, four banks by the parity of row slot and column: any four neighbours are read at once.
+  static constexpr unsigned Split = Fraction > 0 ? 2 : 1;
+  static_assert(Rows % Split == 0, "with a fraction, Rows must be even");
+  static constexpr unsigned RowWords = ceil_div(InW, Split) * Beats, BankWords = Rows / Split * RowWords;
+};
+
+/// A place along one axis: without a fraction itself, with one its even and its odd neighbour.
+template <class S>
+struct Neighbours {
+  bool inside[S::Split];
+  int base[S::Split];  // words before them in their banks
+  ap_int<S::Fraction + 2> odd_weight;
+};
+
+/// Neighbours in a ring of `Count` slots, of `Words` words of a bank each.
+///
+/// `slot` is that of the second neighbour, or without a fraction that of the place. A neighbour without weight is not inside.
+template <class S, unsigned Count, unsigned Words>
+Neighbours<S> neighbours(int slot, bool first_in, bool second_in, ap_uint<S::Fraction + 1> fraction) {
+#pragma HLS inline
+  Neighbours<S> found;
+  if constexpr (S::Split == 1) {
+    found.inside[0] = first_in;
+    found.base[0] = first_in ? slot * int(Words) : 0;
+    found.odd_weight = 0;
+  } else {
+    const bool second_odd = (slot & 1) != 0;
+    const int before = slot == 0 ? int(Count) - 1 : slot - 1;
+    for (unsigned p = 0; p < 2; ++p) {
+#pragma HLS unroll
+      const bool second = second_odd == (p == 1);
+      found.inside[p] = second ? second_in && fraction != ap_uint<1>(0) : first_in;
+      found.base[p] = found.inside[p] ? ((second ? slot : before) >> 1) * int(Words) : 0;
+    }
+    const ap_int<S::Fraction + 2> weight = fraction, one = 1 << S::Fraction;
+    found.odd_weight = second_odd ? weight : ap_int<S::Fraction + 2>(one - weight);
+  }
+  return found;
+}
+
+/// What lies between the even and the odd of two values, times 2**Fraction.
+template <unsigned Fraction, int Bits>
+ap_int<Bits + Fraction> between(const ap_int<Bits>& even, const ap_int<Bits>& odd, const ap_int<Fraction + 2>& odd_weight) {
+#pragma HLS inline
+  const ap_int<Bits + 1> slope = odd - even;
+  return (ap_int<Bits + Fraction>(even) << Fraction) + slope * odd_weight;
+}
+
+/// Sampler of a limited-range deformable convolution: a tap of `Lanes` channels in each cycle.
+///
+/// Tap (i, j) of output pixel (y, x) lies at (y * StrideH - PadT + i * DilH + dy, x * StrideW - PadL + j * DilW + dx) with the
+/// tap's own offset (dy, dx), or with `Square` at (y * StrideH - PadT + (KH-1)/2 + d * (i - (KH-1)/2), likewise) with the
+/// pixel's dilation d. Offsets are clamped to OffsetLo to OffsetHi and count in units of 2**-FractionBits. Outside the map is
+/// zero; between pixels a tap is interpolated bilinearly and scaled by 2**(2*FractionBits), so that it is exact; then its mask
+/// multiplies it, if there are masks. Values are exact modulo 2**DataW.
+///
+/// A beat of `offset` holds all offsets of an output pixel: dy, dx of tap (0, 0), (0, 1), and so on along the kernel's rows;
+/// with `Square` one value. A beat of `masks` holds its masks in the same order. Taps leave numbered down the columns: groups
+/// of `GroupBeats` channel beats; in each, tap after tap; for each tap, the group's channel beats.
+///
+/// A cycle takes the next input beat while there is room in the ring of `Rows` row slots, and gives the next tap once its
+/// window can have arrived; a frame takes as many cycles as it has beats on the busier side. In a cycle, one word of each bank
+/// is read, and one word of one bank is written.
+template <class Cfg, class... Masks>
+void deform(unsigned frames, Stream<Cfg::DataW, Cfg::Lanes>& out, Stream<Cfg::LaneW, Cfg::Lanes>& in,
+            Stream<Cfg::OffsetW, Cfg::Square ? 1 : 2 * Cfg::KH * Cfg::KW>& offset, Masks&... masks) {
+  using S = DeformShape<Cfg>;
+  using Value = ap_int<Cfg::LaneSigned ? Cfg::LaneW : Cfg::LaneW + 1>;
+  static_assert(sizeof...(Masks) == (Cfg::MaskW > 0 ? 1 : 0), "a stream of masks comes with MaskW alone");
+  constexpr unsigned split = S::Split, lanes = Cfg::Lanes, taps = Cfg::KH * Cfg::KW;
+
+  ap_uint<Cfg::LaneW> rows[split][split][S::BankWords][lanes];
+#pragma HLS array_partition variable=rows type=complete dim=1
+#pragma HLS array_partition variable=rows type=complete dim=2
+#pragma HLS array_reshape variable=rows type=complete dim=4
+
+  LineBuffer<S> lines(frames);
+  // The next beat of the present window, its offsets and its masks.
+  Counter<Cfg::GroupBeats> member;
+  Counter<Cfg::KH> row;
+  Counter<Cfg::KW> col;
+  Counter<S::Beats / Cfg::GroupBeats> group;
+  bool begins = true;
+  Beat<Cfg::OffsetW, Cfg::Square ? 1 : 2 * taps> offsets{};
+  Beat<(Cfg::MaskW > 0 ? Cfg::MaskW : 1), taps> factors{};
+#pragma HLS array_partition variable=offsets.lane type=complete
+#pragma HLS array_partition variable=factors.lane type=complete
+
+beats:
+  while (lines.busy()) {
+#pragma HLS pipeline II=1
+// A window is read two cycles after its last pixel was written, or later; see LineBuffer::reads.
+#pragma HLS dependence variable=rows type=inter direction=RAW distance=2 true
+    const bool reads = lines.reads(), writes = lines.writes();
+    bool window_done = false;
+
+    if (reads) {
+      if (begins) {
+        offsets = offset.read();
+        if constexpr (Cfg::MaskW > 0) factors = (masks.read(), ...);
+      }
+      // The place of the tap, in units of 2**-Fraction.
+      const int tap = row.at() * int(Cfg::KW) + col.at();
+      const int down = clamped(value<Cfg::OffsetSigned>(offsets.lane[Cfg::Square ? 0 : 2 * tap]).to_int(), S::Lo, S::Hi);
+      const int across = clamped(value<Cfg::OffsetSigned>(offsets.lane[Cfg::Square ? 0 : 2 * tap + 1]).to_int(), S::Lo, S::Hi);
+      const int move_y = Cfg::Square ? down * (row.at() - S::MidH) : down;
+      const int move_x = Cfg::Square ? across * (col.at() - S::MidW) : across;
+      const int tap_y = Cfg::Square ? S::MidH : row.at() * int(Cfg::DilH);
+      const int tap_x = Cfg::Square ? S::MidW : col.at() * int(Cfg::DilW);
+      const int y = lines.out_row() * int(S::StrideH) - S::PadT + tap_y + (move_y >> S::Fraction);
+      const int x = lines.out_col() * int(S::StrideW) - S::PadL + tap_x + (move_x >> S::Fraction);
+
+      const bool near_y = y >= 1 - int(split) && y < int(S::InH), near_x = x >= 1 - int(split) && x < int(S::InW);
+      const auto in_rows = neighbours<S, S::Rows, S::RowWords>(near_y ? lines.slot_of(y + int(split) - 1) : 0, near_y && y >= 0,
+                                                               near_y && y < int(S::InH) - 1, move_y & S::Ceil);
+      const auto in_cols = neighbours<S, S::InW, S::Beats>(near_x ? x + int(split) - 1 : 0, near_x && x >= 0,
+                                                           near_x && x < int(S::InW) - 1, move_x & S::Ceil);
+      const int channel = group.at() * int(Cfg::GroupBeats) + member.at();
+
+      Value near[lanes][split][split];  // zero outside the map
+#pragma HLS array_partition variable=near type=complete dim=0
+    neighbours:
+      for (unsigned r = 0; r < split; ++r) {
+#pragma HLS unroll
+        for (unsigned c = 0; c < split; ++c) {
+#pragma HLS unroll
+          const bool inside = in_rows.inside[r] && in_cols.inside[c];
+          const int place = in_rows.base[r] + in_cols.base[c] + channel;
+          for (unsigned l = 0; l < lanes; ++l) {
+#pragma HLS unroll
+            const ap_uint<Cfg::LaneW> bits = rows[r][c][place][l];
+            near[l][r][c] = inside ? Value(value<Cfg::LaneSigned>(bits)) : Value(0);
+          }
+        }
+      }
+
+      Beat<Cfg::DataW, lanes> sampled;
+    lanes:
+      for (unsigned l = 0; l < lanes; ++l) {
+#pragma HLS unroll
+        ap_int<Value::width + 2 * S::Fraction> sample = near[l][0][0];
+        if constexpr (S::Fraction > 0) {
+          const auto even = between<S::Fraction>(near[l][0][0], near[l][0][1], in_cols.odd_weight);
+          const auto odd = between<S::Fraction>(near[l][1][0], near[l][1][1], in_cols.odd_weight);
+          sample = between<S::Fraction>(even, odd, in_rows.odd_weight);
+        }
+        if constexpr (Cfg::MaskW > 0) {
+          sampled.lane[l] = sample * value<Cfg::MaskSigned>(factors.lane[tap]);
+        } else {
+          sampled.lane[l] = sample;
+        }
+      }
+      out.write(sampled);
+      begins = window_done = member.last() && row.last() && col.last() && group.last();
+      if (member.step() && row.step() && col.step()) group.step();
+    }
+
+    if (writes) {
+      const Beat<Cfg::LaneW, lanes> beat = in.read();
+      const int slot = lines.in_slot(), column = lines.in_col();
+      const int place = (slot >> (split - 1)) * int(S::RowWords) + (column >> (split - 1)) * int(S::Beats) + lines.in_beat();
+      for (unsigned r = 0; r < split; ++r) {
+#pragma HLS unroll
+        for (unsigned c = 0; c < split; ++c) {
+#pragma HLS unroll
+          const bool here = (slot & (split - 1)) == r && (column & (split - 1)) == c;
+          for (unsigned l = 0; l < lanes; ++l) {
+#pragma HLS unroll
+            if (lines.keeps() && here) rows[r][c][place][l] = beat.lane[l];
+          }
+        }
+      }
+    }
+    lines.step(writes, window_done);
+  }
+}
+
+}  // namespace headrace

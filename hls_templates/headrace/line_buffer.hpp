@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// When a line buffer takes pixels and when it has those that a window needs: the schedule of `window` and `deform`.
+#pragma once
+
+#include "headrace/counter.hpp"
+
+namespace headrace {
+
+constexpr int clamped(int value, int lo, int hi) { return value < lo ? lo : value > hi ? hi : value; }
+constexpr int modulo(int a, int m) { return (a % m + m) % m; }
+
+/// Bits of a signed number whose magnitude is at most `most`.
+constexpr unsigned signed_bits(unsigned most) { return index_bits(most + 1) + 1; }
+
+/// The two sides of a ring of row slots, of which each goes as far as it can in a cycle. The input's side writes pixels in
+/// raster order while there is room; the output's side goes over output pixels in raster order, each as soon as the last
+/// pixel that its window can reach has arrived, and frees rows behind the last output row that can reach them. Rows of the
+/// next frame follow in the ring while those of this one are still read. None of that depends on data.
+///
+/// A `Shape` has
+///   InH, InW, Beats                  the map, and channel beats of a pixel;
+///   Skip, Used                       input rows that are dropped first, and that are kept then; the rest is dropped, too;
+///   Rows                             row slots; kept rows go round in them;
+///   OutH, OutW, StrideH, StrideW     output pixels and what lies between their windows;
+///   Top, End, EndX                   first and last kept row, and last column, that the window of output pixel (0, 0) can
+///                                    reach (negative: padding).
+template <class Shape>
+class LineBuffer {
+  static constexpr int kRows = Shape::Rows, kUsed = Shape::Used;
+  static constexpr int kSpan = Shape::End - Shape::Top + 1;
+  static_assert(kSpan <= kRows || kUsed <= kRows, "the rows of a window must have room");
+
+  // Slots are counted from the row at the window's top, or where the ring is shorter, from the frame's first.
+  static constexpr bool kFromTop = kSpan <= kRows;
+  static constexpr int kRowStep = kFromTop ? modulo(Shape::StrideH, kRows) : 0;
+  static constexpr int kFrameStep = modulo(kUsed - (kFromTop ? int((Shape::OutH - 1) * Shape::StrideH) : 0), kRows);
+
+ public:
+  explicit LineBuffer(unsigned frames) : frames_in_(frames), frames_out_(frames) {
+#pragma HLS inline
+    look_ahead();
+  }
+
+  bool busy() const {
+#pragma HLS inline
+    return frames_in_ != 0 || frames_out_ != 0;
+  }
+
+  // ---- the input's side
+  /// Whether an input beat is due.
+  bool writes() const {
+#pragma HLS inline
+    return frames_in_ != 0 && (!keeps() || room_ != Room(0));
+  }
+  /// Whether it is of a row that some window reads.
+  bool keeps() const {
+#pragma HLS inline
+    return row_.at() >= int(Shape::Skip) && row_.at() < int(Shape::Skip) + kUsed;
+  }
+  int in_beat() const { return beat_.at(); }
+  int in_col() const { return col_.at(); }
+  int in_slot() const { return slot_.at(); }
+
+  // ---- the output's side
+  /// Whether all that the present window can reach was written, two cycles ago or earlier.
+  bool reads() const {
+#pragma HLS inline
+    return frames_out_ != 0 && (lead_ > need_row_ || (lead_ == need_row_ && seen_.at() > need_col_.to_int()));
+  }
+  int out_row() const { return out_y_.at(); }
+  int out_col() const { return out_x_.at(); }
+  /// Slot of a kept row in reach of the present window.
+  int slot_of(int row) const {
+#pragma HLS inline
+    const int from = kFromTop ? out_y_.at() * int(Shape::StrideH) + Shape::Top : 0;
+    return in_ring(base_.to_int() + row - from);
+  }
+
+  /// Ends a cycle: a beat was written, the last beat of a window was read.
+  void step(bool wrote, bool window_done) {
+#pragma HLS inline
+    int lead = lead_.to_int(), room = room_.to_int();
+    if (window_done) {
+      const bool frame_done = out_x_.last() && out_y_.last();
+      if (out_x_.last()) {
+        const int top = out_y_.at() * int(Shape::StrideH) + Shape::Top;
+        const int gone = out_y_.at() == 0 ? 0 : clamped(top, 0, kUsed);
+        const int gone_next = frame_done ? kUsed : clamped(top + int(Shape::StrideH), 0, kUsed);
+        room += gone_next - gone;
+        base_ = in_ring(base_.to_int() + (frame_done ? kFrameStep : kRowStep));
+      }
+      if (frame_done) {
+        lead -= kUsed;
+        --frames_out_;
+      }
+      if (out_x_.step()) out_y_.step();
+      look_ahead();
+    }
+    // What is written now is seen from the cycle after the next one on.
+    if (fresh_ && seen_.step()) ++lead;
+    fresh_ = wrote && keeps() && beat_.last();
+    if (wrote && beat_.step() && col_.step()) {
+      if (keeps()) {
+        --room;
+        slot_.step();
+      }
+      if (row_.step()) --frames_in_;
+    }
+    lead_ = lead;
+    room_ = room;
+  }
+
+ private:
+  using Lead = ap_int<signed_bits(kUsed + kRows + 1)>;
+  using Room = ap_uint<index_bits(kUsed + kRows + 2)>;
+
+  /// Describes the next window, so that its needs are registers when it is its turn.
+  void look_ahead() {
+#pragma HLS inline
+    need_row_ = clamped(next_y_.at() * int(Shape::StrideH) + Shape::End, 0, kUsed - 1);
+    need_col_ = clamped(next_x_.at() * int(Shape::StrideW) + Shape::EndX, 0, int(Shape::InW) - 1);
+    if (next_x_.step()) next_y_.step();
+  }
+
+  static int in_ring(int slot) {
+#pragma HLS inline
+    return slot >= kRows ? slot - kRows : slot;
+  }
+
+  unsigned frames_in_, frames_out_;  // still to come and still to leave
+  // Place of the next input beat.
+  Counter<Shape::Beats> beat_;
+  Counter<Shape::InW> col_;
+  Counter<Shape::InH> row_;
+  Counter<Shape::Rows> slot_;
+  bool fresh_ = false;        // a kept pixel was completed in the cycle before
+  Room room_ = kRows;         // free slots, the one being written included
+  Lead lead_ = 0;             // kept rows seen, counted from the first one of the frame that leaves
+  Counter<Shape::InW> seen_;  // pixels of the row behind them
+  // The present window, and the one after it.
+  Counter<Shape::OutW> out_x_, next_x_;
+  Counter<Shape::OutH> out_y_, next_y_;
+  ap_uint<index_bits(kRows)> base_ = kFromTop ? modulo(Shape::Top, kRows) : 0;
+  Lead need_row_ = 0;  // the last pixel that the present window can reach
+  ap_uint<index_bits(Shape::InW)> need_col_ = 0;
+};
+
+}  // namespace headrace
