@@ -48,7 +48,16 @@ DEFORM = Kernel(
     frame_beats=_frame_beats,
     outputs_first=True,
 )
+SLIDE = Kernel(
+    function="slide",
+    constants=pick(*_MAP, "PadValue"),
+    inputs=lambda p: (_pixels(p),),
+    outputs=lambda p: (Beats(p["LaneW"], p["KH"] * p["KW"] * p["Lanes"]),),
+    frame_beats=_frame_beats,
+)
+
 WINDOWS: dict[str, Kernel] = {
     "engine_window": WINDOW,
     "engine_deform": DEFORM,
+    "engine_slide": SLIDE,
 }
