@@ -12,9 +12,17 @@ class Counter {
   using Bits = ap_uint<index_bits(Count)>;
 
  public:
+  Counter(unsigned start = 0) : at_(start) {}
+
+  /// The count, for arithmetic that may become negative.
   int at() const {
 #pragma HLS inline
     return at_.to_int();
+  }
+
+  operator unsigned() const {
+#pragma HLS inline
+    return at_.to_uint();
   }
 
   bool last() const {
@@ -31,7 +39,7 @@ class Counter {
   }
 
  private:
-  Bits at_ = 0;
+  Bits at_;
 };
 
 }  // namespace headrace

@@ -82,7 +82,7 @@ struct Repacker<Cfg, std::index_sequence<In...>, std::index_sequence<Out...>> {
         }
         level += coming;
         if (last_of_input && source.last()) --pixels;
-        if (last_of_input) source.advance();
+        if (last_of_input) source.step();
         in_beat = last_of_input ? 0 : in_beat + 1;
       }
 
@@ -96,7 +96,7 @@ struct Repacker<Cfg, std::index_sequence<In...>, std::index_sequence<Out...>> {
         }
         ((target == Out ? outs.write(y) : void()), ...);
         level -= leaving;
-        if (last_of_output) target.advance();
+        if (last_of_output) target.step();
         out_beat = last_of_output ? 0 : out_beat + 1;
       }
     moved_lanes:

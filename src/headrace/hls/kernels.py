@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from headrace.hls.expressions import compute_function
 from headrace.hls.kernel import Beats, Column, Kernel, Memory, pick
+from headrace.hls.kernels_moves import MOVES
 from headrace.hls.kernels_values import VALUE_KERNELS
 from headrace.hls.kernels_windows import WINDOWS
 
@@ -40,5 +41,6 @@ KERNELS: dict[str, Kernel] = {
     "engine_requant": REQUANT,
     **VALUE_KERNELS,
     **WINDOWS,
+    **MOVES,
 }
 """By the name of the module."""
