@@ -71,8 +71,12 @@ def run_bench(
     case: Mapping[str, Any] | None = None,
     arrays: Mapping[str, npt.NDArray[Any]] | None = None,
     roms: Mapping[str, str] | None = None,
+    **_: Any,
 ) -> None:
-    """`headrace_sim.runner.run_bench` for the C++ twin of ``top``, compiled with sanitizers."""
+    """`headrace_sim.runner.run_bench` for the C++ twin of ``top``, compiled with sanitizers.
+
+    Options of the simulator are ignored; modules without a twin are skipped.
+    """
     if top not in KERNELS:
         pytest.skip(f"{top} has no C++ twin")
     kernel = KERNELS[top]

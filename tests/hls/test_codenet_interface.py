@@ -46,10 +46,10 @@ def run_kernel(engine: Window | Deformer, x: IntArray, dilations: IntArray) -> I
     """What leaves the engine's kernel, in bytes; beats are whole words here."""
     parameters = values_of(engine.parameters())
     view = kernel_view("dut", KERNELS[engine.module], parameters, {})
-    executable = compile_csim(simulation_files(view), "csim.cpp")
+    executable = compile_csim(simulation_files(view), ["csim.cpp"])
     lanes = parameters["Lanes"]
     inputs = [x.reshape(-1, lanes).view("<u4"), (dilations.reshape(-1, 1) & 0xFFFFFFFF).astype(np.uint32)]
-    (words,) = run_csim(executable, FRAMES, inputs, [port.words for port in view.outputs])
+    (words,), _ = run_csim(executable, FRAMES, inputs, [port.words for port in view.outputs])
     return np.ascontiguousarray(words).view(np.uint8)
 
 

@@ -67,6 +67,7 @@ MOVES: dict[str, Kernel] = {
         inputs=lambda p: (Beats(p["Width"], 1),),
         outputs=lambda p: (Beats(p["Width"], 1),) * p["Outputs"],
         pixel_beats=_one,
+        any_beats=True,
     ),
 }
 """By the name of the module."""

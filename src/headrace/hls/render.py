@@ -79,6 +79,8 @@ def kernel_view(
     for memory in kernel.memories(parameters):
         for k, column in enumerate(memory.columns):
             fields = memories[memory.file][:, k :: len(memory.columns)]
+            if not column.signed:  # bit patterns, whatever numbers they stand for
+                fields = fields & ((1 << column.bits) - 1)
             kind = f"Constant<{column.bits}, {str(column.signed).lower()}>"
             tables.append(_table(f"{symbol}_{column.name}", kind, fields))
     return KernelView(
