@@ -11,7 +11,7 @@ from headrace_host.simulator import StreamSpec
 from headrace.backend.design import Design, Stream
 from headrace.build.csim import FAST
 from headrace.hls.network import included_headers, network_csim, network_files, network_view
-from headrace.hls.simulation import CycleCount, build_csim, count_cycles, simulate_network
+from headrace.hls.simulation import build_csim, simulate_network
 from headrace.ir.graph import Graph
 from headrace.ir.ops import IntArray
 
@@ -36,8 +36,3 @@ def check_kernels(
     results = simulate_network(executable, feeds, specs(graph, design.inputs), specs(graph, design.outputs))
     for name, expected in golden.items():
         np.testing.assert_array_equal(results[name], expected, name)
-
-
-def cycles_of(graph: Graph, design: Design, feeds: Mapping[str, IntArray]) -> CycleCount:
-    """Simulates the dataflow region with bounded streams."""
-    return count_cycles(network_view(design, "test"), feeds, specs(graph, design.inputs), specs(graph, design.outputs))

@@ -2,84 +2,65 @@
 #pragma once
 
 #include "headrace/beat.hpp"
+#include "headrace/counter.hpp"
 
 namespace headrace {
 
-/// Moves the beats of `frames` frames on, into a queue.
+/// Nearest neighbour: each pixel leaves `FactorW` times in a row, each row `FactorH` times; an output beat each cycle.
+///
+/// While a row leaves again and again, the next one comes in at an even pace, a beat each `FactorH * FactorW` cycles, into
+/// the other half of the memory; the next frame's first row while this one's last leaves. `Pixels` counts input rows of a
+/// frame, of `InW` pixels of `Beats` beats.
 template <class Cfg>
-void upsample_take(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::LaneW, Cfg::Lanes>& queue) {
-frames:
-  for (unsigned frame = 0; frame < frames; ++frame) {
-  beats:
-    for (unsigned beat = 0; beat < Cfg::Pixels * Cfg::InW * Cfg::Beats; ++beat) {
-#pragma HLS pipeline II=1
-      queue.write(in.read());
-    }
-  }
-}
+void upsample(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::LaneW, Cfg::Lanes>& out) {
+  constexpr unsigned row_beats = Cfg::InW * Cfg::Beats, copies = Cfg::FactorH * Cfg::FactorW;
+  // From the last beat of a row, which comes `copies` cycles before the row starts to leave, until it leaves itself.
+  [[maybe_unused]] constexpr unsigned held = copies + (Cfg::InW - 1) * Cfg::FactorW * Cfg::Beats + Cfg::Beats - 1;
+  ap_uint<Cfg::LaneW> memory[2 * row_beats][Cfg::Lanes];
+#pragma HLS array_reshape variable=memory type=complete dim=2
+  const unsigned rows = frames * Cfg::Pixels;
+  Counter<copies> phase;
+  Counter<2 * row_beats> to;
+  bool odd = true;  // half of the row that leaves; the first to come is row 0, in the other one
 
-/// Brings every row of the queue `FactorH` times, every pixel of it `FactorW` times; an output beat each cycle. A beat is
-/// taken from the queue when it is due for the first time.
-template <class Cfg>
-void upsample_repeat(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& queue, Stream<Cfg::LaneW, Cfg::Lanes>& out) {
-  ap_uint<Cfg::LaneW> held_row[Cfg::InW * Cfg::Beats][Cfg::Lanes];  // for the passes after the first
-#pragma HLS array_reshape variable=held_row type=complete dim=2
-  ap_uint<Cfg::LaneW> held_pixel[Cfg::Beats][Cfg::Lanes];  // for the repetitions after the first
-#pragma HLS array_reshape variable=held_pixel type=complete dim=2
-
-frames:
-  for (unsigned frame = 0; frame < frames; ++frame) {
-  rows:
-    for (unsigned row = 0; row < Cfg::Pixels; ++row) {
-    passes:
-      for (unsigned pass = 0; pass < Cfg::FactorH; ++pass) {
-      pixels:
-        for (unsigned pixel = 0; pixel < Cfg::InW; ++pixel) {
-        repetitions:
-          for (unsigned repetition = 0; repetition < Cfg::FactorW; ++repetition) {
-          beats:
-            for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
+rows:
+  for (unsigned row = 0; row < rows + 1; ++row) {
+  copies_h:
+    for (unsigned fy = 0; fy < Cfg::FactorH; ++fy) {
+    pixels:
+      for (unsigned x = 0; x < Cfg::InW; ++x) {
+      copies_w:
+        for (unsigned fx = 0; fx < Cfg::FactorW; ++fx) {
+        beats:
+          for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
 #pragma HLS pipeline II=1
-// A beat is used again when the beats have come round, a word of the row in the next pass.
-#pragma HLS dependence variable=held_pixel type=inter direction=RAW distance=Cfg::Beats true
-#pragma HLS dependence variable=held_row type=inter direction=RAW distance=Cfg::InW*Cfg::FactorW*Cfg::Beats true
-              Beat<Cfg::LaneW, Cfg::Lanes> y;
-              if (pass == 0 && repetition == 0) y = queue.read();
-            lanes:
+#pragma HLS dependence variable=memory type=inter direction=RAW distance=held true
+            const unsigned from = (odd ? row_beats : 0) + x * Cfg::Beats + beat;
+            Beat<Cfg::LaneW, Cfg::Lanes> y;
+          lanes_out:
+            for (unsigned i = 0; i < Cfg::Lanes; ++i) {
+#pragma HLS unroll
+              y.lane[i] = memory[from][i];
+            }
+            if (row > 0) out.write(y);
+            if (phase == 0 && row < rows) {
+              const Beat<Cfg::LaneW, Cfg::Lanes> next = in.read();
+            lanes_in:
               for (unsigned i = 0; i < Cfg::Lanes; ++i) {
 #pragma HLS unroll
-                if (repetition > 0) {
-                  y.lane[i] = held_pixel[beat][i];
-                } else {
-                  if (pass > 0) {
-                    y.lane[i] = held_row[pixel * Cfg::Beats + beat][i];
-                  } else {
-                    held_row[pixel * Cfg::Beats + beat][i] = y.lane[i];
-                  }
-                  held_pixel[beat][i] = y.lane[i];
-                }
+                memory[to][i] = next.lane[i];
               }
-              out.write(y);
+              to.step();
             }
+            phase.step();
+            const bool row_done =
+                beat == Cfg::Beats - 1 && fx == Cfg::FactorW - 1 && x == Cfg::InW - 1 && fy == Cfg::FactorH - 1;
+            if (row_done) odd = !odd;
           }
         }
       }
     }
   }
-}
-
-/// Nearest-neighbour upsampling: every pixel of `Beats` beats comes out `FactorW` times, every row of `InW` pixels `FactorH`
-/// times; an output beat each cycle. `Pixels` counts the input rows of a frame.
-///
-/// Two rows of the input find room: one that is repeated, and behind it the next one in a queue, so that input which comes
-/// at an even pace keeps the output running.
-template <class Cfg>
-void upsample(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::LaneW, Cfg::Lanes>& out) {
-#pragma HLS dataflow
-  Stream<Cfg::LaneW, Cfg::Lanes> queue("queue");
-#pragma HLS stream variable=queue depth=Cfg::InW*Cfg::Beats+1
-  upsample_take<Cfg>(frames, in, queue);
-  upsample_repeat<Cfg>(frames, queue, out);
 }
 
 }  // namespace headrace

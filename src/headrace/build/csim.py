@@ -136,11 +136,14 @@ def _compile(command: Sequence[str], scratch: Path) -> None:
         raise ToolError(f"g++: {first.removeprefix(f'{scratch}/')} (full log: {log})")
 
 
-def run_csim(executable: Path, frames: int, inputs: Sequence[Words], out_words: Sequence[int]) -> tuple[list[Words], str]:
+def run_csim(
+    executable: Path, frames: int, inputs: Sequence[Words], out_words: Sequence[int], options: Sequence[str] = ()
+) -> tuple[list[Words], str]:
     """Runs ``frames`` frames; takes and returns the words (beats, words) of each stream, and what the program printed.
 
     Args:
         out_words: 32-bit words of a beat of each output.
+        options: further arguments of the program.
 
     Raises:
         CsimError: the simulation failed; the message is its own.
@@ -151,9 +154,8 @@ def run_csim(executable: Path, frames: int, inputs: Sequence[Words], out_words: 
         sinks = [folder / f"out{k}" for k in range(len(out_words))]
         for path, words in zip(sources, inputs, strict=True):
             path.write_bytes(np.ascontiguousarray(words, "<u4").tobytes())
-        done = subprocess.run(
-            [str(executable), str(frames), *map(str, (*sources, *sinks))], capture_output=True, text=True, check=False
-        )
+        command = [str(executable), str(frames), *options, *map(str, (*sources, *sinks))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CsimError((done.stderr or f"exit status {done.returncode}").strip()[-4000:])
         results = [

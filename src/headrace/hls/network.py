@@ -152,6 +152,8 @@ class NetworkView:
     """Calls the stages."""
     inputs: tuple[ChannelView, ...]
     outputs: tuple[ChannelView, ...]
+    fifos: Mapping[int, str]
+    """The stream that stands for each FIFO, by the FIFO's index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +201,7 @@ class _Builder:
         self.behind: dict[str, str] = {}
         """Wire behind a FIFO -> wire before it: both are one stream."""
         self.depths: dict[str, int] = {}
+        self.fifos: dict[int, str] = {}
         self.kernels: list[KernelView] = []
         self.calls: list[CallView] = []
 
@@ -211,6 +214,7 @@ class _Builder:
         if isinstance(engine, Fifo):
             before, after = self.stream(instance.inputs[0]), instance.outputs[0]
             self.behind[after] = before
+            self.fifos[engine.index] = symbol(before)
             self.depths[before] = max(engine.depth, WIRE_DEPTH)
             return
         view = self.view(instance)
@@ -270,7 +274,9 @@ def network_view(design: Design, title: str) -> NetworkView:
         calls=tuple(CallView(function=s.name, streams=tuple(p.name for p in s.ports)) for s in stages),
         headers=(),
     )
-    return NetworkView(title=title, kernels=tuple(builder.kernels), stages=stages, top=top, inputs=inputs, outputs=outputs)
+    return NetworkView(
+        title=title, kernels=tuple(builder.kernels), stages=stages, top=top, inputs=inputs, outputs=outputs, fifos=builder.fifos
+    )
 
 
 def _beats_of_part(design: Design, wire: str) -> int:
@@ -325,6 +331,11 @@ def network_csim(net: NetworkView) -> str:
     return csim_main(top)
 
 
+def cycle_channels(net: NetworkView) -> tuple[ChannelView, ...]:
+    """The streams between kernels, whatever stage they are in."""
+    return tuple(c for stage in (*net.stages, net.top) for c in stage.channels)
+
+
 def cycle_files(net: NetworkView) -> dict[str, str]:
     """The sources of a simulation that counts cycles: all kernels side by side, streams as deep as they are in hardware.
 
@@ -333,13 +344,12 @@ def cycle_files(net: NetworkView) -> dict[str, str]:
     files: dict[str, str] = {}
     for kernel in net.kernels:
         files.update(kernel_files(kernel))
-    inner = [c for stage in (*net.stages, net.top) for c in stage.channels]
     calls = [call for stage in net.stages for call in stage.calls]
     view = CyclesView(
         headers=tuple(f"kernels/{kernel.symbol}.hpp" for kernel in net.kernels),
         inputs=net.inputs,
         outputs=net.outputs,
-        channels=tuple(inner),
+        channels=cycle_channels(net),
         calls=tuple(calls),
     )
     files["cycles.cpp"] = environment().get_template("sim/cycles.cpp.j2").render(net=view)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +15,14 @@ from headrace_host.manifest import Build
 from headrace_host.program import Program
 from headrace_host.simulator import StreamSpec
 
-from headrace.build.csim import CYCLE_STREAMS, FAST, CsimError, compile_csim, run_csim
+from headrace.build.csim import FAST, CsimError, compile_csim, run_csim
 from headrace.errors import BuildError, MismatchError
-from headrace.hls.network import NetworkView, cycle_files, included_headers
 from headrace.ir.ops import IntArray
 
 Note = Callable[[str], None]
 
 HLS = "hls"
 """A build's folder of C++."""
-PIPELINE = "#pragma HLS pipeline II=1"
 SUFFIXES = (".hpp", ".cpp", ".h")
 
 
@@ -122,42 +119,3 @@ def simulate_network(
     frames = len(feeds[inputs[0].tensor])
     words, _ = run_csim(executable, frames, [s.pack(feeds[s.tensor]) for s in inputs], [s.words for s in outputs])
     return {s.tensor: np.asarray(s.unpack(w)) for s, w in zip(outputs, words, strict=True)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleCount:
-    """What a simulation of all kernels side by side measured."""
-
-    outputs: Mapping[str, IntArray]
-    cycles: int
-    frame_ends: tuple[int, ...]
-    """The cycle in which each frame of the first output ended."""
-    most: Mapping[str, int]
-    """The most beats that each stream held."""
-
-
-def count_cycles(
-    net: NetworkView, feeds: Mapping[str, IntArray], inputs: Sequence[StreamSpec], outputs: Sequence[StreamSpec]
-) -> CycleCount:
-    """Simulates the dataflow region: kernels take turns, an iteration of a pipelined loop is a cycle, streams are bounded.
-
-    Not modelled: the depths of pipelines, and how loops drain.
-
-    Raises:
-        CsimError: a deadlock (says what each kernel waits for), or the simulation failed.
-        ToolError: the compiler or the headers are absent, or it refused.
-    """
-    files = cycle_files(net)
-    headers = {
-        name: text.replace(PIPELINE, f"{PIPELINE}\nheadrace::sim::tick();") for name, text in included_headers(files).items()
-    }
-    executable = compile_csim({**files, **headers}, ["cycles.cpp"], streams=CYCLE_STREAMS)
-    frames = len(feeds[inputs[0].tensor])
-    words, printed = run_csim(executable, frames, [s.pack(feeds[s.tensor]) for s in inputs], [s.words for s in outputs])
-    measured = json.loads(printed)
-    return CycleCount(
-        outputs={s.tensor: np.asarray(s.unpack(w)) for s, w in zip(outputs, words, strict=True)},
-        cycles=measured["cycles"],
-        frame_ends=tuple(measured["frame_ends"]),
-        most=measured["most"],
-    )

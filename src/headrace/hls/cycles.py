@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulates the dataflow region of a network's kernels, cycle by cycle, as Verilator simulates that of its modules.
+
+Kernels take turns: an iteration of a pipelined loop is a cycle, streams have their depths, reading an empty or writing a full
+one waits. Not modelled: the depths of pipelines, and how loops drain.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from headrace_host.simulator import SimulationResult, StreamSpec
+
+from headrace.build.csim import CYCLE_STREAMS, CsimError, compile_csim, run_csim
+from headrace.hls.network import NetworkView, cycle_channels, cycle_files, included_headers
+from headrace.ir.ops import IntArray
+
+PIPELINE = "#pragma HLS pipeline II=1"
+
+
+def instrumented(net: NetworkView) -> dict[str, str]:
+    """The sources of the simulation; each pipelined loop counts its iterations."""
+    files = cycle_files(net)
+    tick = f"{PIPELINE}\nheadrace::sim::tick();"
+    return {**files, **{name: text.replace(PIPELINE, tick) for name, text in included_headers(files).items()}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleResult(SimulationResult):
+    """Outputs and timing of one run; ``waiting`` says what the kernels waited for, if the run did not end."""
+
+    waiting: str = ""
+
+
+class CycleSimulator:
+    """Runs a network's kernels; has what FIFO sizing asks of a `NetworkSimulator`."""
+
+    def __init__(self, net: NetworkView, inputs: Sequence[StreamSpec], outputs: Sequence[StreamSpec]) -> None:
+        """Compiles the kernels.
+
+        Raises:
+            ToolError: the compiler or the headers are absent, or it refused.
+        """
+        self._net, self._inputs, self._outputs = net, inputs, outputs
+        self._executable = compile_csim(instrumented(net), ["cycles.cpp"], streams=CYCLE_STREAMS)
+        self._depths = {channel.name: channel.depth for channel in cycle_channels(net)}
+        self._limits: dict[str, int] = {}
+        self._most: Mapping[str, int] = {}
+
+    def limit_fifo(self, index: int, depth: int | None = None) -> None:
+        """Gives the stream of FIFO ``index`` another depth; None: the one it was compiled with."""
+        name = self._net.fifos[index]
+        self._limits.pop(name, None)
+        if depth is not None:
+            self._limits[name] = depth
+
+    def fifo_peak(self, index: int) -> int:
+        """The most beats that the stream of FIFO ``index`` held in the last run."""
+        return self._most.get(self._net.fifos[index], 0)
+
+    def run(
+        self,
+        frames: Mapping[str, IntArray],
+        *,
+        interval: float = 0,
+        idle_limit: int = 0,  # noqa: ARG002  # Verilator's simulation must wait so long; here a deadlock is seen at once
+        partial: bool = False,
+    ) -> CycleResult:
+        """Runs frames (N, H, W, C) of each input tensor.
+
+        Args:
+            interval: least cycles from one frame to the next.
+            partial: return what there is where the kernels deadlock.
+
+        Raises:
+            CsimError: the kernels deadlock, and ``partial`` is not set; or the simulation failed.
+        """
+        count = len(frames[self._inputs[0].tensor])
+        with TemporaryDirectory(prefix="headrace-cycles-") as folder:
+            depths = Path(folder) / "depths"
+            depths.write_text("\n".join(str(self._limits.get(name, depth)) for name, depth in self._depths.items()))
+            words, printed = run_csim(
+                self._executable,
+                count,
+                [s.pack(frames[s.tensor]) for s in self._inputs],
+                [s.words for s in self._outputs],
+                (str(interval), str(depths)),
+            )
+        measured = json.loads(printed)
+        self._most = measured["most"]
+        waiting, times = measured["waiting"], measured["times"]
+        if waiting and not partial:
+            raise CsimError(f"the kernels deadlock in cycle {measured['cycles']:,}: {waiting}")
+        per_frame = self._outputs[0].frame_beats
+        whole = not waiting
+        return CycleResult(
+            outputs={s.tensor: s.unpack(w) for s, w in zip(self._outputs, words, strict=True)} if whole else {},
+            cycles=measured["cycles"],
+            first_beat=0,
+            frame_ends=tuple(times[per_frame - 1 :: per_frame]),
+            waiting=waiting,
+        )
