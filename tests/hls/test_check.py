@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checker of what Vitis HLS synthesizes: the kernels pass, and every rule is noticed where it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hls_cases import ALLOWED, BROKEN
+
+from headrace.build.csim import ap_types
+from headrace.hls.check import Violation, check_sources
+from headrace.hls.kernels import KERNELS
+from headrace.hls.render import kernel_files, kernel_view
+from headrace.resources import data_dir
+
+HEADERS = sorted(data_dir("hls_templates").glob("headrace/*.hpp"))
+
+
+def check(sources: Sequence[str], folder: Path) -> list[list[Violation]]:
+    """What is found in each source, all of them read as one."""
+    paths = [folder.resolve() / f"source{k}.hpp" for k in range(len(sources))]
+    for path, source in zip(paths, sources, strict=True):
+        path.write_text(source.replace("NAME", path.stem))
+    found = check_sources(paths, ap_types())
+    return [[v for v in found if v.file == path] for path in paths]
+
+
+def test_all_kernels_pass() -> None:
+    assert len(HEADERS) > 5
+    assert check_sources(HEADERS, ap_types()) == []
+
+
+def test_generated_kernels_pass(tmp_path: Path) -> None:
+    parameters = {"LanesIn": 2, "LanesOut": 1, "BeatsIn": 3, "BeatsOut": 2, "Groups": 1, "AccW": 16, "RomFile": "weights.hex"}
+    values = {**parameters, "ActW": 4, "ActSigned": 0, "WgtW": 4}
+    view = kernel_view("layer", KERNELS["engine_matvec"], values, {"weights.hex": np.ones((6, 2), np.int64)}, pixels=5)
+    paths = [tmp_path / name for name in kernel_files(view)]
+    for path, text in zip(paths, kernel_files(view).values(), strict=True):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert check_sources(paths, ("-I", str(tmp_path), *ap_types())) == []
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Violation]]:
+    """What is found in all that is broken, by name."""
+    lists = check([source for _, _, source in BROKEN.values()], tmp_path_factory.mktemp("broken"))
+    return dict(zip(BROKEN, lists, strict=True))
+
+
+def test_allows_what_is_as_it_must_be(tmp_path: Path) -> None:
+    assert check(ALLOWED, tmp_path) == [[] for _ in ALLOWED]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_notices(name: str, found: dict[str, list[Violation]]) -> None:
+    """A violation of the rule in each line marked so, and none of that rule elsewhere."""
+    rule, sentence, source = BROKEN[name]
+    marked = [number for number, line in enumerate(source.splitlines(), 1) if "// here" in line]
+    broken = [v for v in found[name] if v.rule == rule]
+    assert sorted({v.line for v in broken}) == marked
+    assert any(sentence in v.message for v in broken), broken
+    assert {v.rule for v in found[name]} == {rule}
