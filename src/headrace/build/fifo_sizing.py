@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import numpy as np
 from headrace_host.simulator import NetworkSimulator, SimulationResult, StreamSpec
@@ -27,6 +28,7 @@ from headrace.build.verilate import build_simulator, model_key
 from headrace.engines.base import ceil_div
 from headrace.errors import BuildError
 from headrace.ir.graph import Graph
+from headrace.ir.ops import IntArray
 from headrace.operators.base import Fold
 
 MIN_FRAMES, MAX_FRAMES = 5, 64
@@ -88,24 +90,33 @@ def measure_design(graph: Graph, design: Design, note: Note = lambda _: None) ->
     return _remembered(graph, design, "compiling the network", note, lambda sizer: sizer.confirm())
 
 
-def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Callable[[_Sizer], FifoSizing]) -> FifoSizing:
-    """Does ``work`` on the Verilated design, or recalls what it gave before: timing does not depend on weights."""
+def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Callable[[Sizer], FifoSizing]) -> FifoSizing:
+    """Does ``work`` on the Verilated design, or recalls what it gave before."""
     with TemporaryDirectory(prefix="headrace-fifo-") as name:
         folder = Path(name)
         sources = [folder / n for n in write_rtl(design, folder, NETWORK)]
-        known = cache_dir() / "fifos" / f"{model_key(sources, design.inputs, design.outputs)}-{_METHOD}.json"
-        if (sizing := _recall(known, design)) is not None:
-            note("FIFO depths and timing are known from an earlier run")
-            return sizing
-        note(what)
-        library = build_simulator(sources, design.inputs, design.outputs)
-        with open_simulator(graph, design, library, folder / "rom") as simulator:
-            sizing = work(_Sizer(graph, design, simulator, note))
-        known.parent.mkdir(parents=True, exist_ok=True)
-        partial = known.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(json.dumps(asdict(sizing)), encoding="utf-8")
-        partial.replace(known)
+
+        def size() -> FifoSizing:
+            note(what)
+            library = build_simulator(sources, design.inputs, design.outputs)
+            with open_simulator(graph, design, library, folder / "rom") as simulator:
+                return work(Sizer(graph, design, simulator, note))
+
+        return remembered(model_key(sources, design.inputs, design.outputs), design, note, size)
+
+
+def remembered(key: str, design: Design, note: Note, size: Callable[[], FifoSizing]) -> FifoSizing:
+    """What ``size`` gives, or what it gave before under this key: timing does not depend on weights."""
+    known = cache_dir() / "fifos" / f"{key}-{_METHOD}.json"
+    if (sizing := _recall(known, design)) is not None:
+        note("FIFO depths and timing are known from an earlier run")
         return sizing
+    sizing = size()
+    known.parent.mkdir(parents=True, exist_ok=True)
+    partial = known.with_suffix(f".{os.getpid()}.tmp")
+    partial.write_text(json.dumps(asdict(sizing)), encoding="utf-8")
+    partial.replace(known)
+    return sizing
 
 
 def _recall(path: Path, design: Design) -> FifoSizing | None:
@@ -122,13 +133,31 @@ def roomy_depths(design: Design) -> dict[str, int]:
     return {edge.key: ROOM_FRAMES * edge.fifo.frame_beats + 64 for edge in design.edges}
 
 
-class _Sizer:
-    def __init__(self, graph: Graph, design: Design, simulator: NetworkSimulator, note: Note) -> None:
+class LevelSimulator(Protocol):
+    """A simulated network whose FIFOs can be limited and looked at."""
+
+    def limit_fifo(self, index: int, depth: int | None = None) -> None:
+        """Gives FIFO ``index`` another depth; None: its own."""
+
+    def fifo_peak(self, index: int) -> int:
+        """The most words that FIFO ``index`` held in the last run."""
+
+    def run(
+        self, frames: Mapping[str, IntArray], *, interval: float = ..., idle_limit: int = ..., partial: bool = ...
+    ) -> SimulationResult:
+        """Simulates frames, fed one each ``interval`` cycles at most; with ``partial``, as far as they come."""
+
+
+class Sizer:
+    """Finds the depths of a design whose FIFOs are roomy in ``simulator``."""
+
+    def __init__(self, graph: Graph, design: Design, simulator: LevelSimulator, note: Note) -> None:
         self._graph, self._design, self._simulator, self._note = graph, design, simulator, note
         self._target = design.bottleneck.cycles
         self._feed(MIN_FRAMES)
 
     def run(self) -> FifoSizing:
+        """Depths, and the interval and latency with them."""
         self._note("measuring FIFO levels")
         peaks, result = self._measure({}, paced=True)
         if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:

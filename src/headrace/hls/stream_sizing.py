@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depths of the streams between C++ kernels, by the analysis that finds those of the RTL's FIFOs.
+
+They differ: a kernel waits as a whole, where a module's sides wait apart. A line buffer in C++ that cannot take its next
+pixel gives no window either, so what lies beside it must hold more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from headrace.backend.design import build_design
+from headrace.build.fifo_sizing import FifoSizing, Note, Sizer, remembered, roomy_depths, stream_spec
+from headrace.hls.cycles import CycleSimulator, instrumented
+from headrace.hls.network import network_view
+from headrace.ir.graph import Graph
+from headrace.operators.base import Fold
+
+
+def size_streams(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: None) -> FifoSizing:
+    """Depths of all FIFOs of the network at these foldings, for its kernels.
+
+    Raises:
+        BuildError: the kernels deadlock, or one is missing.
+        ToolError: the compiler or the headers are absent, or it refused.
+    """
+    design = build_design(graph, folds, roomy_depths(build_design(graph, folds)))
+    net = network_view(design, "sizing")
+
+    def size() -> FifoSizing:
+        note("compiling the kernels with roomy streams")
+        inputs, outputs = ([stream_spec(graph, s) for s in side] for side in (design.inputs, design.outputs))
+        return Sizer(graph, design, CycleSimulator(net, inputs, outputs), note).run()
+
+    digest = hashlib.sha256()
+    for name, text in sorted(instrumented(net).items()):
+        if not name.startswith("tables/"):
+            digest.update(f"{name}\0{text}\0".encode())
+    return remembered(f"hls-{digest.hexdigest()[:24]}", design, note, size)
