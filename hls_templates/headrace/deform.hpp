@@ -12,6 +12,7 @@ struct DeformShape {
   static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows, Skip = 0;
   static constexpr int PadT = Cfg::PadT, PadL = Cfg::PadL, Lo = Cfg::OffsetLo, Hi = Cfg::OffsetHi;
   static constexpr unsigned Beats = ceil_div(Cfg::Channels, Cfg::Lanes), Fraction = Cfg::FractionBits;
+  static constexpr unsigned WindowBeats = Beats * Cfg::KH * Cfg::KW;
   static_assert(Lo <= Hi && Cfg::OffsetW <= 31 && Fraction <= 15, "offsets need a range, 31 bits at most, a short fraction");
   static_assert(Cfg::GroupBeats >= 1 && Beats % Cfg::GroupBeats == 0, "GroupBeats must divide a pixel's channel beats");
   static_assert(!Cfg::Square || (Cfg::KH % 2 == 1 && Cfg::KW % 2 == 1 && Cfg::DilH == 1 && Cfg::DilW == 1),

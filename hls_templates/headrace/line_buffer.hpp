@@ -21,6 +21,7 @@ constexpr unsigned signed_bits(unsigned most) { return index_bits(most + 1) + 1;
 ///   InH, InW, Beats                  the map, and channel beats of a pixel;
 ///   Skip, Used                       input rows that are dropped first, and that are kept then; the rest is dropped, too;
 ///   Rows                             row slots; kept rows go round in them;
+///   WindowBeats                      output beats of a window;
 ///   OutH, OutW, StrideH, StrideW     output pixels and what lies between their windows;
 ///   Top, End, EndX                   first and last kept row, and last column, that the window of output pixel (0, 0) can
 ///                                    reach (negative: padding).
@@ -35,6 +36,12 @@ class LineBuffer {
   static constexpr int kRowStep = kFromTop ? modulo(Shape::StrideH, kRows) : 0;
   static constexpr int kFrameStep = modulo(kUsed - (kFromTop ? int((Shape::OutH - 1) * Shape::StrideH) : 0), kRows);
 
+  // Input beats of a frame, and the cycles that a frame takes.
+  static constexpr unsigned kTaken = Shape::InH * Shape::InW * Shape::Beats;
+  static constexpr unsigned kGiven = Shape::OutH * Shape::OutW * Shape::WindowBeats;
+  static constexpr unsigned kSlots = kTaken > kGiven ? kTaken : kGiven;
+  using Owed = ap_uint<index_bits(kSlots + 1) + 4>;  // in units of 1 / kSlots of a beat
+
  public:
   explicit LineBuffer(unsigned frames) : frames_in_(frames), frames_out_(frames) {
 #pragma HLS inline
@@ -47,10 +54,11 @@ class LineBuffer {
   }
 
   // ---- the input's side
-  /// Whether an input beat is due.
+  /// Whether an input beat is taken. A kernel that waits for its input gives no window either; so while there are windows to
+  /// give, input is taken at the even pace at which frames follow each other, not as far ahead as there is room.
   bool writes() const {
 #pragma HLS inline
-    return frames_in_ != 0 && (!keeps() || room_ != Room(0));
+    return frames_in_ != 0 && (!keeps() || room_ != Room(0)) && (owed_ >= kDue || !reads());
   }
   /// Whether it is of a row that some window reads.
   bool keeps() const {
@@ -96,6 +104,9 @@ class LineBuffer {
       if (out_x_.step()) out_y_.step();
       look_ahead();
     }
+    // What has no room at its time stays owed, and comes when there is room.
+    const Owed paid = wrote && owed_ >= kDue ? Owed(owed_ - kDue) : Owed(owed_ + Owed(kTaken));
+    owed_ = paid < kMostOwed ? paid : kMostOwed;
     // What is written now is seen from the cycle after the next one on.
     if (fresh_ && seen_.step()) ++lead;
     fresh_ = wrote && keeps() && beat_.last();
@@ -133,6 +144,8 @@ class LineBuffer {
   Counter<Shape::InW> col_;
   Counter<Shape::InH> row_;
   Counter<Shape::Rows> slot_;
+  const Owed kDue = kSlots - kTaken, kMostOwed = 8 * kSlots;
+  Owed owed_ = 0;
   bool fresh_ = false;        // a kept pixel was completed in the cycle before
   Room room_ = kRows;         // free slots, the one being written included
   Lead lead_ = 0;             // kept rows seen, counted from the first one of the frame that leaves

@@ -35,6 +35,7 @@ struct WindowShape {
   static constexpr unsigned RowTaps = Cfg::Taps < Cfg::KH ? Cfg::Taps : Cfg::KH;
   static constexpr unsigned ColTaps = Cfg::Taps > Cfg::KH ? Cfg::KW : 1;
   static constexpr unsigned RowSteps = ceil_div(Cfg::KH, RowTaps), ColSteps = Cfg::KW / ColTaps;
+  static constexpr unsigned WindowBeats = Beats * RowSteps * ColSteps;
   static_assert(Cfg::GroupBeats >= 1 && Beats % Cfg::GroupBeats == 0, "GroupBeats must divide a pixel's channel beats");
 
   // Row slot n lies in bank n % Banks, behind n / Banks others. A bank for each slot serves any taps; neighbouring rows need

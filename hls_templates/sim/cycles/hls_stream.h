@@ -27,7 +27,7 @@ class stream {
     auto& scheduler = headrace::sim::Scheduler::get();
     if (scheduler.running()) {
       while (items_.empty()) scheduler.wait(reader_, "read", name_);
-      while (items_.front().cycle == scheduler.cycle()) scheduler.tick();  // what comes in a cycle can leave in the next
+      while (items_.front().cycle == scheduler.cycle()) scheduler.retry();  // what comes in a cycle can leave in the next
     }
     T item = items_.front().item;
     items_.pop_front();
@@ -41,7 +41,7 @@ class stream {
     auto& scheduler = headrace::sim::Scheduler::get();
     while (items_.size() >= depth_) scheduler.wait(writer_, "write", name_);
     // A full stream takes nothing in the cycle in which it gives something.
-    while (items_.size() + 1 == depth_ && last_read_ == scheduler.cycle()) scheduler.tick();
+    while (items_.size() + 1 == depth_ && last_read_ == scheduler.cycle()) scheduler.retry();
     items_.push_back({item, scheduler.cycle()});
     if (items_.size() > most_) most_ = items_.size();
     if (keeps_times) times.push_back(scheduler.cycle());

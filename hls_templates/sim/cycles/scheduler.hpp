@@ -26,6 +26,7 @@ struct Process {
   bool started = false;
   bool done = false;
   std::string waits;  // for what
+  uint64_t iterations = 0;
 };
 
 /// Runs processes in an order that does not matter: what one does in a cycle, others see in the next.
@@ -68,6 +69,7 @@ class Scheduler {
 
   /// The running process has done one iteration, and goes on in the next cycle.
   void tick() {
+    ++current_->iterations;
     next_.push_back(current_);
     leave();
   }
@@ -79,6 +81,14 @@ class Scheduler {
     current_->waits = std::string(what) + " " + stream;
     leave();
   }
+
+  /// Goes on in the next cycle, in the same iteration.
+  void retry() {
+    next_.push_back(current_);
+    leave();
+  }
+
+  const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
 
   /// Lets a waiting process go on in the next cycle.
   void wake(Process*& who) {

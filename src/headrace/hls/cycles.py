@@ -33,6 +33,8 @@ def instrumented(net: NetworkView) -> dict[str, str]:
 class CycleResult(SimulationResult):
     """Outputs and timing of one run; ``waiting`` says what the kernels waited for, if the run did not end."""
 
+    iterations: Mapping[str, int]
+    """Iterations of each kernel's pipelined loop, all frames together."""
     waiting: str = ""
 
 
@@ -102,5 +104,6 @@ class CycleSimulator:
             cycles=measured["cycles"],
             first_beat=0,
             frame_ends=tuple(times[per_frame - 1 :: per_frame]),
+            iterations=measured["iterations"],
             waiting=waiting,
         )

@@ -88,6 +88,9 @@ class Kernel:
     """Beats of the first input that make a pixel, for kernels that work pixel by pixel and are told ``Pixels``."""
     frame_beats: Callable[[Values], int] | None = None
     """Beats of the first input (of the output, where there is no input) that make a frame, for those that are not."""
+    burst: Callable[[Values], int] | None = None
+    """Beats of the first input that it takes one after the other before a pause; its stream holds as many, and two more, so
+    that they collect in the pause."""
     any_beats: bool = False
     """The streams carry beats of any kind: all outputs those of the one input."""
     outputs_first: bool = False

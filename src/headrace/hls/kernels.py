@@ -16,6 +16,7 @@ MATVEC = Kernel(
     outputs=lambda p: (Beats(p["AccW"], p["LanesOut"]),),
     memories=lambda p: (Memory(p["RomFile"], p["LanesOut"] * p["LanesIn"], (Column("weights", p["WgtW"]),)),),
     pixel_beats=lambda p: p["BeatsIn"] * p["Groups"],
+    burst=lambda p: p["BeatsIn"] if p["BeatsOut"] > 1 else 0,
 )
 REQUANT = Kernel(
     function="requant",

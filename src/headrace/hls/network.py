@@ -235,6 +235,9 @@ class _Builder:
         expected = kernel.inputs(parameters)
         if came != expected:
             raise BuildError(f"{engine.name}: its kernel takes {expected}, but {came} come")
+        if kernel.burst:
+            wire = self.stream(instance.inputs[0])
+            self.depths[wire] = max(self.depths.get(wire, 0), WIRE_DEPTH + kernel.burst(parameters))
         self.beats.update(zip(instance.outputs, kernel.outputs(parameters), strict=True))
         return kernel_view(
             symbol(engine.name),
