@@ -31,7 +31,7 @@ def check_kernels(
     """Runs the network's C simulation and compares every output value."""
     net = network_view(design, "test")
     files = network_files(net)
-    files = {**files, **included_headers(files), "csim.cpp": network_csim(net)}
+    files = {**files, **included_headers(files), "sim/csim.cpp": network_csim(net)}
     executable = build_csim(files, options=options, jobs=1)
     results = simulate_network(executable, feeds, specs(graph, design.inputs), specs(graph, design.outputs))
     for name, expected in golden.items():

@@ -6,11 +6,11 @@
 namespace headrace {
 
 /// Words of `WordBits` bits that hold one beat; lane 0 lies in the low bits of the first one.
-template <unsigned WordBits, unsigned BeatBits>
+template <int WordBits, unsigned BeatBits>
 constexpr unsigned words_per_beat = ceil_div(BeatBits, WordBits);
 
 /// Reads the beats of `frames` frames from consecutive words of memory, a word each cycle.
-template <unsigned FrameBeats, unsigned WordBits, unsigned Bits, unsigned Lanes>
+template <unsigned FrameBeats, int WordBits, unsigned Bits, unsigned Lanes>
 void read_memory(unsigned frames, const ap_uint<WordBits>* memory, Stream<Bits, Lanes>& out) {
   constexpr unsigned words = words_per_beat<WordBits, Bits * Lanes>;
   ap_uint<words * WordBits> held = 0;
@@ -44,7 +44,7 @@ frames:
 }
 
 /// Writes the beats of `frames` frames to consecutive words of memory, a word each cycle.
-template <unsigned FrameBeats, unsigned WordBits, unsigned Bits, unsigned Lanes>
+template <unsigned FrameBeats, int WordBits, unsigned Bits, unsigned Lanes>
 void write_memory(unsigned frames, Stream<Bits, Lanes>& in, ap_uint<WordBits>* memory) {
   constexpr unsigned words = words_per_beat<WordBits, Bits * Lanes>;
   ap_uint<words * WordBits> held = 0;

@@ -2,8 +2,11 @@
 // Beats in files of little-endian 32-bit words: lane 0 in the low bits, each beat in words of its own.
 #pragma once
 
+#include <pthread.h>
+
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -64,6 +67,32 @@ void store(Stream<Bits, Lanes>& stream, const char* path) {
     file.write(reinterpret_cast<const char*>(words.data()), sizeof words);
   }
   if (!file.flush()) throw std::runtime_error(std::string("cannot write ") + path);
+}
+
+/// Runs `body` on a stack for kernels of any size: their line buffers are local arrays.
+template <class Body>
+void on_large_stack(Body body) {
+  struct Call {
+    Body& body;
+    std::exception_ptr error;
+  } call{body, nullptr};
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t(1) << 32);  // reserved, not used, until it is touched
+  pthread_t thread;
+  const auto enter = [](void* argument) -> void* {
+    Call& call = *static_cast<Call*>(argument);
+    try {
+      call.body();
+    } catch (...) {
+      call.error = std::current_exception();
+    }
+    return nullptr;
+  };
+  if (pthread_create(&thread, &attributes, enter, &call) != 0) throw std::runtime_error("no memory for a large stack");
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (call.error) std::rethrow_exception(call.error);
 }
 
 template <unsigned Bits, unsigned Lanes>

@@ -30,6 +30,7 @@ from headrace.files import check_target, save_json
 from headrace.frontend.importer import ImportedModel, import_model
 from headrace.hls.project import TOP, Vectors, write_project
 from headrace.hls.simulation import HLS
+from headrace.hls.stream_sizing import size_streams
 from headrace.ir.graph import Graph, multiply_accumulates, to_program
 from headrace.models import zoo_images
 from headrace.operators import map_node
@@ -103,7 +104,7 @@ def compile_model(
     scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
     try:
         scratch.mkdir(parents=True)
-        manifest = _write(scratch, out.name, path, board, goal, lowered, folding, sizing, design, hls)
+        manifest = _write(scratch, out.name, path, board, goal, lowered, folding, sizing, design, hls, note)
         _replace(scratch, out)
     except OSError as error:
         raise BuildError(
@@ -163,6 +164,7 @@ def _write(
     sizing: FifoSizing,
     design: Design,
     hls: HlsOptions | None,
+    note: Note,
 ) -> dict[str, Any]:
     sources = write_rtl(design, folder / "rtl", NETWORK)
     program, arrays = to_program(lowered.graph)
@@ -171,7 +173,7 @@ def _write(
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     (folder / "weights.npz").write_bytes(packed.getvalue())
     graph = lowered.graph
-    project = {"hls": _write_hls(folder, path.stem, board, graph, design, hls)} if hls else {}
+    project = {"hls": _write_hls(folder / HLS, path.stem, board, graph, folding, hls, note)} if hls else {}
     files = {p.relative_to(folder).as_posix(): file_digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     estimated = design.resources()
     manifest: dict[str, Any] = {
@@ -225,8 +227,13 @@ def _write(
     return manifest
 
 
-def _write_hls(folder: Path, title: str, board: Board, graph: Graph, design: Design, options: HlsOptions) -> dict[str, Any]:
+def _write_hls(
+    folder: Path, title: str, board: Board, graph: Graph, folding: Folding, options: HlsOptions, note: Note
+) -> dict[str, Any]:
     """Writes the Vitis HLS project with golden vectors; returns what the manifest says of it."""
+    sizing = size_streams(graph, folding.folds, note)
+    design = build_design(graph, folding.folds, sizing.depths)
+    note("writing the Vitis HLS project")
     inputs = [_stream(graph, s) for s in design.inputs]
     images = options.images
     if images is None and reads_an_image(inputs):
@@ -237,8 +244,17 @@ def _write_hls(folder: Path, title: str, board: Board, graph: Graph, design: Des
         what, feeds = f"images of {images.name}", image_frames(title, inputs, images, options.frames)
     golden = Program(*to_program(graph)).run(feeds)
     vectors = Vectors(what=what, inputs=feeds, outputs=golden)
-    sources = write_project(design, graph, folder / HLS, title=title, board=board, vectors=vectors)
-    return {"top": TOP, "sources": sources, "vectors": what, "frames": options.frames, "synthesised": False}
+    sources = write_project(design, graph, folder, title=title, board=board, vectors=vectors)
+    return {
+        "top": TOP,
+        "sources": sources,
+        "vectors": what,
+        "frames": options.frames,
+        "depths": dict(sizing.depths),
+        "interval_cycles": sizing.interval,
+        "latency_cycles": sizing.latency_cycles,
+        "synthesised": False,
+    }
 
 
 def _build_id(files: Mapping[str, str]) -> str:

@@ -70,10 +70,12 @@ def compile_command(
 def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The manifest's figures that a script is likely to want."""
     keys = ("build_id", "name", "board", "clock_mhz", "performance", "resources")
+    hls = manifest.get("hls")
     certificates = manifest["certificates"]
     return {
         "build": str(folder),
         **{key: manifest[key] for key in keys},
+        **({"hls": {key: hls[key] for key in ("interval_cycles", "latency_cycles", "vectors", "synthesised")}} if hls else {}),
         "certificates": {
             "requantizers": len(certificates),
             "exact": sum(c["exact"] for c in certificates),
@@ -93,6 +95,11 @@ def _show(manifest: dict[str, Any], folder: Path) -> None:
         f"{p['interval_cycles']:,}), latency {p['latency_cycles']:,}; "
         f"{p['frames_per_second']:.1f} frames/s at {facts['clock_mhz']:g} MHz if timing closes"
     )
+    if "hls" in facts:
+        out.print(
+            f"C++ kernels in {folder}/hls: one frame every {facts['hls']['interval_cycles']:,.0f} cycles by their iterations; "
+            "not synthesised here (no Vitis HLS)"
+        )
     table = Table("", "LUT", "FF", "DSP", "BRAM36")
     for title, row in (("estimated", r["estimated"]), ("board", r["board"])):
         table.add_row(title, *(f"{row[key]:,g}" for key in ("lut", "ff", "dsp", "bram36")))

@@ -108,7 +108,7 @@ def write_project(design: Design, graph: Graph, folder: Path, *, title: str, boa
     files = network_files(net)
     for name in ("top.hpp", "top.cpp", "testbench.cpp", "run_hls.tcl", "hls_config.cfg"):
         files[name] = templates.get_template(f"{name}.j2").render(top=view)
-    files["csim.cpp"] = network_csim(net)
+    files["sim/csim.cpp"] = network_csim(net)
     files["sim/words.hpp"] = (data_dir("hls_templates") / "sim" / "words.hpp").read_text()
     files["README.md"] = templates.get_template("project.md.j2").render(top=view)
     write_files({**files, **included_headers(files)}, folder)

@@ -39,7 +39,7 @@ def build_csim(files: Mapping[str, str], *, options: Sequence[str] = FAST, jobs:
         ToolError: the compiler or the headers are absent, or it refused.
     """
     stages = [name for name in files if name.startswith("stage_") and name.endswith(".cpp")]
-    return compile_csim(files, [*stages, "network.cpp", "csim.cpp"], options=options, jobs=jobs)
+    return compile_csim(files, [*stages, "network.cpp", "sim/csim.cpp"], options=options, jobs=jobs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
