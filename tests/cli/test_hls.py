@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``headrace compile --backend hls`` and ``headrace simulate --csim``: what they do, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Run, assert_refused
+
+from headrace.build.csim import ap_types
+from headrace.errors import ToolError
+
+
+@pytest.fixture
+def build(run: Run, small_model: Path) -> Path:
+    status, out, err = run("compile", small_model, "--fps", 200_000, "--backend", "hls", "-o", "build")
+    assert status == 0, err
+    assert "not synthesised here (no Vitis HLS)" in " ".join(out.split())
+    return Path("build")
+
+
+def test_simulates_the_kernels(run: Run, build: Path) -> None:
+    status, out, err = run("simulate", build, "--csim", "--frames", 3, "--json")
+    assert status == 0, err
+    facts = json.loads(out)
+    assert facts["bit_exact"]
+    assert facts["frames"] == 3
+    assert facts["changed"] == []
+    assert json.loads((build / "manifest.json").read_text())["steps"]["csim"]["bit_exact"]
+
+
+def test_a_changed_kernel_is_named_and_its_fault_found(run: Run, build: Path) -> None:
+    header = build / "hls/headrace/requant.hpp"
+    header.write_text(header.read_text() + "// mine\n")
+    status, out, err = run("simulate", build, "--csim")
+    assert status == 0, err
+    assert "changed since it was compiled: headrace/requant.hpp" in " ".join(out.split())
+    header.write_text(header.read_text().replace("rounded < lo ? lo", "rounded < lo ? hi"))
+    refused = run("simulate", build, "--csim")
+    assert_refused(refused, r"C simulation differs from golden in \w+, frame \d, pixel \(\d+, \d+\), channel \d+: golden", 1)
+    header.write_text(header.read_text() + "nonsense\n")
+    assert_refused(run("simulate", build, "--csim"), r"g\+\+: headrace/requant.hpp:\d+:\d+: error: ")
+
+
+def test_a_kernel_that_reads_too_much_is_found(run: Run, build: Path) -> None:
+    kernel = next((build / "hls/kernels").glob("quant_3.hpp"))
+    text = kernel.read_text()
+    kernel.write_text(text.replace("(unsigned frames, ", "(unsigned frames_, ").replace(">(frames,", ">(frames_ + 1,"))
+    assert_refused(run("simulate", build, "--csim"), "C simulation failed: headrace_network: stream .*: read while empty", 1)
+
+
+def test_refusals(run: Run, small_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_refused(run("simulate", small_build, "--csim"), "holds no C\\+\\+ kernels; compile it with --backend hls")
+    status, _, err = run("simulate", small_build, "--csim", "--stall", 0.3)
+    assert status == 2
+    assert "--csim knows no clock" in " ".join(err.split())
+    status, _, err = run("compile", "tiny", "--images", ".")
+    assert status == 2
+    assert "testbench of --backend hls" in " ".join(err.split())
+    monkeypatch.setenv("HEADRACE_HLS_INCLUDE", "nowhere")
+    with pytest.raises(ToolError, match=r"HEADRACE_HLS_INCLUDE=nowhere holds no ap_int\.h"):
+        ap_types()
+    monkeypatch.delenv("HEADRACE_HLS_INCLUDE")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ToolError, match=r"pip install 'hls4ml==.*', or set HEADRACE_HLS_INCLUDE"):
+        ap_types()

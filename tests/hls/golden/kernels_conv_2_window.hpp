@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Written by headrace; changes here are lost at the next compile.
+#pragma once
+
+#include "headrace/window.hpp"
+
+struct conv_2_window_cfg {
+  static constexpr unsigned LaneW = 8;
+  static constexpr unsigned Lanes = 3;
+  static constexpr unsigned Channels = 3;
+  static constexpr unsigned InH = 12;
+  static constexpr unsigned InW = 16;
+  static constexpr unsigned OutH = 6;
+  static constexpr unsigned OutW = 8;
+  static constexpr unsigned KH = 3;
+  static constexpr unsigned KW = 3;
+  static constexpr unsigned StrideH = 2;
+  static constexpr unsigned StrideW = 2;
+  static constexpr unsigned DilH = 1;
+  static constexpr unsigned DilW = 1;
+  static constexpr unsigned PadT = 1;
+  static constexpr unsigned PadL = 1;
+  static constexpr unsigned Taps = 1;
+  static constexpr unsigned GroupBeats = 1;
+  static constexpr unsigned Rows = 5;
+  static constexpr unsigned PadValue = 0;
+  static constexpr unsigned Deform = 0;
+  static constexpr unsigned DilationW = 1;
+  static constexpr unsigned DilationSigned = 0;
+  static constexpr unsigned DilationLo = 0;
+  static constexpr unsigned DilationHi = 0;
+};
+
+inline void conv_2_window(unsigned frames, headrace::Stream<8, 3>& out, headrace::Stream<8, 3>& in) {
+  headrace::window<conv_2_window_cfg>(frames, out, in);
+}
