@@ -244,7 +244,7 @@ def _write_hls(
         what, feeds = f"images of {images.name}", image_frames(title, inputs, images, options.frames)
     golden = Program(*to_program(graph)).run(feeds)
     vectors = Vectors(what=what, inputs=feeds, outputs=golden)
-    sources = write_project(design, graph, folder, title=title, board=board, vectors=vectors)
+    sources = write_project(design, graph, folding.folds, folder, title=title, board=board, vectors=vectors)
     return {
         "top": TOP,
         "sources": sources,

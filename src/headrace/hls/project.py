@@ -26,6 +26,8 @@ from headrace.hls.network import (
 from headrace.hls.render import environment
 from headrace.ir.graph import Graph
 from headrace.ir.ops import IntArray
+from headrace.operators import map_node
+from headrace.operators.base import Fold
 from headrace.resources import data_dir
 
 TOP = "headrace_top"
@@ -95,13 +97,27 @@ class Vectors:
         return len(next(iter(self.inputs.values())))
 
 
-def write_project(design: Design, graph: Graph, folder: Path, *, title: str, board: Board, vectors: Vectors) -> list[str]:
+def layer_notes(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, str]:
+    """What each engine does: its layer's name, operator and shapes."""
+    notes = {}
+    for node in graph.nodes:
+        ins, outs = ([" x ".join(map(str, graph.tensors[t].shape)) for t in side] for side in (node.inputs, node.outputs))
+        chain = map_node(graph, node, folds[node.name]).chain
+        for n, engine in enumerate(chain):
+            part = f", part {n + 1} of {len(chain)}" if len(chain) > 1 else ""
+            notes[engine.name] = f"Layer {node.name} ({node.op.kind}{part}): {' and '.join(ins)} to {' and '.join(outs)}."
+    return notes
+
+
+def write_project(
+    design: Design, graph: Graph, folds: Mapping[str, Fold], folder: Path, *, title: str, board: Board, vectors: Vectors
+) -> list[str]:
     """Writes the project of a design below ``folder``; returns the sources to synthesise.
 
     Raises:
         BuildError: an engine has no kernel.
     """
-    net = network_view(design, title)
+    net = network_view(design, title, layer_notes(graph, folds))
     sources = [*network_sources(net), "top.cpp"]
     view = _top_view(design, net, graph, title, board, vectors, tuple(sources))
     templates = environment()

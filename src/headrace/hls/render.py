@@ -42,6 +42,8 @@ class KernelView:
     """A configured kernel, all of its names made of ``symbol``."""
 
     symbol: str
+    note: str
+    """What it does in the network."""
     function: str
     constants: tuple[tuple[str, str, str], ...]
     """(C++ type, name with array bounds, value)"""
@@ -65,12 +67,14 @@ def kernel_view(
     memories: Mapping[str, IntArray],
     *,
     pixels: int | None = None,
+    note: str = "",
 ) -> KernelView:
     """The view of one kernel.
 
     Args:
         memories: fields (words, n) of its memories, by file name.
         pixels: pixels of a frame, for kernels that work pixel by pixel.
+        note: a sentence for its reader.
     """
     constants: dict[str, Value] = dict(kernel.constants(parameters))
     if pixels is not None:
@@ -85,6 +89,7 @@ def kernel_view(
             tables.append(_table(f"{symbol}_{column.name}", kind, fields))
     return KernelView(
         symbol=symbol,
+        note=note,
         function=kernel.function,
         constants=tuple(_constant(name, value) for name, value in constants.items()),
         functions=kernel.functions(parameters),

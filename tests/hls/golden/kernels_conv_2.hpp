@@ -18,6 +18,8 @@ struct conv_2_cfg {
   static constexpr unsigned Pixels = 48;
 };
 
+/// Layer conv_2 (conv, part 2 of 2): 12 x 16 x 3 to 6 x 8 x 4.
 inline void conv_2(unsigned frames, headrace::Stream<8, 3>& in, headrace::Stream<15, 4>& out) {
+#pragma HLS inline off
   headrace::matvec<conv_2_cfg>(frames, in, out, conv_2_weights);
 }

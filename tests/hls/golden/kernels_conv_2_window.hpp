@@ -31,6 +31,8 @@ struct conv_2_window_cfg {
   static constexpr unsigned DilationHi = 0;
 };
 
+/// Layer conv_2 (conv, part 1 of 2): 12 x 16 x 3 to 6 x 8 x 4.
 inline void conv_2_window(unsigned frames, headrace::Stream<8, 3>& out, headrace::Stream<8, 3>& in) {
+#pragma HLS inline off
   headrace::window<conv_2_window_cfg>(frames, out, in);
 }

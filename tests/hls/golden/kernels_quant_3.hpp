@@ -20,6 +20,8 @@ struct quant_3_cfg {
   static constexpr unsigned Pixels = 48;
 };
 
+/// Layer quant_3 (requant): 6 x 8 x 4 to 6 x 8 x 4.
 inline void quant_3(unsigned frames, headrace::Stream<15, 1>& in, headrace::Stream<8, 1>& out) {
+#pragma HLS inline off
   headrace::requant<quant_3_cfg>(frames, in, out, quant_3_mul, quant_3_add);
 }
