@@ -13,12 +13,19 @@ if _SIM not in sys.path:
     sys.path.insert(0, _SIM)
 
 
-@pytest.fixture(autouse=True, params=["rtl", "hls"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a bench's data on the module in Verilator, then on its C++ twin, if it has one."""
+    from headrace.hls.kernels import KERNELS
+
+    module = metafunc.module.__name__.rpartition("test_")[2]
+    both = module in KERNELS and "run_bench" in vars(metafunc.module) and "refuse" not in metafunc.function.__name__
+    metafunc.parametrize("target", ["rtl", "hls"] if both else ["rtl"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
 def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs a bench's data on the module in Verilator, then on its C++ twin."""
+    """``rtl`` or ``hls``."""
     from headrace_sim import csim
 
     if request.param == "hls":
-        if "run_bench" not in vars(request.module) or "refuse" in request.node.name:
-            pytest.skip("concerns the SystemVerilog alone")
         monkeypatch.setattr(request.module, "run_bench", csim.run_bench)
