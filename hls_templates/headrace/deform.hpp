@@ -58,6 +58,7 @@ Neighbours<S> neighbours(int slot, bool first_in, bool second_in, ap_uint<S::Fra
   } else {
     const bool second_odd = (slot & 1) != 0;
     const int before = slot == 0 ? int(Count) - 1 : slot - 1;
+  parities:
     for (unsigned p = 0; p < 2; ++p) {
 #pragma HLS unroll
       const bool second = second_odd == (p == 1);
@@ -119,10 +120,11 @@ void deform(unsigned frames, Stream<Cfg::DataW, Cfg::Lanes>& out, Stream<Cfg::La
 #pragma HLS array_partition variable=factors.lane type=complete
 
 beats:
-  while (lines.busy()) {
+  for (unsigned long long step = 0; step < frames * LineBuffer<S>::kMostSteps; ++step) {
 #pragma HLS pipeline II=1
 // A window is read two cycles after its last pixel was written, or later; see LineBuffer::reads.
 #pragma HLS dependence variable=rows type=inter direction=RAW distance=2 true
+    if (!lines.busy()) break;
     const bool reads = lines.reads(), writes = lines.writes();
     bool window_done = false;
 
@@ -154,10 +156,12 @@ beats:
     neighbours:
       for (unsigned r = 0; r < split; ++r) {
 #pragma HLS unroll
+      neighbour_columns:
         for (unsigned c = 0; c < split; ++c) {
 #pragma HLS unroll
           const bool inside = in_rows.inside[r] && in_cols.inside[c];
           const int place = in_rows.base[r] + in_cols.base[c] + channel;
+        neighbour_lanes:
           for (unsigned l = 0; l < lanes; ++l) {
 #pragma HLS unroll
             const ap_uint<Cfg::LaneW> bits = rows[r][c][place][l];
@@ -191,11 +195,14 @@ beats:
       const Beat<Cfg::LaneW, lanes> beat = in.read();
       const int slot = lines.in_slot(), column = lines.in_col();
       const int place = (slot >> (split - 1)) * int(S::RowWords) + (column >> (split - 1)) * int(S::Beats) + lines.in_beat();
+    write_rows:
       for (unsigned r = 0; r < split; ++r) {
 #pragma HLS unroll
+      write_columns:
         for (unsigned c = 0; c < split; ++c) {
 #pragma HLS unroll
           const bool here = (slot & (split - 1)) == r && (column & (split - 1)) == c;
+        write_lanes:
           for (unsigned l = 0; l < lanes; ++l) {
 #pragma HLS unroll
             if (lines.keeps() && here) rows[r][c][place][l] = beat.lane[l];

@@ -43,6 +43,9 @@ class LineBuffer {
   using Owed = ap_uint<index_bits(kSlots + 1) + 4>;  // in units of 1 / kSlots of a beat
 
  public:
+  /// More iterations than a frame can take: each takes a beat, or gives one, or lets the one before become visible.
+  static constexpr unsigned long long kMostSteps = 3ull * (kTaken + kGiven);
+
   explicit LineBuffer(unsigned frames) : frames_in_(frames), frames_out_(frames) {
 #pragma HLS inline
     look_ahead();

@@ -70,7 +70,7 @@ void slide(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::Lane
   Counter<Cfg::StrideH> skip_y;
 
 steps:
-  while (frames_in != 0 || walks) {
+  for (unsigned long long step = 0; step < 1ull * frames * S::FrameBeats + S::Tail; ++step) {
 #pragma HLS pipeline II=1
 // Words of the delays are used again when their counters have come round.
 #pragma HLS dependence variable=rows type=inter direction=RAW distance=S::RowDelay true
@@ -91,6 +91,7 @@ steps:
 #pragma HLS unroll
       column[n] = n < rows_lanes ? rows[row_at.at()][n] : newest.lane[n - rows_lanes];
     }
+  delay_rows:
     for (unsigned n = 0; n < rows_lanes; ++n) {
 #pragma HLS unroll
       rows[row_at.at()][n] = column[n + lanes];
@@ -104,9 +105,11 @@ steps:
         taps[n] = S::Shifts ? shifted[0][n] : cols[col_at.at()][n];
       }
     }
+  delay_columns:
     for (unsigned n = 0; n < cols_lanes; ++n) {
 #pragma HLS unroll
       if constexpr (S::Shifts) {
+      shift:
         for (unsigned k = 1; k < S::ColDelay; ++k) {
 #pragma HLS unroll
           shifted[k - 1][n] = shifted[k][n];

@@ -49,6 +49,7 @@ struct WindowShape {
 #pragma HLS inline
     int found = Banks == 1 ? slot : 0;
     if constexpr (Banks > 1) {
+    slots:
       for (unsigned n = 1; n < Rows / Banks; ++n) {
 #pragma HLS unroll
         if (slot >= int(n * Banks)) found = n;
@@ -97,10 +98,11 @@ void window(unsigned frames, Stream<Cfg::LaneW, Cfg::Taps * Cfg::Lanes>& out, St
   ap_int<signed_bits(S::Far)> dilation = 0;
 
 beats:
-  while (lines.busy()) {
+  for (unsigned long long step = 0; step < frames * LineBuffer<S>::kMostSteps; ++step) {
 #pragma HLS pipeline II=1
 // A window is read two cycles after its last pixel was written, or later; see LineBuffer::reads.
 #pragma HLS dependence variable=rows type=inter direction=RAW distance=2 true
+    if (!lines.busy()) break;
     const bool reads = lines.reads(), writes = lines.writes();
     bool window_done = false;
 
@@ -147,10 +149,12 @@ beats:
         for (unsigned b = 0; b < S::Banks; ++b) {
 #pragma HLS unroll
           int row = 0;  // of the tap that lies in this bank
+        find_row:
           for (unsigned r = 0; r < S::RowTaps; ++r) {
 #pragma HLS unroll
             if (row_in[r] && bank[r] == int(b)) row = base[r];
           }
+        word_lanes:
           for (unsigned l = 0; l < lanes; ++l) {
 #pragma HLS unroll
             word[b].lane[l] = rows[c][b][row + place][l];
@@ -160,6 +164,7 @@ beats:
       taps:
         for (unsigned r = 0; r < S::RowTaps; ++r) {
 #pragma HLS unroll
+        tap_lanes:
           for (unsigned l = 0; l < lanes; ++l) {
 #pragma HLS unroll
             const Lane pad = ragged && l >= S::LastLanes ? Lane(0) : Lane(Cfg::PadValue);
@@ -179,8 +184,10 @@ beats:
     copies:
       for (unsigned c = 0; c < S::ColTaps; ++c) {
 #pragma HLS unroll
+      copy_banks:
         for (unsigned b = 0; b < S::Banks; ++b) {
 #pragma HLS unroll
+        copy_lanes:
           for (unsigned l = 0; l < lanes; ++l) {
 #pragma HLS unroll
             if (lines.keeps() && bank == int(b)) rows[c][b][place][l] = x.lane[l];
