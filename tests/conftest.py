@@ -69,3 +69,20 @@ def pristine_build(small_model: Path, tmp_path_factory: pytest.TempPathFactory) 
 def small_build(pristine_build: Path, tmp_path: Path) -> Path:
     """A copy of `pristine_build` to do anything to."""
     return Path(shutil.copytree(pristine_build, tmp_path / "small"))
+
+
+@pytest.fixture(scope="session")
+def pristine_hls_build(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`small_model` compiled with C++ kernels. Not to be changed."""
+    from headrace.boards import load_board
+    from headrace.compile import Goal, HlsOptions, compile_model
+
+    folder = tmp_path_factory.mktemp("hls") / "small"
+    compile_model(small_model, load_board("pynq-z2"), folder, Goal(fps=200_000), hls=HlsOptions())
+    return folder
+
+
+@pytest.fixture
+def hls_build(pristine_hls_build: Path, tmp_path: Path) -> Path:
+    """A copy of `pristine_hls_build` to do anything to."""
+    return Path(shutil.copytree(pristine_hls_build, tmp_path / "small-hls"))

@@ -10,8 +10,9 @@ from headrace_host.simulator import StreamSpec
 
 from headrace.backend.design import Design, Stream
 from headrace.build.csim import FAST
-from headrace.hls.network import included_headers, network_csim, network_files, network_view
+from headrace.hls.network import network_view
 from headrace.hls.simulation import build_csim, simulate_network
+from headrace.hls.sources import included_headers, network_csim, network_files
 from headrace.ir.graph import Graph
 from headrace.ir.ops import IntArray
 

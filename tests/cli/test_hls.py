@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,46 +14,64 @@ from headrace.build.csim import ap_types
 from headrace.errors import ToolError
 
 
-@pytest.fixture
-def build(run: Run, small_model: Path) -> Path:
+def test_compiles_and_says_what_it_did_not(run: Run, small_model: Path) -> None:
     status, out, err = run("compile", small_model, "--fps", 200_000, "--backend", "hls", "-o", "build")
     assert status == 0, err
     assert "not synthesised here (no Vitis HLS)" in " ".join(out.split())
-    return Path("build")
+    assert Path("build/hls/top.cpp").is_file()
 
 
-def test_simulates_the_kernels(run: Run, build: Path) -> None:
-    status, out, err = run("simulate", build, "--csim", "--frames", 3, "--json")
+def test_simulates_the_kernels(run: Run, hls_build: Path) -> None:
+    status, out, err = run("simulate", hls_build, "--csim", "--frames", 3, "--json")
     assert status == 0, err
     facts = json.loads(out)
     assert facts["bit_exact"]
     assert facts["frames"] == 3
     assert facts["changed"] == []
-    assert json.loads((build / "manifest.json").read_text())["steps"]["csim"]["bit_exact"]
+    assert json.loads((hls_build / "manifest.json").read_text())["steps"]["csim"]["bit_exact"]
 
 
-def test_a_changed_kernel_is_named_and_its_fault_found(run: Run, build: Path) -> None:
-    header = build / "hls/headrace/requant.hpp"
+def test_a_changed_kernel_is_named_and_its_fault_found(run: Run, hls_build: Path) -> None:
+    header = hls_build / "hls/headrace/requant.hpp"
     header.write_text(header.read_text() + "// mine\n")
-    status, out, err = run("simulate", build, "--csim")
+    status, out, err = run("simulate", hls_build, "--csim")
     assert status == 0, err
     assert "changed since it was compiled: headrace/requant.hpp" in " ".join(out.split())
     header.write_text(header.read_text().replace("rounded < lo ? lo", "rounded < lo ? hi"))
-    refused = run("simulate", build, "--csim")
+    refused = run("simulate", hls_build, "--csim")
     assert_refused(refused, r"C simulation differs from golden in \w+, frame \d, pixel \(\d+, \d+\), channel \d+: golden", 1)
     header.write_text(header.read_text() + "nonsense\n")
-    assert_refused(run("simulate", build, "--csim"), r"g\+\+: headrace/requant.hpp:\d+:\d+: error: ")
+    assert_refused(run("simulate", hls_build, "--csim"), r"g\+\+: headrace/requant.hpp:\d+:\d+: error: ")
 
 
-def test_a_kernel_that_reads_too_much_is_found(run: Run, build: Path) -> None:
-    kernel = next((build / "hls/kernels").glob("quant_3.hpp"))
+def test_a_kernel_that_reads_too_much_is_found(run: Run, hls_build: Path) -> None:
+    kernel = next((hls_build / "hls/kernels").glob("quant_3.hpp"))
     text = kernel.read_text()
     kernel.write_text(text.replace("(unsigned frames, ", "(unsigned frames_, ").replace(">(frames,", ">(frames_ + 1,"))
-    assert_refused(run("simulate", build, "--csim"), "C simulation failed: headrace_network: stream .*: read while empty", 1)
+    assert_refused(
+        run("simulate", hls_build, "--csim"), "C simulation failed: headrace_network: stream .*: read while empty", 1
+    )
+
+
+def test_checks_changed_kernels(run: Run, hls_build: Path) -> None:
+    status, out, err = run("check", hls_build)
+    assert (status, err) == (0, ""), out
+    assert re.fullmatch(r"no faults in \d+ files\n", out)
+    header = hls_build / "hls/headrace/requant.hpp"
+    lines = header.read_text().splitlines()
+    place = lines.index("#pragma HLS pipeline II=1")
+    header.write_text("\n".join([*lines[:place], "// gone", *lines[place + 1 :]]))
+    status, out, _ = run("check", hls_build, "--json")
+    assert status == 1
+    assert {fault["file"] for fault in json.loads(out)} == {"headrace/requant.hpp"}
+    status, out, _ = run("check", hls_build)
+    assert status == 1
+    assert re.search(r"requant\.hpp:\d+: an innermost loop is neither pipelined nor unrolled \[pipeline\]", out)
 
 
 def test_refusals(run: Run, small_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_refused(run("simulate", small_build, "--csim"), "holds no C\\+\\+ kernels; compile it with --backend hls")
+    assert_refused(run("check", small_build), "holds no C\\+\\+ kernels; compile it with --backend hls")
     status, _, err = run("simulate", small_build, "--csim", "--stall", 0.3)
     assert status == 2
     assert "--csim knows no clock" in " ".join(err.split())

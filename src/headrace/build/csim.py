@@ -97,16 +97,8 @@ def compile_csim(
     Raises:
         ToolError: the compiler or the headers are absent, or it refused.
     """
-    headers = data_dir("hls_templates")
     include = ap_types(streams)
-    digest = hashlib.sha256()
-    for text in (*CXX_OPTIONS, *options, *include, _versions(), *sources):
-        digest.update(text.encode() + b"\0")
-    for name, text in sorted(files.items()):
-        digest.update(f"{name}\0{text}\0".encode())
-    for path in sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/**/*.h*"))):
-        digest.update(path.read_bytes() + b"\0")
-    target = cache_dir() / "csim" / digest.hexdigest()[:24]
+    target = cache_dir() / "csim" / _key([*CXX_OPTIONS, *options, *include, *sources], files)
     if target.is_file():
         return target
     compiler = shutil.which("g++")
@@ -117,7 +109,7 @@ def compile_csim(
         scratch = Path(name)
         write_files(files, scratch)
         command = [compiler, *CXX_OPTIONS, *options]
-        search = ["-I", str(scratch), "-I", str(headers), *include]
+        search = ["-I", str(scratch), "-I", str(data_dir("hls_templates")), *include]
         objects = [str(scratch / f"{source}.o") for source in sources]
         pairs = zip(sources, objects, strict=True)
         with ThreadPoolExecutor(jobs) as pool:
@@ -125,6 +117,19 @@ def compile_csim(
         _compile([*command, *objects, "-o", str(scratch / "csim")], scratch)
         (scratch / "csim").replace(target)  # atomic: parallel runs see a whole executable or none
     return target
+
+
+def _key(options: Sequence[str], files: Mapping[str, str]) -> str:
+    """Hash of everything that decides an executable."""
+    headers = data_dir("hls_templates")
+    digest = hashlib.sha256()
+    for text in (*options, _versions()):
+        digest.update(text.encode() + b"\0")
+    for name, text in sorted(files.items()):
+        digest.update(f"{name}\0{text}\0".encode())
+    for path in sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/**/*.h*"))):
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()[:24]
 
 
 def _compile(command: Sequence[str], scratch: Path) -> None:

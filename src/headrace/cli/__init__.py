@@ -11,6 +11,7 @@ from headrace_models.errors import ModelError
 
 from headrace import __version__
 from headrace.cli.boards import boards
+from headrace.cli.check import check
 from headrace.cli.compile import compile_command
 from headrace.cli.data import data
 from headrace.cli.detect import detect
@@ -35,7 +36,7 @@ def cli() -> None:
     """
 
 
-for command in (train, export, eval_command, compile_command, simulate, detect, data, boards, doctor):
+for command in (train, export, eval_command, compile_command, simulate, check, detect, data, boards, doctor):
     cli.add_command(command)
 
 

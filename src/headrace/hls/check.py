@@ -52,17 +52,18 @@ class Violation:
         return f"{self.file}:{self.line}: {self.message} [{self.rule}]"
 
 
-def check_sources(files: Sequence[Path], options: Sequence[str]) -> list[Violation]:
-    """What the files break, and the headers of this package that they include.
+def check_sources(files: Sequence[Path], options: Sequence[str], root: Path | None = None) -> list[Violation]:
+    """What the files break, and the headers of ``root`` that they include.
 
     Args:
         files: C++ sources or headers; they are read as one translation unit.
+        root: the folder in which ``headrace/`` lies: a build's ``hls``, or by default this package's templates.
         options: compiler options, such as `headrace.build.csim.ap_types` gives and ``-I`` for generated headers.
 
     Raises:
         ToolError: libclang is not installed.
     """
-    templates = data_dir("hls_templates")
+    templates = root or data_dir("hls_templates")
     given = [file.resolve() for file in files]
     watched = sorted({*given, *(header.resolve() for header in templates.glob("headrace/*.hpp"))})
     sources, refused = parse(given, ("-I", str(templates.resolve()), *options), watched)

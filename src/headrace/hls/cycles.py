@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from headrace_host.simulator import SimulationResult, StreamSpec
 
 from headrace.build.csim import CYCLE_STREAMS, CsimError, compile_csim, run_csim
-from headrace.hls.network import NetworkView, cycle_channels, cycle_files, included_headers
+from headrace.hls.network import NetworkView
+from headrace.hls.sources import cycle_channels, cycle_files, included_headers
 from headrace.ir.ops import IntArray
 
 PIPELINE = "#pragma HLS pipeline II=1"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +15,7 @@ from headrace.engines.pools import Chooser, Pooler, Reducer
 from headrace.errors import BuildError
 from headrace.hls.kernel import Beats, values_of
 from headrace.hls.kernels import KERNELS
-from headrace.hls.render import CsimView, KernelView, csim_main, environment, kernel_files, kernel_view, stream_view
-from headrace.resources import data_dir
+from headrace.hls.render import KernelView, kernel_view
 
 NETWORK = "headrace_network"
 """The dataflow function of the whole network."""
@@ -26,84 +24,13 @@ STAGE_LINES = 150
 WIRE_DEPTH = 2
 """Beats between two kernels without a FIFO."""
 CXX_WORDS = frozenset(
-    [
-        "alignas",
-        "alignof",
-        "and",
-        "asm",
-        "auto",
-        "bitand",
-        "bitor",
-        "bool",
-        "break",
-        "case",
-        "catch",
-        "char",
-        "class",
-        "compl",
-        "const",
-        "constexpr",
-        "continue",
-        "decltype",
-        "default",
-        "delete",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "explicit",
-        "export",
-        "extern",
-        "false",
-        "float",
-        "for",
-        "friend",
-        "frames",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "main",
-        "mutable",
-        "namespace",
-        "new",
-        "noexcept",
-        "not",
-        "nullptr",
-        "operator",
-        "or",
-        "private",
-        "protected",
-        "public",
-        "register",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "template",
-        "this",
-        "throw",
-        "true",
-        "try",
-        "typedef",
-        "typeid",
-        "typename",
-        "union",
-        "unsigned",
-        "using",
-        "virtual",
-        "void",
-        "volatile",
-        "while",
-        "xor",
-        "headrace",
-        "hls",
-        "std",
-    ]
+    """
+    alignas alignof and asm auto bitand bitor bool break case catch char class compl const constexpr continue decltype
+    default delete do double else enum explicit export extern false float for friend frames goto if inline int long
+    main mutable namespace new noexcept not nullptr operator or private protected public register return short signed
+    sizeof static struct switch template this throw true try typedef typeid typename union unsigned using virtual void
+    volatile while xor headrace hls std
+    """.split()  # noqa: SIM905  # one word a line would take a page
 )
 """Names that a kernel or stream cannot have."""
 
@@ -154,17 +81,6 @@ class NetworkView:
     outputs: tuple[ChannelView, ...]
     fifos: Mapping[int, str]
     """The stream that stands for each FIFO, by the FIFO's index."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CyclesView:
-    """A network without stages."""
-
-    headers: tuple[str, ...]
-    inputs: tuple[ChannelView, ...]
-    outputs: tuple[ChannelView, ...]
-    channels: tuple[ChannelView, ...]
-    calls: tuple[CallView, ...]
 
 
 def frame_pixels(engine: Engine) -> int:
@@ -323,68 +239,3 @@ def _parts(calls: list[CallView]) -> Iterator[list[CallView]]:
     size = -(-len(calls) // count)
     for start in range(0, len(calls), size):
         yield calls[start : start + size]
-
-
-def network_files(net: NetworkView) -> dict[str, str]:
-    """The generated sources by name; `headrace/` holds what they include besides."""
-    templates = environment()
-    files: dict[str, str] = {}
-    for view in net.kernels:
-        files.update(kernel_files(view))
-    for stage in net.stages:
-        files[f"{stage.name}.cpp"] = templates.get_template("stage.cpp.j2").render(stage=stage)
-    for name in ("network.hpp", "network.cpp"):
-        files[name] = templates.get_template(f"{name}.j2").render(net=net)
-    return files
-
-
-def network_csim(net: NetworkView) -> str:
-    """The program that runs a network's C simulation."""
-    inputs, outputs = (tuple(stream_view(c.name, c.beats) for c in side) for side in (net.inputs, net.outputs))
-    top = CsimView(function=NETWORK, headers=("network.hpp",), inputs=inputs, outputs=outputs, streams=(*inputs, *outputs))
-    return csim_main(top)
-
-
-def cycle_channels(net: NetworkView) -> tuple[ChannelView, ...]:
-    """The streams between kernels, whatever stage they are in."""
-    return tuple(c for stage in (*net.stages, net.top) for c in stage.channels)
-
-
-def cycle_files(net: NetworkView) -> dict[str, str]:
-    """The sources of a simulation that counts cycles: all kernels side by side, streams as deep as they are in hardware.
-
-    ``cycles.cpp`` is to be compiled; see hls_templates/sim/cycles.
-    """
-    files: dict[str, str] = {}
-    for kernel in net.kernels:
-        files.update(kernel_files(kernel))
-    calls = [call for stage in net.stages for call in stage.calls]
-    view = CyclesView(
-        headers=tuple(f"kernels/{kernel.symbol}.hpp" for kernel in net.kernels),
-        inputs=net.inputs,
-        outputs=net.outputs,
-        channels=cycle_channels(net),
-        calls=tuple(calls),
-    )
-    files["cycles.cpp"] = environment().get_template("sim/cycles.cpp.j2").render(net=view)
-    return files
-
-
-def network_sources(net: NetworkView) -> list[str]:
-    """The files to compile."""
-    return [*(f"{stage.name}.cpp" for stage in net.stages), "network.cpp"]
-
-
-def included_headers(files: Mapping[str, str]) -> dict[str, str]:
-    """The headers of hls_templates/headrace that ``files`` include, and those that these include."""
-    folder = data_dir("hls_templates")
-    found: dict[str, str] = {}
-    queue = list(files.values())
-    while queue:
-        for name in re.findall(r'#include "(headrace/\w+\.hpp)"', queue.pop()):
-            if name not in found:
-                if not (folder / name).is_file():
-                    raise BuildError(f"the installation lacks the C++ header {name}; install headrace again")
-                found[name] = (folder / name).read_text()
-                queue.append(found[name])
-    return found

@@ -14,16 +14,9 @@ from headrace.backend.design import Design, Stream
 from headrace.boards import Board
 from headrace.engines.base import ceil_div
 from headrace.files import write_files
-from headrace.hls.network import (
-    NETWORK,
-    NetworkView,
-    included_headers,
-    network_csim,
-    network_files,
-    network_sources,
-    network_view,
-)
+from headrace.hls.network import NETWORK, NetworkView, network_view
 from headrace.hls.render import environment
+from headrace.hls.sources import included_headers, network_csim, network_files, network_sources
 from headrace.ir.graph import Graph
 from headrace.ir.ops import IntArray
 from headrace.operators import map_node
