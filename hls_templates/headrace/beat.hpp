@@ -39,11 +39,12 @@ Integer<Bits, Signed> value(const ap_uint<Bits>& bits) {
 template <unsigned Bits, bool Signed>
 using Constant = Integer<Bits, Signed>;
 #else
+template <unsigned Bits, class Of8, class Of16, class Of32, class Of64>
+using Narrowest = std::conditional_t<
+    Bits <= 8, Of8, std::conditional_t<Bits <= 16, Of16, std::conditional_t<Bits <= 32, Of32, Of64>>>;
 template <unsigned Bits, bool Signed>
-using Constant = std::conditional_t<
-    Signed,
-    std::conditional_t<Bits <= 8, int8_t, std::conditional_t<Bits <= 16, int16_t, std::conditional_t<Bits <= 32, int32_t, int64_t>>>,
-    std::conditional_t<Bits <= 8, uint8_t, std::conditional_t<Bits <= 16, uint16_t, std::conditional_t<Bits <= 32, uint32_t, uint64_t>>>>;
+using Constant = std::conditional_t<Signed, Narrowest<Bits, int8_t, int16_t, int32_t, int64_t>,
+                                    Narrowest<Bits, uint8_t, uint16_t, uint32_t, uint64_t>>;
 #endif
 
 constexpr unsigned ceil_div(unsigned a, unsigned b) { return (a + b - 1) / b; }

@@ -17,9 +17,9 @@ namespace headrace {
 /// with `Square` one value. A beat of `masks` holds its masks in the same order. Taps leave numbered down the columns: groups
 /// of `GroupBeats` channel beats; in each, tap after tap; for each tap, the group's channel beats.
 ///
-/// A cycle takes the next input beat when it is due and has room in the ring of `Rows` row slots, and gives the next tap once its
-/// window can have arrived; a frame takes as many cycles as it has beats on the busier side. In a cycle, one word of each bank
-/// is read, and one word of one bank is written.
+/// A cycle takes the next input beat when it is due and has room in the ring of `Rows` row slots, and gives the next tap once
+/// its window can have arrived; a frame takes as many cycles as it has beats on the busier side. In a cycle, one word of each
+/// bank is read, and one word of one bank is written.
 template <class Cfg, class... Masks>
 void deform(unsigned frames, Stream<Cfg::DataW, Cfg::Lanes>& out, Stream<Cfg::LaneW, Cfg::Lanes>& in,
             Stream<Cfg::OffsetW, Cfg::Square ? 1 : 2 * Cfg::KH * Cfg::KW>& offset, Masks&... masks) {

@@ -12,10 +12,11 @@ constexpr int modulo(int a, int m) { return (a % m + m) % m; }
 /// Bits of a signed number whose magnitude is at most `most`.
 constexpr unsigned signed_bits(unsigned most) { return index_bits(most + 1) + 1; }
 
-/// The two sides of a ring of row slots, of which each goes as far as it can in a cycle. The input's side writes pixels in
-/// raster order while there is room; the output's side goes over output pixels in raster order, each as soon as the last
-/// pixel that its window can reach has arrived, and frees rows behind the last output row that can reach them. Rows of the
-/// next frame follow in the ring while those of this one are still read. None of that depends on data.
+/// The two sides of a ring of row slots. The input's side writes pixels in raster order: at an even pace while there are
+/// windows to give, at once while there are none, always while there is room. The output's side goes over output pixels in raster
+/// order, each as soon as the last pixel that its window can reach has arrived, and frees rows behind the last output row that
+/// can reach them. Rows of the next frame follow in the ring while those of this one are still read. None of that depends on
+/// data.
 ///
 /// A `Shape` has
 ///   InH, InW, Beats                  the map, and channel beats of a pixel;

@@ -12,7 +12,8 @@ namespace headrace {
 /// Word (group * BeatsOut + out) * BeatsIn + in of `weights` holds [out lane][in lane].
 template <class Cfg>
 void matvec(unsigned frames, Stream<Cfg::ActW, Cfg::LanesIn>& in, Stream<Cfg::AccW, Cfg::LanesOut>& out,
-            const Constant<Cfg::WgtW, true> (&weights)[Cfg::Groups * Cfg::BeatsOut * Cfg::BeatsIn][Cfg::LanesOut * Cfg::LanesIn]) {
+            const Constant<Cfg::WgtW, true> (
+                &weights)[Cfg::Groups * Cfg::BeatsOut * Cfg::BeatsIn][Cfg::LanesOut * Cfg::LanesIn]) {
 #pragma HLS array_reshape variable=weights type=complete dim=2
   using Act = Integer<Cfg::ActW, Cfg::ActSigned>;
   using Weight = ap_int<Cfg::WgtW>;

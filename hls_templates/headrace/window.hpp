@@ -14,9 +14,10 @@ namespace headrace {
 /// column ends with taps outside the map. Beats of a window: groups of `GroupBeats` channel beats; in each, all tap beats; for
 /// each of these, the group's channel beats.
 ///
-/// A cycle takes the next input beat when it is due and has room in the ring of `Rows` row slots, and gives the next output beat once
-/// its window can have arrived; a frame takes as many cycles as it has beats on the busier side. At most one word of each bank
-/// is written in a cycle, and one is read; the taps are selected from these. The columns of a whole kernel have a copy each.
+/// A cycle takes the next input beat when it is due and has room in the ring of `Rows` row slots, and gives the next output
+/// beat once its window can have arrived; a frame takes as many cycles as it has beats on the busier side. At most one word
+/// of each bank is written in a cycle, and one is read; the taps are selected from these. The columns of a whole kernel have
+/// a copy each.
 template <class Cfg, class... Dilations>
 void window(unsigned frames, Stream<Cfg::LaneW, Cfg::Taps * Cfg::Lanes>& out, Stream<Cfg::LaneW, Cfg::Lanes>& in,
             Dilations&... dilations) {
