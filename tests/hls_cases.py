@@ -36,7 +36,77 @@ def kernel(body: str = "", *, before: str = "", setup: str = "", after: str = ""
     return KERNEL.format(before=before, setup=setup, body=body, after=after)
 
 
+REGION = """\
+#include "headrace/beat.hpp"
+namespace headrace::NAME {{
+inline void step(unsigned frames, Stream<8, 4>& in, Stream<8, 4>& out) {{
+frames:
+  for (unsigned frame = 0; frame < frames; ++frame) {{
+#pragma HLS pipeline II=1
+    out.write(in.read());
+  }}
+}}
+template <class... Outs>
+void share(unsigned frames, Stream<8, 4>& in, Outs&... outs) {{
+frames:
+  for (unsigned frame = 0; frame < frames; ++frame) {{
+#pragma HLS pipeline II=1
+    const Beat<8, 4> x = in.read();
+    (outs.write(x), ...);
+  }}
+}}
+inline void drop(unsigned frames, Stream<8, 4>& in) {{
+frames:
+  for (unsigned frame = 0; frame < frames; ++frame) {{
+#pragma HLS pipeline II=1
+    (void)in.read();
+  }}
+}}
+inline void idle(unsigned, Stream<8, 4>&) {{}}
+inline void both(unsigned frames, Stream<8, 4>& stream) {{
+frames:
+  for (unsigned frame = 0; frame < frames; ++frame) {{
+#pragma HLS pipeline II=1
+    stream.write(stream.read());
+  }}
+}}
+template <unsigned Times>
+void wrapped(unsigned frames, Stream<8, 4>& in, Stream<8, 4>& out) {{
+  step(frames, in, out);
+}}
+void elsewhere(unsigned frames, Stream<8, 4>& in);
+
+inline void region(unsigned frames, Stream<8, 4>& in, Stream<8, 4>& out) {{{port}
+#pragma HLS dataflow
+{streams}
+  Stream<8, 4> a("a");{a}
+#pragma HLS stream variable=a depth=2
+  Stream<8, 4> b("b");{b}
+#pragma HLS stream variable=b depth=2
+{calls}
+}}
+}}
+"""
+CALLS = """\
+  step(frames, in, a);
+  wrapped<3>(frames, a, b);
+  share(frames, b, out);
+"""
+
+
+def region(more: str = "", *, calls: str = CALLS, streams: str = "", port: str = "", a: str = "", b: str = "") -> str:
+    """A dataflow function that is as it must be but for the given lines; ``port``, ``a`` and ``b`` mark where it is not."""
+    return REGION.format(streams=streams, calls=calls + more, port=port, a=a, b=b)
+
+
+NO_STREAM = '  Stream<8, 4> c("c"); // here\n'
+
 ALLOWED = [
+    # dataflow: a stream from one call to a later one, through templates and packs
+    region(),
+    region(
+        calls="  step(frames, in, a);\n  share(frames, a, b, out);\n  drop(frames, b);\n",
+    ),
     # one access of a memory, in a function
     kernel(
         "x.lane[0] = entry<Cfg>(table, beat);",
@@ -215,5 +285,57 @@ BROKEN = {
         ),
     ),
     "unblocked": ("stream", "empty asks a stream", kernel("if (in.empty()) x.lane[0] = 0; // here")),
+    "stream without depth": (
+        "dataflow",
+        "gives c a depth",
+        region(
+            "  share(frames, c, d);\n  drop(frames, d);\n",
+            calls=CALLS.replace("b, out)", "b, out, c)"),
+            streams=NO_STREAM + '  Stream<8, 4> d("d");\n#pragma HLS stream variable=d depth=4',
+        ),
+    ),
+    "computation in dataflow": ("dataflow", "only declares streams", region("  unsigned n = frames; (void)n; // here")),
+    "loop in dataflow": (
+        "dataflow",
+        "only declares streams",
+        region("more: // here\n  for (unsigned i = 0; i < 2; ++i) {\n#pragma HLS unroll\n  }"),
+    ),
+    "condition in dataflow": ("dataflow", "only declares streams", region("  if (frames > 1) return; // here")),
+    "read in dataflow": ("dataflow", "only declares streams", region("  (void)a.read(); // here")),
+    "computed argument": (
+        "dataflow",
+        "step takes a value that is computed",
+        region(calls=CALLS.replace("step(frames, in, a);", "step(frames + 1, in, a); // here")),
+    ),
+    "no reader": (
+        "dataflow",
+        "b has 1 writers and 0 readers",
+        region(calls="  step(frames, in, a);\n  share(frames, a, b, out);\n", b=" // here"),
+    ),
+    "no writer": (
+        "dataflow",
+        "b has 0 writers and 1 readers",
+        region("  drop(frames, b);\n", calls="  step(frames, in, a);\n  step(frames, a, out);\n", b=" // here"),
+    ),
+    "unused stream": (
+        "dataflow",
+        "b has 0 writers and 0 readers",
+        region(calls="  step(frames, in, a);\n  step(frames, a, out);\n", b=" // here"),
+    ),
+    "two writers": (
+        "dataflow",
+        "a has 2 writers and 1 readers",
+        region(calls="  share(frames, in, a, a);\n  step(frames, a, b);\n  step(frames, b, out);\n", a=" // here"),
+    ),
+    "two readers": ("dataflow", "a has 1 writers and 2 readers", region("  drop(frames, a);\n", a=" // here")),
+    "two readers of a port": ("dataflow", "2 processes use in", region("  drop(frames, in);\n", port=" // here")),
+    "backwards": (
+        "dataflow",
+        "a leads backwards",
+        region(calls="  wrapped<3>(frames, a, b);\n  step(frames, in, a);\n  share(frames, b, out);\n", a=" // here"),
+    ),
+    "reads and writes": ("dataflow", "both both reads and writes a", region("  both(frames, a); // here\n")),
+    "neither": ("dataflow", "idle neither reads nor writes a", region("  idle(frames, a); // here\n")),
+    "no body": ("dataflow", "elsewhere has no body", region("  elsewhere(frames, a); // here\n")),
     "compiler": ("compiler", "undeclared identifier", kernel("y = 1; // here")),
 }

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
 from hls_cases import ALLOWED, BROKEN
+from nets import NetBuilder, board, lowered
+from network_check import folds_for
 
+from headrace.backend.design import build_design
 from headrace.build.csim import ap_types
 from headrace.hls.check import Violation, check_sources
 from headrace.hls.kernels import KERNELS
+from headrace.hls.project import Vectors, write_project
 from headrace.hls.render import kernel_files, kernel_view
 from headrace.resources import data_dir
 
@@ -29,7 +34,7 @@ def check(sources: Sequence[str], folder: Path) -> list[list[Violation]]:
 
 
 def test_all_kernels_pass() -> None:
-    assert len(HEADERS) > 5
+    assert {kernel.function for kernel in KERNELS.values()} <= {header.stem for header in HEADERS}
     assert check_sources(HEADERS, ap_types()) == []
 
 
@@ -42,6 +47,31 @@ def test_generated_kernels_pass(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     assert check_sources(paths, ("-I", str(tmp_path), *ap_types())) == []
+
+
+def test_generated_network_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network between memories, cut into several dataflow functions."""
+    monkeypatch.setattr("headrace.hls.network.STAGE_LINES", 30)
+    net = NetBuilder(np.random.default_rng(3))
+    x = net.quantize(net.conv(net.input((8, 8, 3)), 6, (3, 3), pad=(1, 1, 1, 1)), 0, 15)
+    left, right = net.split(x, (2, 4))
+    y = net.upsample(net.max_pool(net.concat(right, left), (2, 2), (2, 2)), (2, 2))
+    graph = lowered(net.graph(net.quantize(net.add(x, y), 0, 15)))
+    design = build_design(graph, folds_for(graph, 0.2))
+    zeros = [{n: np.zeros((1, *graph.tensors[n].shape), np.int64) for n in names} for names in (graph.inputs, graph.outputs)]
+    vectors = Vectors(what="zeros", inputs=zeros[0], outputs=zeros[1])
+    sources = write_project(design, graph, tmp_path, title="test", board=board(), vectors=vectors)
+    rmtree(tmp_path / "headrace")  # copies: the originals are what is checked
+    assert {"stage_0.cpp", "stage_1.cpp", "network.cpp", "top.cpp"} <= set(sources)
+    paths = [*(tmp_path / name for name in sources), *sorted(tmp_path.glob("kernels/*.hpp"))]
+    options = ("-I", str(tmp_path), *ap_types())
+    assert check_sources(paths, options) == []
+
+    stage = tmp_path / "stage_1.cpp"
+    text = stage.read_text()
+    call = next(line for line in text.splitlines() if line.startswith("  ") and "(frames, " in line)
+    stage.write_text(text.replace(call, f"{call}\n{call}"))
+    assert {(v.file, v.rule) for v in check_sources(paths, options)} == {(stage, "dataflow")}
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headrace.hls.check_dataflow import dataflow_faults
 from headrace.hls.check_loops import loop_faults
 from headrace.hls.pragmas import other_pragmas
 from headrace.hls.syntax import Function, Source, below, children, kind, line_of, parse
@@ -90,6 +91,7 @@ def _faults(source: Source, sources: Sequence[Source]) -> Iterator[tuple[int, st
     for function in source.functions:
         yield from _static_faults(function)
         yield from loop_faults(source, function, sources)
+        yield from dataflow_faults(function, sources)
 
 
 def _token_faults(source: Source) -> Iterator[tuple[int, str, str]]:
