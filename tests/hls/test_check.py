@@ -57,10 +57,11 @@ def test_generated_network_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     left, right = net.split(x, (2, 4))
     y = net.upsample(net.max_pool(net.concat(right, left), (2, 2), (2, 2)), (2, 2))
     graph = lowered(net.graph(net.quantize(net.add(x, y), 0, 15)))
-    design = build_design(graph, folds_for(graph, 0.2))
+    folds = folds_for(graph, 0.2)
+    design = build_design(graph, folds)
     zeros = [{n: np.zeros((1, *graph.tensors[n].shape), np.int64) for n in names} for names in (graph.inputs, graph.outputs)]
     vectors = Vectors(what="zeros", inputs=zeros[0], outputs=zeros[1])
-    sources = write_project(design, graph, tmp_path, title="test", board=board(), vectors=vectors)
+    sources = write_project(design, graph, folds, tmp_path, title="test", board=board(), vectors=vectors)
     rmtree(tmp_path / "headrace")  # copies: the originals are what is checked
     assert {"stage_0.cpp", "stage_1.cpp", "network.cpp", "top.cpp"} <= set(sources)
     paths = [*(tmp_path / name for name in sources), *sorted(tmp_path.glob("kernels/*.hpp"))]
