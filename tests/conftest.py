@@ -86,3 +86,22 @@ def pristine_hls_build(small_model: Path, tmp_path_factory: pytest.TempPathFacto
 def hls_build(pristine_hls_build: Path, tmp_path: Path) -> Path:
     """A copy of `pristine_hls_build` to do anything to."""
     return Path(shutil.copytree(pristine_hls_build, tmp_path / "small-hls"))
+
+
+@pytest.fixture(scope="session")
+def pristine_mixed_build(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`small_model` compiled with two of its layers as C++ kernels. Not to be changed."""
+    from hls_golden import LAYERS
+
+    from headrace.boards import load_board
+    from headrace.compile import Goal, HlsOptions, compile_model
+
+    folder = tmp_path_factory.mktemp("mixed") / "small"
+    compile_model(small_model, load_board("pynq-z2"), folder, Goal(fps=200_000), hls=HlsOptions(layers=LAYERS))
+    return folder
+
+
+@pytest.fixture
+def mixed_build(pristine_mixed_build: Path, tmp_path: Path) -> Path:
+    """A copy of `pristine_mixed_build` to do anything to."""
+    return Path(shutil.copytree(pristine_mixed_build, tmp_path / "small-mixed"))

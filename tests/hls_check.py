@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from headrace_host.simulator import StreamSpec
 
 from headrace.backend.design import Design, Stream
-from headrace.build.csim import FAST
+from headrace.build.csim import CXX_OPTIONS, FAST, ap_types
 from headrace.hls.network import network_view
 from headrace.hls.simulation import build_csim, simulate_network
 from headrace.hls.sources import included_headers, network_csim, network_files
@@ -37,3 +39,12 @@ def check_kernels(
     results = simulate_network(executable, feeds, specs(graph, design.inputs), specs(graph, design.outputs))
     for name, expected in golden.items():
         np.testing.assert_array_equal(results[name], expected, name)
+
+
+def compile_testbench(hls: Path, folder: Path) -> Path:
+    """The testbench of a project, with the streams of the open headers, as Vitis HLS has them: unbounded, unchecked."""
+    sources = sorted(str(path) for path in hls.glob("*.cpp"))
+    open_headers = ap_types()[-1]
+    command = ["g++", *CXX_OPTIONS, "-O1", "-I", str(hls), "-isystem", open_headers, *sources, "-o", str(folder / "testbench")]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "testbench"

@@ -28,6 +28,18 @@ SHOWN = (
 )
 
 
+LAYERS = ("conv_2", "quant_3")
+"""Layers of the small detector that are kernels among RTL."""
+LAYER_FILES = (
+    "hls/conv_2/top.cpp",
+    "hls/conv_2/top.hpp",
+    "hls/conv_2/run_hls.tcl",
+    "hls/conv_2/sim/model.cpp",
+    "rtl/conv_2_hls.sv",
+)
+"""What is shown of them."""
+
+
 def stored(name: str) -> Path:
     """Where a generated file is stored."""
     return GOLDEN / name.replace("/", "_")
@@ -39,9 +51,13 @@ def main() -> None:
         folder = Path(name)
         model = small_detector(folder / "small.onnx")
         compile_model(model, load_board("pynq-z2"), folder / "small", Goal(fps=200_000), hls=HlsOptions())
+        layers = HlsOptions(layers=LAYERS)
+        compile_model(model, load_board("pynq-z2"), folder / "layers", Goal(fps=200_000), hls=layers)
         GOLDEN.mkdir(exist_ok=True)
         for shown in SHOWN:
             stored(shown).write_text((folder / "small" / "hls" / shown).read_text())
+        for shown in LAYER_FILES:
+            stored(shown).write_text((folder / "layers" / shown).read_text())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from headrace.build.csim import FAST, SANITIZERS
 from headrace.build.fifo_sizing import open_simulator, roomy_depths, size_fifos
 from headrace.build.verilate import build_simulator
 from headrace.errors import FoldingError
+from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph, to_program
 from headrace.operators import fold_options, map_node
 from headrace.operators.base import Fold
@@ -74,8 +75,9 @@ def check(
     seed: int,
     *,
     stalls: tuple[tuple[float, int], ...] = STALLS,
-    ship: bool = True,
+    ship: bool = False,
     sanitize: bool = False,
+    layers: Sequence[str] = (),
 ) -> Pace:
     """Sizes, builds and simulates the network, in Verilator and in C++; compares values, and the steady state with the slowest
     engine.
@@ -84,11 +86,14 @@ def check(
         ship: build the network with the depths found, as a compiled model has them; otherwise take the model that sized them
             once more, its FIFOs limited to these depths, which spares a build.
         sanitize: compile the C++ with sanitizers.
+        layers: those that are C++ kernels among the RTL; then the network is not simulated in C++ as a whole.
     """
-    depths = size_fifos(graph, folds).depths
-    design = build_design(graph, folds, depths if ship else roomy_depths(build_design(graph, folds)))
+    depths = size_fifos(graph, folds, layers=layers).depths
+    design = mixed_design(graph, folds, depths if ship else roomy_depths(build_design(graph, folds)), layers)
     sources = [folder / name for name in write_rtl(design, folder, NETWORK)]
-    library = build_simulator(sources, design.inputs, design.outputs)
+    kernels = {layer.name: layer.files() for layer in hls_layers(design)}
+    assert set(kernels) == set(layers)
+    library = build_simulator(sources, design.inputs, design.outputs, kernels)
     rng = np.random.default_rng(seed)
     feeds = {n: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
     golden = Program(*to_program(graph)).run(feeds)
@@ -105,5 +110,6 @@ def check(
                 ends = result.frame_ends
                 interval = (ends[-1] - ends[SETTLED - 1]) / (FRAMES - SETTLED)
                 assert interval <= PACE * target, f"{interval} cycles per frame, slowest engine {target}"
-    check_kernels(graph, design, feeds, golden, SANITIZERS if sanitize else FAST)
+    if not layers:
+        check_kernels(graph, design, feeds, golden, SANITIZERS if sanitize else FAST)
     return Pace(interval=interval, slowest=target, engines=tuple(sorted({i.engine.module for i in design.instances})))

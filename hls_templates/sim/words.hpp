@@ -31,23 +31,39 @@ void parts_of(unsigned lane, Visit visit) {
 
 constexpr uint64_t mask(unsigned bits) { return (uint64_t(1) << bits) - 1; }
 
+/// The beat that lies in `words`.
+template <unsigned Bits, unsigned Lanes>
+Beat<Bits, Lanes> from_words(const uint32_t* words) {
+  Beat<Bits, Lanes> beat;
+  for (unsigned i = 0; i < Lanes; ++i) {
+    uint64_t lane = 0;
+    parts_of<Bits>(i, [&](unsigned word, unsigned offset, unsigned done, unsigned bits) {
+      lane |= ((words[word] >> offset) & mask(bits)) << done;
+    });
+    beat.lane[i] = lane;
+  }
+  return beat;
+}
+
+template <unsigned Bits, unsigned Lanes>
+Words<Bits, Lanes> to_words(const Beat<Bits, Lanes>& beat) {
+  Words<Bits, Lanes> words{};
+  for (unsigned i = 0; i < Lanes; ++i) {
+    const uint64_t lane = beat.lane[i].to_uint64();
+    parts_of<Bits>(i, [&](unsigned word, unsigned offset, unsigned done, unsigned bits) {
+      words[word] |= uint32_t((lane >> done) & mask(bits)) << offset;
+    });
+  }
+  return words;
+}
+
 /// Writes all beats of a file to `stream`.
 template <unsigned Bits, unsigned Lanes>
 void load(Stream<Bits, Lanes>& stream, const char* path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error(std::string("cannot read ") + path);
   Words<Bits, Lanes> words;
-  while (file.read(reinterpret_cast<char*>(words.data()), sizeof words)) {
-    Beat<Bits, Lanes> beat;
-    for (unsigned i = 0; i < Lanes; ++i) {
-      uint64_t lane = 0;
-      parts_of<Bits>(i, [&](unsigned word, unsigned offset, unsigned done, unsigned bits) {
-        lane |= ((words[word] >> offset) & mask(bits)) << done;
-      });
-      beat.lane[i] = lane;
-    }
-    stream.write(beat);
-  }
+  while (file.read(reinterpret_cast<char*>(words.data()), sizeof words)) stream.write(from_words<Bits, Lanes>(words.data()));
   if (file.gcount() != 0) throw std::runtime_error(std::string(path) + " does not end with a whole beat");
 }
 
@@ -56,14 +72,7 @@ template <unsigned Bits, unsigned Lanes>
 void store(Stream<Bits, Lanes>& stream, const char* path) {
   std::ofstream file(path, std::ios::binary);
   while (!stream.empty()) {
-    const Beat<Bits, Lanes> beat = stream.read();
-    Words<Bits, Lanes> words{};
-    for (unsigned i = 0; i < Lanes; ++i) {
-      const uint64_t lane = beat.lane[i].to_uint64();
-      parts_of<Bits>(i, [&](unsigned word, unsigned offset, unsigned done, unsigned bits) {
-        words[word] |= uint32_t((lane >> done) & mask(bits)) << offset;
-      });
-    }
+    const Words<Bits, Lanes> words = to_words(stream.read());
     file.write(reinterpret_cast<const char*>(words.data()), sizeof words);
   }
   if (!file.flush()) throw std::runtime_error(std::string("cannot write ") + path);

@@ -16,6 +16,7 @@ from headrace_host.simulator import HARNESS_ABI
 SCHEMA = 1
 MANIFEST = "manifest.json"
 PROGRAM_FILES = ("program.json", "weights.npz")
+CXX_SUFFIXES = (".hpp", ".cpp", ".h")
 UNSEALED = ("digest", "steps")
 """Keys that the manifest's own digest leaves out; commands add steps to a finished build."""
 
@@ -136,8 +137,22 @@ class Build:
 
     @property
     def simulator(self) -> Path:
-        """Where the Verilated network is kept once it has been built."""
-        return self.folder / "sim" / f"{self.build_id}-{HARNESS_ABI}.so"
+        """Where the Verilated network is kept once it has been built.
+
+        Layers that are C++ kernels may be changed by hand, so their simulators bear the hash of what the kernels are now.
+        """
+        return self.folder / "sim" / f"{self.build_id}{self._kernels()}-{HARNESS_ABI}.so"
+
+    def _kernels(self) -> str:
+        """Hash of the C++ of a network's layers; empty if none is C++."""
+        hls = self.manifest.get("hls")
+        if not isinstance(hls, dict) or "layers" not in hls:
+            return ""
+        digest = hashlib.sha256()
+        for path in sorted((self.folder / "hls").rglob("*")):
+            if path.suffix in CXX_SUFFIXES:
+                digest.update(f"{path.relative_to(self.folder).as_posix()} {file_digest(path)}\n".encode())
+        return f"-{digest.hexdigest()[:16]}"
 
 
 def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:

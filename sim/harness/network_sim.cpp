@@ -220,6 +220,7 @@ extern "C" void* hr_new(const char* rom_dir) {
 
 extern "C" void hr_free(void* handle) {
   active = static_cast<Simulation*>(handle);
+  active->top->final();
   delete active;
   active = nullptr;
 }

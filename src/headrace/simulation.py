@@ -19,6 +19,7 @@ from headrace.backend.design import Stream
 from headrace.build.verilate import build_simulator
 from headrace.errors import BuildError, MismatchError
 from headrace.files import replacing, save_json
+from headrace.hls.simulation import part_files, parts_of
 from headrace.ir.ops import IntArray
 
 Note = Callable[[str], None]
@@ -52,22 +53,34 @@ class Comparison:
 def ensure_simulator(build: Build, note: Note = lambda _: None) -> Path:
     """The build's Verilated network; compiles it, or takes it from the cache, if the build has none yet.
 
+    One that holds C++ kernels is compiled anew when they have changed.
+
     Raises:
         HostError: the build's sources changed since it was compiled.
         ToolError: Verilator is absent or failed.
     """
     manifest = build.manifest
     build.verify_hardware()
+    kernels = layer_kernels(build)
     if build.simulator.is_file():
         return build.simulator
     note("compiling the simulator")
     sources = [build.folder / "rtl" / name for name in manifest["rtl"]["sources"]]
     inputs, outputs = ([_stream(entry) for entry in manifest[side]] for side in ("inputs", "outputs"))
-    library = build_simulator(sources, inputs, outputs)
+    library = build_simulator(sources, inputs, outputs, kernels)
     build.simulator.parent.mkdir(exist_ok=True)
+    for earlier in build.simulator.parent.glob("*.so"):
+        earlier.unlink()
     with replacing(build.simulator) as partial:
         shutil.copyfile(library, partial)
     return build.simulator
+
+
+def layer_kernels(build: Build) -> dict[str, dict[str, str]]:
+    """The C++ files of the layers that are kernels in a network of RTL, by the name of the layer."""
+    if "layers" not in build.manifest.get("hls", {}):
+        return {}
+    return {name: part_files(build, part) for name, part in parts_of(build).items()}
 
 
 def _stream(entry: dict[str, Any]) -> Stream:

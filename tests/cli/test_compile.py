@@ -232,7 +232,7 @@ def test_an_interruption_while_writing_leaves_the_older_build(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compiler, "_build_id", interrupt)
+    monkeypatch.setattr(compiler, "describe", interrupt)
     status, out, err = run("compile", small_model, "--fps", 200_000, "-o", small_build, "--json")
     assert (status, out, err.strip()) == (130, "", "interrupted")
     assert files_of(small_build) == before

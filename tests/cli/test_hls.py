@@ -36,7 +36,7 @@ def test_a_changed_kernel_is_named_and_its_fault_found(run: Run, hls_build: Path
     header.write_text(header.read_text() + "// mine\n")
     status, out, err = run("simulate", hls_build, "--csim")
     assert status == 0, err
-    assert "changed since it was compiled: headrace/requant.hpp" in " ".join(out.split())
+    assert "changed since it was compiled: hls/headrace/requant.hpp" in " ".join(out.split())
     header.write_text(header.read_text().replace("rounded < lo ? lo", "rounded < lo ? hi"))
     refused = run("simulate", hls_build, "--csim")
     assert_refused(refused, r"C simulation differs from golden in \w+, frame \d, pixel \(\d+, \d+\), channel \d+: golden", 1)
@@ -69,6 +69,43 @@ def test_checks_changed_kernels(run: Run, hls_build: Path) -> None:
     assert re.search(r"requant\.hpp:\d+: an innermost loop is neither pipelined nor unrolled \[pipeline\]", out)
 
 
+def test_layers_take_part_in_rtl_simulation(run: Run, mixed_build: Path) -> None:
+    status, out, err = run("simulate", mixed_build, "--frames", 3, "--stall", 0.2, "--json")
+    assert status == 0, err
+    assert json.loads(out)["changed"] == []
+    status, out, err = run("simulate", mixed_build, "--csim", "--frames", 3, "--json")
+    assert status == 0, err
+    assert json.loads(out)["macs"] > 0
+    assert run("check", mixed_build)[0] == 0
+    header = mixed_build / "hls/quant_3/headrace/requant.hpp"
+    header.write_text(header.read_text() + "// mine\n")
+    status, out, err = run("simulate", mixed_build)
+    assert status == 0, err
+    assert "changed since it was compiled: hls/quant_3/headrace/requant.hpp" in " ".join(out.split())
+    header.write_text(header.read_text().replace("rounded < lo ? lo", "rounded < lo ? hi"))
+    assert_refused(run("simulate", mixed_build), r"simulation differs from golden; first differing layer 'quant_3'", 1)
+    assert_refused(run("simulate", mixed_build, "--csim"), "C simulation of layer quant_3 differs from golden in ", 1)
+    header.write_text(header.read_text() + "nonsense\n")
+    assert_refused(run("simulate", mixed_build), r"g\+\+: headrace/requant.hpp:\d+:\d+: error: ")
+    (mixed_build / "hls/quant_3/network.cpp").unlink()
+    assert_refused(run("simulate", mixed_build), r"hls/quant_3: holds no network\.cpp; run headrace compile again")
+
+
+def test_a_layer_that_takes_too_much_stops_the_network(run: Run, mixed_build: Path) -> None:
+    kernel = mixed_build / "hls/quant_3/kernels/quant_3.hpp"
+    kernel.write_text(kernel.read_text().replace("headrace::requant", "in.read();\n  headrace::requant"))
+    assert_refused(run("simulate", mixed_build), "deadlock|differs from golden", 1)
+
+
+def test_refuses_layers_that_are_not_there(run: Run, small_model: Path) -> None:
+    refused = run("compile", small_model, "--fps", 200_000, "--hls", "conv_22", "-o", "build")
+    assert_refused(refused, "--hls conv_22: there is no such layer; there are 8, among them conv_2")
+    assert not Path("build").exists()
+    status, _, err = run("compile", small_model, "--backend", "hls", "--hls", "conv_2")
+    assert status == 2
+    assert "--backend hls makes all layers of C++" in " ".join(err.split())
+
+
 def test_refusals(run: Run, small_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_refused(run("simulate", small_build, "--csim"), "holds no C\\+\\+ kernels; compile it with --backend hls")
     assert_refused(run("check", small_build), "holds no C\\+\\+ kernels; compile it with --backend hls")
@@ -77,7 +114,7 @@ def test_refusals(run: Run, small_build: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "--csim knows no clock" in " ".join(err.split())
     status, _, err = run("compile", "tiny", "--images", ".")
     assert status == 2
-    assert "testbench of --backend hls" in " ".join(err.split())
+    assert "testbenches of C++" in " ".join(err.split())
     monkeypatch.setenv("HEADRACE_HLS_INCLUDE", "nowhere")
     with pytest.raises(ToolError, match=r"HEADRACE_HLS_INCLUDE=nowhere holds no ap_int\.h"):
         ap_types()

@@ -17,7 +17,8 @@ from headrace.backend.design import build_design
 from headrace.build.csim import ap_types
 from headrace.hls.check import Violation, check_sources
 from headrace.hls.kernels import KERNELS
-from headrace.hls.project import Vectors, write_project
+from headrace.hls.network import network_view
+from headrace.hls.project import Project, Vectors
 from headrace.hls.render import kernel_files, kernel_view
 from headrace.resources import data_dir
 
@@ -57,11 +58,10 @@ def test_generated_network_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     left, right = net.split(x, (2, 4))
     y = net.upsample(net.max_pool(net.concat(right, left), (2, 2), (2, 2)), (2, 2))
     graph = lowered(net.graph(net.quantize(net.add(x, y), 0, 15)))
-    folds = folds_for(graph, 0.2)
-    design = build_design(graph, folds)
-    zeros = [{n: np.zeros((1, *graph.tensors[n].shape), np.int64) for n in names} for names in (graph.inputs, graph.outputs)]
-    vectors = Vectors(what="zeros", inputs=zeros[0], outputs=zeros[1])
-    sources = write_project(design, graph, folds, tmp_path, title="test", board=board(), vectors=vectors)
+    design = build_design(graph, folds_for(graph, 0.2))
+    zeros = {n: np.zeros((1, *graph.tensors[n].shape), np.int64) for n in (*graph.inputs, *graph.outputs)}
+    project = Project(model="test", board=board(), vectors=Vectors(what="zeros", tensors=zeros))
+    sources = project.write_network(design, network_view(design, "test"), tmp_path)
     rmtree(tmp_path / "headrace")  # copies: the originals are what is checked
     assert {"stage_0.cpp", "stage_1.cpp", "network.cpp", "top.cpp"} <= set(sources)
     paths = [*(tmp_path / name for name in sources), *sorted(tmp_path.glob("kernels/*.hpp"))]

@@ -11,22 +11,13 @@ from pathlib import Path
 import pytest
 from command_line import files_of
 from headrace_host.manifest import MANIFEST
+from hls_check import compile_testbench
 from hls_golden import SHOWN, stored
 
 from headrace.boards import load_board
-from headrace.build.csim import CXX_OPTIONS, ap_types
 from headrace.compile import Goal, HlsOptions, compile_model
 
 MAX_LINES = 200
-
-
-def compile_testbench(hls: Path, folder: Path) -> Path:
-    """The testbench of a project, with the streams of the open headers, as Vitis HLS has them: unbounded, unchecked."""
-    sources = sorted(str(path) for path in hls.glob("*.cpp"))
-    open_headers = ap_types()[-1]
-    command = ["g++", *CXX_OPTIONS, "-O1", "-I", str(hls), "-isystem", open_headers, *sources, "-o", str(folder / "testbench")]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "testbench"
 
 
 def test_the_testbench_agrees_and_finds_a_wrong_word(hls_build: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from headrace.ir.graph import Graph
 def test_folded_for_a_board(seed_and_size: tuple[int, float], tmp_path: Path) -> None:
     seed, size = seed_and_size
     graph = lowered(random_network(seed, steps=4))
-    check(graph, folds_for(graph, size), tmp_path, seed)
+    check(graph, folds_for(graph, size), tmp_path, seed, ship=True)
 
 
 @pytest.mark.parametrize("seed", deep_but([105], [105, 552, 606]))
@@ -76,7 +76,7 @@ def test_from_brevitas_with_float_scales(tmp_path: Path) -> None:
     model = float_net(6, (9, 13))
     path = export_plain(model, tmp_path / "net.onnx", (1, model.stem.in_channels, 9, 13), dynamo=False)
     graph = lower(path).graph
-    check(graph, folds_for(graph, 0.2), tmp_path / "rtl", 0)
+    check(graph, folds_for(graph, 0.2), tmp_path / "rtl", 0, ship=True)
 
 
 def test_with_functions_and_few_levels(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class stream {
     scheduler.wake(reader_);
   }
 
+  const T& front() const { return items_.front().item; }
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
   const std::string& name() const { return name_; }

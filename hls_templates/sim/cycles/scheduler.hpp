@@ -32,10 +32,18 @@ struct Process {
 /// Runs processes in an order that does not matter: what one does in a cycle, others see in the next.
 class Scheduler {
  public:
-  static Scheduler& get() {
-    static Scheduler scheduler;
-    return scheduler;
+  Scheduler() { use(); }
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  ~Scheduler() {
+    for (const auto& process : processes_) munmap(process->start.uc_stack.ss_sp, kStackBytes);
   }
+
+  /// The one that was used last, in this thread.
+  static Scheduler& get() { return *used(); }
+
+  /// Makes `get` return this one.
+  void use() { used() = this; }
 
   void spawn(std::string name, std::function<void()> body) {
     processes_.push_back(std::make_unique<Process>());
@@ -54,14 +62,18 @@ class Scheduler {
 
   /// Runs all processes to their ends, or until none can go on; returns whether all ended.
   bool run() {
-    for (; !next_.empty(); ++cycle_) {
-      std::swap(now_, next_);
-      next_.clear();
-      for (Process* process : now_) resume(*process);
-      if (!error_.empty()) throw std::runtime_error(error_);
-    }
-    current_ = nullptr;
+    while (!next_.empty()) step();
     return waiting().empty();
+  }
+
+  /// Runs one cycle.
+  void step() {
+    std::swap(now_, next_);
+    next_.clear();
+    for (Process* process : now_) resume(*process);
+    current_ = nullptr;
+    if (!error_.empty()) throw std::runtime_error(error_);
+    ++cycle_;
   }
 
   uint64_t cycle() const { return cycle_; }
@@ -106,6 +118,11 @@ class Scheduler {
 
  private:
   static constexpr std::size_t kStackBytes = std::size_t(1) << 28;
+
+  static Scheduler*& used() {
+    static thread_local Scheduler* scheduler = nullptr;
+    return scheduler;
+  }
 
   static void enter() {
     Scheduler& self = get();

@@ -209,9 +209,8 @@ class _Builder:
         self.place(engine, (wire,), (out,))
         return out
 
-    def chain(self, mapped: Mapped, node: Node, inputs: tuple[str, ...]) -> list[Stream]:
-        """Places a node's engines; returns its output streams."""
-        outputs = tuple(f"t_{name}" for name in node.outputs)
+    def chain(self, mapped: Mapped, node: Node, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> list[Stream]:
+        """Places a node's engines; returns its output streams, on the wires ``outputs``."""
         for i, engine in enumerate(mapped.chain):
             last = i == len(mapped.chain) - 1
             results = outputs if last else (f"{engine.name}_out",)
@@ -259,7 +258,7 @@ def build_design(
         wires = tuple(
             builder.fitted(ready[node.name, port], m.in_lanes[port], m.in_bits[port]) for port in range(len(node.inputs))
         )
-        for stream in builder.chain(m, node, wires):
+        for stream in builder.chain(m, node, wires, tuple(f"t_{name}" for name in node.outputs)):
             ready.update(builder.branches(stream))
     outputs = tuple(ready["output", i] for i in range(len(graph.outputs)))
     return Design(
@@ -269,6 +268,19 @@ def build_design(
         inputs=inputs,
         outputs=outputs,
     )
+
+
+def layer_design(graph: Graph, node: Node, mapped: Mapped) -> Design:
+    """A node's engines alone: its tensors arrive at ``in0`` and so on, and leave at ``out0`` and so on."""
+    builder = _Builder(graph=graph, mapped={node.name: mapped}, depths={}, default_depth=UNSIZED_DEPTH)
+    inputs = tuple(
+        Stream(wire=f"in{k}", tensor=name, lanes=lanes, bits=bits, signed=graph.tensors[name].signed)
+        for k, (name, lanes, bits) in enumerate(zip(node.inputs, mapped.in_lanes, mapped.in_bits, strict=True))
+    )
+    builder.wires.update((s.wire, s.width) for s in inputs)
+    wires = tuple(s.wire for s in inputs)
+    outputs = builder.chain(mapped, node, wires, tuple(f"out{k}" for k in range(len(node.outputs))))
+    return Design(instances=tuple(builder.instances), wires=builder.wires, edges=(), inputs=inputs, outputs=tuple(outputs))
 
 
 def unread(design: Design) -> Iterator[str]:

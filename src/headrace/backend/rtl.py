@@ -63,18 +63,26 @@ def _bundle(wires: Iterable[str], suffix: str) -> str:
     return names[0] if len(names) == 1 else "{" + ", ".join(reversed(names)) + "}"
 
 
-def _inputs(engine: Engine, wires: tuple[str, ...]) -> list[tuple[str, str]]:
-    if engine.bundled_in:
-        return [("valid_i", _bundle(wires, "valid")), ("ready_o", _bundle(wires, "ready")), ("data_i", _bundle(wires, "data"))]
+Ports = tuple[tuple[str, str, str], ...]
+
+
+def _separate(ports: Ports, wires: tuple[str, ...]) -> list[tuple[str, str]]:
     pairs = []
-    for (valid, ready, data), wire in zip(engine.in_ports, wires, strict=True):
+    for (valid, ready, data), wire in zip(ports, wires, strict=True):
         pairs += [(valid, f"{wire}_valid"), (ready, f"{wire}_ready"), (data, f"{wire}_data")]
     return pairs
 
 
-def _outputs(wires: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs = [("valid_o", _bundle(wires, "valid")), ("ready_i", _bundle(wires, "ready"))]
-    return [*pairs, ("data_o", f"{wires[0]}_data")]
+def _inputs(engine: Engine, wires: tuple[str, ...]) -> list[tuple[str, str]]:
+    if engine.bundled_in:
+        return [("valid_i", _bundle(wires, "valid")), ("ready_o", _bundle(wires, "ready")), ("data_i", _bundle(wires, "data"))]
+    return _separate(engine.in_ports, wires)
+
+
+def _outputs(engine: Engine, wires: tuple[str, ...]) -> list[tuple[str, str]]:
+    if engine.bundled_out:
+        return [("valid_o", _bundle(wires, "valid")), ("ready_i", _bundle(wires, "ready")), ("data_o", f"{wires[0]}_data")]
+    return _separate(engine.out_ports, wires)
 
 
 def _instance(instance: Instance) -> InstanceView:
@@ -86,7 +94,7 @@ def _instance(instance: Instance) -> InstanceView:
         connections=(
             *_inputs(engine, instance.inputs),
             *engine.tied_ports(),
-            *_outputs(instance.outputs),
+            *_outputs(engine, instance.outputs),
         ),
     )
 
@@ -148,9 +156,13 @@ def write_rtl(design: Design, folder: Path, title: str) -> list[str]:
     """Writes top, engine sources and memory files into ``folder``; returns the source file names in compile order."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
-    for source in rtl_sources(i.engine.module for i in design.instances):
+    own = {i.engine.module: text for i in design.instances if (text := i.engine.own_module()) is not None}
+    for source in rtl_sources(i.engine.module for i in design.instances if i.engine.module not in own):
         (folder / source.name).write_text(source.read_text())
         names.append(source.name)
+    for module, text in own.items():
+        (folder / f"{module}.sv").write_text(text)
+        names.append(f"{module}.sv")
     (folder / f"{NETWORK}.sv").write_text(render_network(design, title))
     write_roms(design, folder / "rom")
     return [*names, f"{NETWORK}.sv"]

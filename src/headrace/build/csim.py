@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,8 +35,7 @@ CXX_OPTIONS = (
     "-Wno-maybe-uninitialized",
 )
 SANITIZERS = (
-    "-O1",
-    "-g",
+    "-O0",  # takes half the time of -O1 to compile, and simulations are short
     "-fsanitize=address,undefined",
     "-fno-sanitize=shift-base",  # the open ap_int headers shift negative numbers, which C++20 defines
     "-fno-sanitize-recover=all",
@@ -48,6 +47,14 @@ PLAIN_STREAMS = "sim"
 CYCLE_STREAMS = "sim/cycles"
 """Folders of ``hls_stream.h`` in hls_templates: without bound, or of bounded depth, cycle by cycle."""
 HLS4ML = "1.3.0"
+HEADER = "precompiled.hpp"
+PRECOMPILED = "".join(
+    f"#include <{name}>\n"
+    for name in (
+        *("ap_int.h", "pthread.h", "array", "cstdint", "cstdio", "cstdlib", "deque", "exception", "fstream", "functional"),
+        *("memory", "stdexcept", "string", "type_traits", "utility", "vector"),
+    )
+)
 
 
 class CsimError(ToolError):
@@ -97,38 +104,77 @@ def compile_csim(
     Raises:
         ToolError: the compiler or the headers are absent, or it refused.
     """
-    include = ap_types(streams)
-    target = cache_dir() / "csim" / _key([*CXX_OPTIONS, *options, *include, *sources], files)
+    target = cache_dir() / "csim" / csim_key(files, [*options, *sources], streams)
     if target.is_file():
         return target
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("C simulation needs g++; on Debian or Ubuntu install with: apt-get install g++")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
         scratch = Path(name)
-        write_files(files, scratch)
-        command = [compiler, *CXX_OPTIONS, *options]
-        search = ["-I", str(scratch), "-I", str(data_dir("hls_templates")), *include]
-        objects = [str(scratch / f"{source}.o") for source in sources]
-        pairs = zip(sources, objects, strict=True)
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(lambda p: _compile([*command, *search, "-c", str(scratch / p[0]), "-o", p[1]], scratch), pairs))
-        _compile([*command, *objects, "-o", str(scratch / "csim")], scratch)
+        objects = compile_objects(files, sources, scratch, options=options, streams=streams, jobs=jobs)
+        _compile([_compiler(), *options, *map(str, objects), "-o", str(scratch / "csim")], scratch)
         (scratch / "csim").replace(target)  # atomic: parallel runs see a whole executable or none
     return target
 
 
-def _key(options: Sequence[str], files: Mapping[str, str]) -> str:
-    """Hash of everything that decides an executable."""
+def compile_objects(
+    files: Mapping[str, str],
+    sources: Sequence[str],
+    scratch: Path,
+    *,
+    options: Sequence[str] = FAST,
+    streams: str = PLAIN_STREAMS,
+    jobs: int = 1,
+) -> list[Path]:
+    """Writes ``files`` to the folder ``scratch`` and compiles ``sources`` there; see `compile_csim`."""
+    write_files(files, scratch)
+    command = [_compiler(), *CXX_OPTIONS, *options, "-include", str(_precompiled(options))]
+    command += ["-I", str(scratch), "-I", str(data_dir("hls_templates")), *ap_types(streams)]
+    objects = [scratch / f"{source}.o" for source in sources]
+    pairs = zip(sources, objects, strict=True)
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(lambda p: _compile([*command, "-c", str(scratch / p[0]), "-o", str(p[1])], scratch), pairs))
+    return objects
+
+
+def _precompiled(options: Sequence[str]) -> Path:
+    """The header `PRECOMPILED`, compiled for these options: to read it takes longer than to compile most kernels."""
+    types = ap_types()
+    folder = cache_dir() / "csim" / f"headers-{_digest([*CXX_OPTIONS, *options, *types, _versions(), PRECOMPILED])}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
+        try:
+            (scratch / HEADER).write_text(PRECOMPILED)
+            _compile([_compiler(), *CXX_OPTIONS, *options, *types, "-x", "c++-header", str(scratch / HEADER)], scratch)
+            scratch.rename(folder)
+        except OSError:  # someone was faster
+            if not folder.is_dir():
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return folder / HEADER
+
+
+def _compiler() -> str:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise ToolError("C simulation needs g++; on Debian or Ubuntu install with: apt-get install g++")
+    return compiler
+
+
+def csim_key(files: Mapping[str, str], options: Sequence[str], streams: str) -> str:
+    """Hash of everything that decides what becomes of sources; same errors as `ap_types`."""
+    options = [*CXX_OPTIONS, *options, *ap_types(streams)]
     headers = data_dir("hls_templates")
+    own = sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/**/*.h*")))
+    texts = [f"{name}\0{text}" for name, text in sorted(files.items())]
+    return _digest([*options, _versions(), PRECOMPILED, *texts, *(path.read_text() for path in own)])
+
+
+def _digest(texts: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for text in (*options, _versions()):
+    for text in texts:
         digest.update(text.encode() + b"\0")
-    for name, text in sorted(files.items()):
-        digest.update(f"{name}\0{text}\0".encode())
-    for path in sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/**/*.h*"))):
-        digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()[:24]
 
 
@@ -137,6 +183,7 @@ def _compile(command: Sequence[str], scratch: Path) -> None:
     if done.returncode:
         first = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
         log = cache_dir() / "csim" / "last-build.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stderr)
         raise ToolError(f"g++: {first.removeprefix(f'{scratch}/')} (full log: {log})")
 

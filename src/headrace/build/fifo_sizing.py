@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from headrace.build.toolenv import cache_dir
 from headrace.build.verilate import build_simulator, model_key
 from headrace.engines.base import ceil_div
 from headrace.errors import BuildError
+from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph
 from headrace.ir.ops import IntArray
 from headrace.operators.base import Fold
@@ -70,18 +71,19 @@ def open_simulator(graph: Graph, design: Design, library: Path, rom_dir: Path) -
     return NetworkSimulator(library, rom_dir, inputs, outputs)
 
 
-def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: None) -> FifoSizing:
+def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: None, layers: Sequence[str] = ()) -> FifoSizing:
     """Depths of all FIFOs of the network at these foldings.
 
     Args:
         note: told what is going on, for progress displays.
+        layers: those that are C++ kernels.
 
     Raises:
         BuildError: the network deadlocks.
         ToolError: Verilator is absent or failed.
     """
     roomy = roomy_depths(build_design(graph, folds))
-    design = build_design(graph, folds, roomy)
+    design = mixed_design(graph, folds, roomy, layers)
     return _remembered(graph, design, "compiling the network with roomy FIFOs", note, lambda sizer: sizer.run())
 
 
@@ -95,14 +97,15 @@ def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Calla
     with TemporaryDirectory(prefix="headrace-fifo-") as name:
         folder = Path(name)
         sources = [folder / n for n in write_rtl(design, folder, NETWORK)]
+        kernels = {layer.name: layer.files() for layer in hls_layers(design)}
 
         def size() -> FifoSizing:
             note(what)
-            library = build_simulator(sources, design.inputs, design.outputs)
+            library = build_simulator(sources, design.inputs, design.outputs, kernels)
             with open_simulator(graph, design, library, folder / "rom") as simulator:
                 return work(Sizer(graph, design, simulator, note))
 
-        return remembered(model_key(sources, design.inputs, design.outputs), design, note, size)
+        return remembered(model_key(sources, design.inputs, design.outputs, kernels), design, note, size)
 
 
 def remembered(key: str, design: Design, note: Note, size: Callable[[], FifoSizing]) -> FifoSizing:

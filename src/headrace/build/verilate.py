@@ -13,16 +13,19 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from headrace.backend.design import Stream
 from headrace.backend.rtl import NETWORK
+from headrace.build.csim import CYCLE_STREAMS, FAST, compile_objects, csim_key
 from headrace.build.toolenv import cache_dir, verilator_command, verilator_env, verilator_root
 from headrace.errors import ToolError
+from headrace.hls.sources import instrument
 from headrace.resources import data_dir
 
 VERILATOR_OPTIONS = (
@@ -44,6 +47,7 @@ VERILATOR_OPTIONS = (
 )
 CXX_OPTIONS = ("-O1", "-fPIC", "-std=gnu++17", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_FINISH")
 """The harness takes over what Verilator's runtime would do on a failed assertion: end the process."""
+ARCHIVE = "Vsim_top__ALL.a"
 RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o")
 """Objects of Verilator's runtime that a network is linked with."""
 
@@ -111,47 +115,69 @@ def _digest(texts: Sequence[str]) -> str:
     return digest.hexdigest()[:24]
 
 
-def model_key(sources: Sequence[Path], inputs: Sequence[Stream], outputs: Sequence[Stream]) -> str:
+Kernels = Mapping[str, Mapping[str, str]]
+"""The C++ files of layers that are kernels, by name, by the name of the layer; ``sim/model.cpp`` is what is called."""
+MODEL = "sim/model.cpp"
+KERNEL_OPTIONS = (*FAST, "-fPIC")
+NO_KERNELS: Kernels = MappingProxyType({})
+
+
+def model_key(
+    sources: Sequence[Path], inputs: Sequence[Stream], outputs: Sequence[Stream], kernels: Kernels = NO_KERNELS
+) -> str:
     """Hash of everything that decides the compiled model of a network.
 
     Raises:
-        ToolError: Verilator is absent.
+        ToolError: Verilator is absent, or there are kernels and what they are compiled with is.
     """
     version = importlib.metadata.version("verilator") if verilator_root() else ""
     harness = data_dir("sim") / "harness" / "network_sim.cpp"
     texts = [*VERILATOR_OPTIONS, *CXX_OPTIONS, version, render_top(inputs, outputs), harness.read_text()]
+    texts += [csim_key(instrument(files), KERNEL_OPTIONS, CYCLE_STREAMS) for _, files in sorted(kernels.items())]
     return _digest([*texts, *(source.read_text() for source in sources)])
 
 
-def build_simulator(sources: Sequence[Path], inputs: Sequence[Stream], outputs: Sequence[Stream], jobs: int = 2) -> Path:
+def build_simulator(
+    sources: Sequence[Path],
+    inputs: Sequence[Stream],
+    outputs: Sequence[Stream],
+    kernels: Kernels = NO_KERNELS,
+    jobs: int = 2,
+) -> Path:
     """Returns the compiled model of a network, building it only if the cache has none.
 
     Args:
         sources: the network's SystemVerilog files in compile order.
+        kernels: the C++ of its layers that are kernels.
         jobs: compiler processes.
 
     Raises:
         ToolError: Verilator or the compiler is absent or failed; the message names the log.
     """
-    target = cache_dir() / "networks" / f"{model_key(sources, inputs, outputs)}.so"
+    target = cache_dir() / "networks" / f"{model_key(sources, inputs, outputs, kernels)}.so"
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
         scratch = Path(name)
         (scratch / "sim_top.sv").write_text(render_top(inputs, outputs))
-        built = _compile(scratch, sources, data_dir("sim") / "harness" / "network_sim.cpp", jobs)
+        objects = [
+            compile_objects(instrument(files), [MODEL], scratch / layer, options=KERNEL_OPTIONS, streams=CYCLE_STREAMS)[0]
+            for layer, files in kernels.items()
+        ]
+        kept = target.with_name(f"{model_key(sources, inputs, outputs)}-verilated") if kernels else None
+        built = _link(scratch, _verilated(scratch, sources, jobs, kept), objects, jobs)
         partial = target.with_suffix(f".{os.getpid()}.tmp")
         shutil.copyfile(built, partial)
         partial.replace(target)  # atomic: parallel runs see a whole model or none
     return target
 
 
-def _compile(scratch: Path, sources: Sequence[Path], harness: Path, jobs: int) -> Path:
-    env = verilator_env()
+def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | None) -> Path:
+    """The folder of the network's own archive and headers; of a network with kernels it is kept: they change, it does not."""
+    if kept and kept.is_dir():
+        return kept
     objects = scratch / "obj"
-    log = cache_dir() / "networks" / "last-build.log"
-    flags = " ".join(CXX_OPTIONS)
     command = [
         *verilator_command(),
         *VERILATOR_OPTIONS,
@@ -160,23 +186,34 @@ def _compile(scratch: Path, sources: Sequence[Path], harness: Path, jobs: int) -
         "--Mdir",
         str(objects),
         "-CFLAGS",
-        flags,
+        " ".join(CXX_OPTIONS),
         *(str(source) for source in sources),
         str(scratch / "sim_top.sv"),
     ]
-    _run(command, env, log)
-    make = ["make", "-C", str(objects), "-f", "Vsim_top.mk", f"-j{jobs}", "OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
+    _run(command)
+    _make(objects, jobs, [ARCHIVE])
+    if kept:
+        _keep([ARCHIVE, *(path.name for path in objects.glob("*.h"))], objects, kept)
+    return objects
+
+
+def _link(scratch: Path, objects: Path, linked: Sequence[Path], jobs: int) -> Path:
     runtime = _runtime_folder()
-    missing = [] if runtime.is_dir() else list(RUNTIME)
-    _run([*make, "Vsim_top__ALL.a", *missing], env, log)
-    if missing:
-        _keep_runtime(objects, runtime)
+    if not runtime.is_dir():
+        _make(objects, jobs, RUNTIME)
+        _keep(RUNTIME, objects, runtime)
     library = scratch / "network.so"
+    harness = data_dir("sim") / "harness" / "network_sim.cpp"
     include = verilator_root() / "include"
     link = ["g++", *CXX_OPTIONS, "-shared"]
-    link += [f"-I{include}", f"-I{include / 'vltstd'}", f"-I{objects}", str(harness), str(objects / "Vsim_top__ALL.a")]
-    _run([*link, *(str(runtime / name) for name in RUNTIME), "-lpthread", "-o", str(library)], env, log)
+    link += [f"-I{include}", f"-I{include / 'vltstd'}", f"-I{objects}", str(harness), *map(str, linked), str(objects / ARCHIVE)]
+    _run([*link, *(str(runtime / name) for name in RUNTIME), "-lpthread", "-o", str(library)])
     return library
+
+
+def _make(objects: Path, jobs: int, targets: Sequence[str]) -> None:
+    options = ["OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
+    _run(["make", "-C", str(objects), "-f", "Vsim_top.mk", f"-j{jobs}", *options, *targets])
 
 
 def _runtime_folder() -> Path:
@@ -185,11 +222,11 @@ def _runtime_folder() -> Path:
     return cache_dir() / "runtime" / _digest([*VERILATOR_OPTIONS, *CXX_OPTIONS, version])
 
 
-def _keep_runtime(objects: Path, folder: Path) -> None:
-    """Keeps the runtime's objects for the next build; another process may do the same at the same time."""
+def _keep(names: Sequence[str], objects: Path, folder: Path) -> None:
+    """Keeps files for the next build; another process may do the same at the same time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
-    for name in RUNTIME:
+    for name in names:
         shutil.copyfile(objects / name, partial / name)
     try:
         partial.rename(folder)
@@ -197,9 +234,10 @@ def _keep_runtime(objects: Path, folder: Path) -> None:
         shutil.rmtree(partial)
 
 
-def _run(command: Sequence[str], env: dict[str, str], log: Path) -> None:
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, env=verilator_env(), capture_output=True, text=True, check=False)
     if done.returncode:
+        log = cache_dir() / "networks" / "last-build.log"
         log.write_text(done.stdout + done.stderr)
         lines = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
         first = lines[0][:300] if lines else f"exit status {done.returncode}"

@@ -33,7 +33,14 @@ from headrace.models import resolve_model
     show_default=True,
     help="hls: write C++ for Vitis HLS beside the RTL, with a testbench.",
 )
-@click.option("--images", type=PATH, help="Folder of images for the testbench of --backend hls.  [default: those of headrace]")
+@click.option(
+    "--hls",
+    "layers",
+    multiple=True,
+    metavar="LAYER",
+    help="With --backend rtl: make this layer of C++ for Vitis HLS. Give it again for further layers.",
+)
+@click.option("--images", type=PATH, help="Folder of images for the testbenches of the C++.  [default: those of headrace]")
 @click.option("-o", "--out", type=PATH, help="Build directory.  [default: build/MODEL]")
 @json_option
 def compile_command(
@@ -42,6 +49,7 @@ def compile_command(
     fps: float | None,
     fill: float,
     backend: str,
+    layers: tuple[str, ...],
     images: Path | None,
     out: Path | None,
     as_json: bool,
@@ -51,15 +59,18 @@ def compile_command(
     The build directory holds the SystemVerilog of the network, its memory contents, the integer program that the CPU
     runs, and manifest.json, which describes all of it. FIFO depths are found by simulating the network.
 
-    With --backend hls it also holds a Vitis HLS project: hls/README.md says what is where.
+    With --backend hls it also holds a Vitis HLS project: hls/README.md says what is where. With --hls LAYER it holds a
+    project for each such layer, in hls/LAYER, and the network's SystemVerilog takes in the IP that Vitis HLS makes of it.
     """
-    if images is not None and backend != "hls":
-        raise click.UsageError("--images are for the testbench of --backend hls; choose that, or leave --images out")
+    if layers and backend == "hls":
+        raise click.UsageError("--backend hls makes all layers of C++; leave --hls out, or choose --backend rtl")
+    if images is not None and backend != "hls" and not layers:
+        raise click.UsageError("--images are for the testbenches of C++; choose --backend hls or --hls, or leave --images out")
     path = resolve_model(model)
     target = load_board(board)
     folder = out or Path("build") / path.stem
     with status(quiet=as_json) as note:
-        hls = HlsOptions(images=images) if backend == "hls" else None
+        hls = HlsOptions(layers=tuple(dict.fromkeys(layers)), images=images) if backend == "hls" or layers else None
         manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls)
     if as_json:
         emit_json(summary(manifest, folder))
@@ -75,7 +86,7 @@ def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "build": str(folder),
         **{key: manifest[key] for key in keys},
-        **({"hls": {key: hls[key] for key in ("interval_cycles", "latency_cycles", "vectors", "synthesised")}} if hls else {}),
+        **({"hls": _hls_summary(hls)} if hls else {}),
         "certificates": {
             "requantizers": len(certificates),
             "exact": sum(c["exact"] for c in certificates),
@@ -83,6 +94,13 @@ def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
             "differing_values": sum(c["differing_values"] for c in certificates),
         },
     }
+
+
+def _hls_summary(hls: dict[str, Any]) -> dict[str, Any]:
+    if "layers" in hls:
+        keys: tuple[str, ...] = ("vectors", "synthesised")
+        return {"layers": [layer["name"] for layer in hls["layers"]], **{key: hls[key] for key in keys}}
+    return {key: hls[key] for key in ("interval_cycles", "latency_cycles", "vectors", "synthesised")}
 
 
 def _show(manifest: dict[str, Any], folder: Path) -> None:
@@ -95,7 +113,12 @@ def _show(manifest: dict[str, Any], folder: Path) -> None:
         f"{p['interval_cycles']:,}), latency {p['latency_cycles']:,}; "
         f"{p['frames_per_second']:.1f} frames/s at {facts['clock_mhz']:g} MHz if timing closes"
     )
-    if "hls" in facts:
+    if "layers" in facts.get("hls", {}):
+        out.print(
+            f"C++ kernels in {folder}/hls: layers {', '.join(facts['hls']['layers'])}; not synthesised here (no Vitis HLS), so "
+            "their resources are those of the RTL in whose place they stand"
+        )
+    elif "hls" in facts:
         out.print(
             f"C++ kernels in {folder}/hls: one frame every {facts['hls']['interval_cycles']:,.0f} cycles by their iterations; "
             "not synthesised here (no Vitis HLS)"

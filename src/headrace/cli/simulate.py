@@ -11,9 +11,9 @@ from headrace_host.manifest import Build
 
 from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
 from headrace.feeds import image_frames, random_frames
-from headrace.hls.simulation import simulate_build
+from headrace.hls.simulation import changed_files, simulate_build
 from headrace.ir.ops import IntArray
-from headrace.simulation import Simulation, ensure_simulator, record_step
+from headrace.simulation import Simulation, ensure_simulator, layer_kernels, record_step
 
 
 @click.command()
@@ -28,14 +28,16 @@ from headrace.simulation import Simulation, ensure_simulator, record_step
     help="Probability that an input beat is withheld, or an output not ready, in any cycle.",
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of stalls and random pixels.")
-@click.option("--csim", is_flag=True, help="Run the C++ kernels of a build made with --backend hls instead of the RTL.")
+@click.option("--csim", is_flag=True, help="Run the C++ kernels of the build by themselves instead of the RTL.")
 @json_option
 def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: int, csim: bool, as_json: bool) -> None:
     """Simulate the network of BUILD cycle by cycle and compare every output bit with the golden program.
 
     On a difference, names the first differing layer, pixel and channel with both values, and exits with 1.
 
-    With --csim, compile and run the C++ kernels as they lie in BUILD/hls, changed ones included. It knows no clock.
+    Layers that are C++ kernels (compile --hls) take part as they lie in BUILD/hls, changed ones included.
+
+    With --csim, compile and run the C++ kernels alone: the network's, or each layer's on its golden inputs. It knows no clock.
     """
     if csim and stall:
         raise click.UsageError("--csim knows no clock, so nothing can stall; leave --stall out")
@@ -51,8 +53,9 @@ def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: 
         comparison = simulation.compare(
             feed, stall=stall, seed=seed, progress=lambda done, cycles: advance(done, f"{cycles:,} cycles")
         )
-    facts = {"build": str(build), "build_id": loaded.build_id, **comparison.to_json()}
-    recorded = {k: facts[k] for k in ("bit_exact", "frames", "stall", "seed", "cycles_per_frame", "latency_cycles")}
+    changed = changed_files(loaded) if layer_kernels(loaded) else ()
+    facts = {"build": str(build), "build_id": loaded.build_id, **comparison.to_json(), "changed": list(changed)}
+    recorded = {k: facts[k] for k in ("bit_exact", "frames", "stall", "seed", "cycles_per_frame", "latency_cycles", "changed")}
     record_step(loaded, "simulate", recorded)
     if as_json:
         emit_json(facts)
@@ -69,15 +72,20 @@ def _csim(build: Build, feed: dict[str, IntArray], frames: int, as_json: bool) -
         emit_json(facts)
         return
     out = console(quiet=False)
-    if comparison.changed:
-        out.print(f"changed since it was compiled: {', '.join(comparison.changed)}")
+    _show_changed(facts)
     out.print(
         f"[green]bit-exact[/green] in C simulation: {frames} frames in {comparison.seconds:.2f} s, "
         f"{comparison.macs_per_second / 1e6:,.0f} M MAC/s"
     )
 
 
+def _show_changed(facts: dict[str, Any]) -> None:
+    if facts["changed"]:
+        console(quiet=False).print(f"changed since it was compiled: {', '.join(facts['changed'])}")
+
+
 def _show(facts: dict[str, Any]) -> None:
+    _show_changed(facts)
     interval = facts["cycles_per_frame"]
     steady = f"{interval:,.0f} cycles per frame in steady state, " if interval else ""
     console(quiet=False).print(

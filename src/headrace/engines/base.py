@@ -161,6 +161,8 @@ class Engine(ABC):
     module: ClassVar[str]
     in_ports: ClassVar[tuple[tuple[str, str, str], ...]] = (("valid_i", "ready_o", "data_i"),)
     """(valid, ready, data) port names of each input stream."""
+    out_ports: ClassVar[tuple[tuple[str, str, str], ...]] = (("valid_o", "ready_i", "data_o"),)
+    """(valid, ready, data) port names of each output stream."""
     bundled_in: ClassVar[bool] = False
     """All input streams share one set of ports, stream 0 in the low bits."""
     bundled_out: ClassVar[bool] = False
@@ -192,6 +194,10 @@ class Engine(ABC):
     def tied_ports(self) -> tuple[tuple[str, str], ...]:
         """(port, expression) of ports that this configuration leaves idle."""
         return ()
+
+    def own_module(self) -> str | None:
+        """The SystemVerilog of a module that is written for this instance alone; None: it lies under hw/rtl."""
+        return None
 
     def rom(self) -> Rom | None:
         """The engine's memory contents, if it has one memory."""

@@ -17,17 +17,14 @@ from headrace_host.simulator import SimulationResult, StreamSpec
 
 from headrace.build.csim import CYCLE_STREAMS, CsimError, compile_csim, run_csim
 from headrace.hls.network import NetworkView
-from headrace.hls.sources import cycle_channels, cycle_files, included_headers
+from headrace.hls.sources import cycle_channels, cycle_files, included_headers, instrument
 from headrace.ir.ops import IntArray
-
-PIPELINE = "#pragma HLS pipeline II=1"
 
 
 def instrumented(net: NetworkView) -> dict[str, str]:
     """The sources of the simulation; each pipelined loop counts its iterations."""
     files = cycle_files(net)
-    tick = f"{PIPELINE}\nheadrace::sim::tick();"
-    return {**files, **{name: text.replace(PIPELINE, tick) for name, text in included_headers(files).items()}}
+    return {**files, **instrument(included_headers(files))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from headrace.backend.design import Design, Instance, unread
@@ -47,6 +47,21 @@ class ChannelView:
     def type(self) -> str:
         """Its C++ type."""
         return self.beats.type
+
+    @property
+    def width(self) -> int:
+        """Bits of a beat."""
+        return self.beats.bits * self.beats.lanes
+
+    @property
+    def words(self) -> int:
+        """32-bit words that hold a beat."""
+        return ceil_div(self.width, 32)
+
+    @property
+    def axis_bits(self) -> int:
+        """Bits of an AXI4-Stream that carries it: whole bytes."""
+        return ceil_div(self.width, 8) * 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +186,12 @@ class _Builder:
         return ChannelView(name=name, beats=self.beats[wire], depth=self.depths.get(wire, WIRE_DEPTH))
 
 
-def network_view(design: Design, title: str, notes: Mapping[str, str] | None = None) -> NetworkView:
+def network_view(design: Design, title: str, notes: Mapping[str, str] | None = None, *, name: str = NETWORK) -> NetworkView:
     """The C++ of a design.
 
     Args:
         notes: a sentence on what an engine does, by its name.
+        name: of the function that calls all of it.
 
     Raises:
         BuildError: an engine has no kernel.
@@ -194,7 +210,7 @@ def network_view(design: Design, title: str, notes: Mapping[str, str] | None = N
     stages = tuple(_stages(builder.calls, channels, ports))
     inner = {c.name for stage in stages for c in stage.channels}
     top = StageView(
-        name=NETWORK,
+        name=name,
         ports=(*inputs, *outputs),
         channels=tuple(c for c in channels.values() if c.name not in inner | ports),
         calls=tuple(CallView(function=s.name, streams=tuple(p.name for p in s.ports)) for s in stages),
@@ -203,10 +219,6 @@ def network_view(design: Design, title: str, notes: Mapping[str, str] | None = N
     return NetworkView(
         title=title, kernels=tuple(builder.kernels), stages=stages, top=top, inputs=inputs, outputs=outputs, fifos=builder.fifos
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)
 
 
 def _beats_of_part(design: Design, wire: str) -> int:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a Vitis HLS project: a network between memories, its testbench and vectors, and the scripts that run it."""
+"""The files of Vitis HLS projects: kernels, interfaces, testbench and vectors, and the scripts that run them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,11 @@ from headrace.backend.design import Design, Stream
 from headrace.boards import Board
 from headrace.engines.base import ceil_div
 from headrace.files import write_files
-from headrace.hls.network import NETWORK, NetworkView, network_view
+from headrace.hls.layer import HlsLayer
+from headrace.hls.network import ChannelView, NetworkView
 from headrace.hls.render import environment
 from headrace.hls.sources import included_headers, network_csim, network_files, network_sources
-from headrace.ir.graph import Graph
 from headrace.ir.ops import IntArray
-from headrace.operators import map_node
-from headrace.operators.base import Fold
 from headrace.resources import data_dir
 
 TOP = "headrace_top"
@@ -31,8 +29,8 @@ BURST_BEATS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryPort:
-    """A tensor in memory."""
+class Port:
+    """A tensor at the border of the IP: in memory, or on an AXI4-Stream."""
 
     name: str
     reads: bool
@@ -41,7 +39,7 @@ class MemoryPort:
     frame_beats: int
     depth: int
     """Words of all vectors, for co-simulation."""
-    fifo: int = BURST_BEATS
+    fifo: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,10 @@ class TopView:
     name: str
     network: str
     title: str
-    ports: tuple[MemoryPort, ...]
+    """What it is, at the beginning of a sentence."""
+    axis: bool
+    """AXI4-Streams and a frame in each call, not memories and as many as one asks for."""
+    ports: tuple[Port, ...]
     sources: tuple[str, ...]
     vectors: str
     """What the vectors are made of."""
@@ -59,6 +60,8 @@ class TopView:
     board: str
     part: str
     period_ns: str
+    folder: str
+    """Of the project, in a build."""
 
 
 def word_bits(beat_bits: int) -> int:
@@ -66,97 +69,105 @@ def word_bits(beat_bits: int) -> int:
     return min(MAX_WORD_BITS, max(32, 1 << (beat_bits - 1).bit_length()))
 
 
-def memory_words(values: IntArray, stream: Stream) -> bytes:
-    """A tensor (N, H, W, C) as its beats lie in memory."""
-    packed = pack_words(to_beats(values, stream.lanes), stream.bits)
-    wide = word_bits(stream.width)
-    words = ceil_div(stream.width, wide) * wide // 32
-    padded = np.zeros((len(packed), words), "<u4")
-    padded[:, : packed.shape[1]] = packed
+def vector_bytes(values: IntArray, stream: Stream, wide: int) -> bytes:
+    """A tensor (N, H, W, C) as its beats, each in whole words of ``wide`` bits, little-endian."""
+    packed = np.ascontiguousarray(pack_words(to_beats(values, stream.lanes), stream.bits), "<u4").view(np.uint8)
+    padded = np.zeros((len(packed), ceil_div(stream.width, wide) * wide // 8), np.uint8)
+    used = min(padded.shape[1], packed.shape[1])
+    padded[:, :used] = packed[:, :used]
     return padded.tobytes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vectors:
-    """What the testbench feeds and expects, by tensor: (N, H, W, C)."""
+    """What testbenches feed and expect: tensors (N, H, W, C) by name."""
 
     what: str
-    inputs: Mapping[str, IntArray]
-    outputs: Mapping[str, IntArray]
+    tensors: Mapping[str, IntArray] = field(repr=False)
 
     @property
     def frames(self) -> int:
         """N."""
-        return len(next(iter(self.inputs.values())))
+        return len(next(iter(self.tensors.values())))
 
 
-def layer_notes(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, str]:
-    """What each engine does: its layer's name, operator and shapes."""
-    notes = {}
-    for node in graph.nodes:
-        ins, outs = ([" x ".join(map(str, graph.tensors[t].shape)) for t in side] for side in (node.inputs, node.outputs))
-        chain = map_node(graph, node, folds[node.name]).chain
-        for n, engine in enumerate(chain):
-            part = f", part {n + 1} of {len(chain)}" if len(chain) > 1 else ""
-            notes[engine.name] = f"Layer {node.name} ({node.op.kind}{part}): {' and '.join(ins)} to {' and '.join(outs)}."
-    return notes
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What all projects of a build have in common."""
 
+    model: str
+    board: Board
+    vectors: Vectors
 
-def write_project(
-    design: Design, graph: Graph, folds: Mapping[str, Fold], folder: Path, *, title: str, board: Board, vectors: Vectors
-) -> list[str]:
-    """Writes the project of a design below ``folder``; returns the sources to synthesise.
+    def write_network(self, design: Design, net: NetworkView, folder: Path) -> list[str]:
+        """Writes the project of a whole network, between memories, to ``folder``; returns the sources to synthesise."""
+        streams = (*design.inputs, *design.outputs)
+        widths = [word_bits(s.width) for s in streams]
+        fifos = [max(BURST_BEATS, c.depth) for c in (*net.inputs, *net.outputs)]
+        ports = self._ports(net, streams, widths, fifos)
+        view = self._view(net, ports, TOP, self.model, folder="hls", axis=False)
+        return self._write(net, view, streams, folder, network_files(net))
 
-    Raises:
-        BuildError: an engine has no kernel.
-    """
-    net = network_view(design, title, layer_notes(graph, folds))
-    sources = [*network_sources(net), "top.cpp"]
-    view = _top_view(design, net, graph, title, board, vectors, tuple(sources))
-    templates = environment()
-    files = network_files(net)
-    for name in ("top.hpp", "top.cpp", "testbench.cpp", "run_hls.tcl", "hls_config.cfg"):
-        files[name] = templates.get_template(f"{name}.j2").render(top=view)
-    files["sim/csim.cpp"] = network_csim(net)
-    files["sim/words.hpp"] = (data_dir("hls_templates") / "sim" / "words.hpp").read_text()
-    files["README.md"] = templates.get_template("project.md.j2").render(top=view)
-    write_files({**files, **included_headers(files)}, folder)
-    (folder / "data").mkdir()
-    for port, stream in zip(view.ports, (*design.inputs, *design.outputs), strict=True):
-        values = (vectors.inputs if port.reads else vectors.outputs)[stream.tensor]
-        (folder / "data" / f"{port.name}.bin").write_bytes(memory_words(values, stream))
-    return sources
+    def write_layer(self, layer: HlsLayer, folder: Path) -> list[str]:
+        """Writes the project of a layer, between AXI4-Streams, to ``folder``; returns the sources to synthesise."""
+        streams = (*layer.inputs, *layer.outputs)
+        channels = (*layer.net.inputs, *layer.net.outputs)
+        ports = self._ports(layer.net, streams, [c.axis_bits for c in channels], [c.depth for c in channels])
+        title = f"{layer.name} of {self.model}"
+        view = self._view(layer.net, ports, layer.ip, title, folder=f"hls/{layer.name}", axis=True)
+        return self._write(layer.net, view, streams, folder, layer.files())
 
-
-def _top_view(
-    design: Design, net: NetworkView, graph: Graph, title: str, board: Board, vectors: Vectors, sources: tuple[str, ...]
-) -> TopView:
-    ports = []
-    channels = (*net.inputs, *net.outputs)
-    for n, (channel, stream) in enumerate(zip(channels, (*design.inputs, *design.outputs), strict=True)):
-        kind = graph.tensors[stream.tensor]
-        beats = kind.pixels * ceil_div(kind.channels, stream.lanes)
-        wide = word_bits(stream.width)
-        ports.append(
-            MemoryPort(
-                name=channel.name,
-                reads=n < len(net.inputs),
-                type=channel.type,
-                word_bits=wide,
-                frame_beats=beats,
-                depth=beats * ceil_div(stream.width, wide) * vectors.frames,
-                fifo=max(BURST_BEATS, channel.depth),
+    def _ports(
+        self, net: NetworkView, streams: Sequence[Stream], widths: Sequence[int], fifos: Sequence[int]
+    ) -> tuple[Port, ...]:
+        ports = []
+        channels: tuple[ChannelView, ...] = (*net.inputs, *net.outputs)
+        for channel, stream, wide, fifo in zip(channels, streams, widths, fifos, strict=True):
+            beats = len(to_beats(self.vectors.tensors[stream.tensor][:1], stream.lanes))
+            ports.append(
+                Port(
+                    name=channel.name,
+                    reads=channel in net.inputs,
+                    type=channel.type,
+                    word_bits=wide,
+                    frame_beats=beats,
+                    depth=beats * ceil_div(stream.width, wide) * self.vectors.frames,
+                    fifo=fifo,
+                )
             )
+        return tuple(ports)
+
+    def _view(self, net: NetworkView, ports: tuple[Port, ...], name: str, title: str, *, folder: str, axis: bool) -> TopView:
+        return TopView(
+            name=name,
+            network=net.top.name,
+            title=title,
+            axis=axis,
+            ports=ports,
+            sources=(*network_sources(net), "top.cpp"),
+            vectors=self.vectors.what,
+            frames=self.vectors.frames,
+            board=self.board.name.replace("-", "_"),
+            part=self.board.part,
+            period_ns=f"{1000 / self.board.clock_mhz:g}",
+            folder=folder,
         )
-    return TopView(
-        name=TOP,
-        network=NETWORK,
-        title=title,
-        ports=tuple(ports),
-        sources=sources,
-        vectors=vectors.what,
-        frames=vectors.frames,
-        board=board.name.replace("-", "_"),
-        part=board.part,
-        period_ns=f"{1000 / board.clock_mhz:g}",
-    )
+
+    def _write(
+        self, net: NetworkView, view: TopView, streams: Sequence[Stream], folder: Path, files: dict[str, str]
+    ) -> list[str]:
+        templates = environment()
+        interface = "axis" if view.axis else "memory"
+        for name in ("top.hpp", "top.cpp"):
+            files[name] = templates.get_template(f"{interface}_{name}.j2").render(top=view)
+        for name in ("testbench.cpp", "run_hls.tcl", "hls_config.cfg"):
+            files[name] = templates.get_template(f"{name}.j2").render(top=view)
+        files["sim/csim.cpp"] = network_csim(net)
+        files["sim/words.hpp"] = (data_dir("hls_templates") / "sim" / "words.hpp").read_text()
+        files["README.md"] = templates.get_template("project.md.j2").render(top=view)
+        write_files({**files, **included_headers(files)}, folder)
+        (folder / "data").mkdir()
+        for port, stream in zip(view.ports, streams, strict=True):
+            content = vector_bytes(self.vectors.tensors[stream.tensor], stream, port.word_bits)
+            (folder / "data" / f"{port.name}.bin").write_bytes(content)
+        return list(view.sources)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from headrace_host.manifest import Build
+from headrace_host.manifest import CXX_SUFFIXES, Build
 from headrace_host.program import Program
 from headrace_host.simulator import StreamSpec
 
@@ -23,12 +23,11 @@ Note = Callable[[str], None]
 
 HLS = "hls"
 """A build's folder of C++."""
-SUFFIXES = (".hpp", ".cpp", ".h")
 
 
 def folder_files(folder: Path) -> dict[str, str]:
     """The C++ files of a project by name."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix in CXX_SUFFIXES)
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
@@ -69,42 +68,99 @@ class Comparison:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """C++ of a build that is simulated by itself: the network, or a layer."""
+
+    folder: Path
+    """Below the build."""
+    inputs: tuple[StreamSpec, ...]
+    outputs: tuple[StreamSpec, ...]
+    macs: int
+    """Multiply-accumulates of a frame."""
+
+
+def parts_of(build: Build) -> dict[str, Part]:
+    """The C++ of a build, by the name of the layer; that of a whole network has the empty name.
+
+    Raises:
+        BuildError: there is none.
+    """
+    hls = build.manifest.get("hls")
+    if not isinstance(hls, dict):
+        raise BuildError(f"{build.folder}: holds no C++ kernels; compile it with --backend hls, or with --hls LAYER")
+    entries = {e["name"]: e for e in hls["layers"]} if "layers" in hls else {"": build.manifest}
+    parts = {}
+    for name, entry in entries.items():
+        inputs, outputs = (tuple(StreamSpec.from_json(e) for e in entry[side]) for side in ("inputs", "outputs"))
+        parts[name] = Part(folder=Path(HLS) / name, inputs=inputs, outputs=outputs, macs=entry["macs"])
+    return parts
+
+
+def part_files(build: Build, part: Part) -> dict[str, str]:
+    """The C++ files of a part by name, as they lie there now.
+
+    Raises:
+        BuildError: they are gone.
+    """
+    folder = build.folder / part.folder
+    if not (folder / "network.cpp").is_file():
+        raise BuildError(f"{folder}: holds no network.cpp; run headrace compile again")
+    return folder_files(folder)
+
+
+def changed_files(build: Build) -> tuple[str, ...]:
+    """C++ files that are not as they were compiled, or were not there then."""
+    recorded = build.manifest["files"]
+    found = []
+    for part in parts_of(build).values():
+        for name, text in part_files(build, part).items():
+            path = (part.folder / name).as_posix()
+            if sha256(text.encode()).hexdigest() != recorded.get(path):
+                found.append(path)
+    return tuple(found)
+
+
 def simulate_build(build: Build, feeds: Mapping[str, IntArray], note: Note = lambda _: None) -> Comparison:
     """Compiles and runs the C++ in a build's ``hls`` folder and compares every output value with the golden program.
 
+    Layers in a network of RTL each take their golden inputs.
+
     Raises:
-        BuildError: the build was not compiled with ``--backend hls``.
+        BuildError: the build holds no C++.
         ToolError: the compiler or the headers are absent, or it refused.
         MismatchError: an output differs (names the first frame, pixel and channel), or the simulation failed.
     """
-    folder = build.folder / HLS
-    if not (folder / "network.cpp").is_file():
-        raise BuildError(f"{build.folder}: holds no C++ kernels; compile it with --backend hls")
-    files = folder_files(folder)
-    recorded = build.manifest["files"]
-    changed = tuple(n for n, text in files.items() if sha256(text.encode()).hexdigest() != recorded.get(f"{HLS}/{n}"))
+    parts = parts_of(build)
     note("compiling the kernels")
-    executable = build_csim(files)
-    golden = Program.load(build.folder).run(feeds)
-    inputs, outputs = ([StreamSpec.from_json(e) for e in build.manifest[side]] for side in ("inputs", "outputs"))
+    executables = {name: build_csim(part_files(build, part)) for name, part in parts.items()}
+    kept = [spec.tensor for part in parts.values() for spec in (*part.inputs, *part.outputs)]
+    golden = Program.load(build.folder).run(feeds, keep=kept)
     note("simulating")
-    started = time.perf_counter()
-    try:
-        results = simulate_network(executable, feeds, inputs, outputs)
-    except (CsimError, ValueError) as error:
-        raise MismatchError(f"{build.folder}: C simulation failed: {error}") from error
-    seconds = time.perf_counter() - started
-    for name, expected in golden.items():
-        if results[name].shape != expected.shape:
-            raise MismatchError(f"{build.folder}: C simulation gave {len(results[name])} frames of {name}, not {len(expected)}")
-        if (results[name] != expected).any():
-            at = tuple(int(k[0]) for k in np.nonzero(results[name] != expected))
-            raise MismatchError(
-                f"{build.folder}: C simulation differs from golden in {name}, frame {at[0]}, pixel ({at[1]}, {at[2]}), "
-                f"channel {at[3]}: golden {expected[at]}, simulated {results[name][at]}"
-            )
+    seconds = 0.0
+    for name, part in parts.items():
+        started = time.perf_counter()
+        where = f"{build.folder}: C simulation" + (f" of layer {name}" if name else "")
+        try:
+            results = simulate_network(executables[name], {**feeds, **golden}, part.inputs, part.outputs)
+        except (CsimError, ValueError) as error:
+            raise MismatchError(f"{where} failed: {error}") from error
+        seconds += time.perf_counter() - started
+        for spec in part.outputs:
+            _compare(where, spec.tensor, results[spec.tensor], golden[spec.tensor])
     frames = len(next(iter(feeds.values())))
-    return Comparison(seconds=seconds, macs=frames * build.manifest["macs"], changed=changed)
+    return Comparison(seconds=seconds, macs=frames * sum(part.macs for part in parts.values()), changed=changed_files(build))
+
+
+def _compare(where: str, tensor: str, got: IntArray, expected: IntArray) -> None:
+    if got.shape != expected.shape:
+        raise MismatchError(f"{where} gave {len(got)} frames of {tensor}, not {len(expected)}")
+    if (got != expected).any():
+        at = tuple(int(k[0]) for k in np.nonzero(got != expected))
+        raise MismatchError(
+            f"{where} differs from golden in {tensor}, frame {at[0]}, pixel ({at[1]}, {at[2]}), "
+            f"channel {at[3]}: golden {expected[at]}, simulated {got[at]}"
+        )
 
 
 def simulate_network(
@@ -116,6 +172,6 @@ def simulate_network(
         CsimError: the simulation failed.
         ValueError: an output is no whole number of frames.
     """
-    frames = len(feeds[inputs[0].tensor])
+    frames = len(next(iter(feeds.values())))
     words, _ = run_csim(executable, frames, [s.pack(feeds[s.tensor]) for s in inputs], [s.words for s in outputs])
     return {s.tensor: np.asarray(s.unpack(w)) for s, w in zip(outputs, words, strict=True)}

@@ -6,15 +6,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from headrace.errors import BuildError
-from headrace.hls.network import NETWORK, CallView, ChannelView, NetworkView
+from headrace.hls.network import CallView, ChannelView, NetworkView
 from headrace.hls.render import CsimView, csim_main, environment, kernel_files, stream_view
 from headrace.resources import data_dir
 
+PIPELINE = re.compile(r"^[ \t]*#pragma\s+HLS\s+pipeline\b(?!.*\boff\b)(?:.*\bII\s*=\s*(\d+))?.*$", re.IGNORECASE | re.MULTILINE)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CyclesView:
+
+@dataclass(frozen=True, kw_only=True)
+class FlatView:
     """A network without stages."""
 
     headers: tuple[str, ...]
@@ -40,7 +43,7 @@ def network_files(net: NetworkView) -> dict[str, str]:
 def network_csim(net: NetworkView) -> str:
     """The program that runs a network's C simulation."""
     inputs, outputs = (tuple(stream_view(c.name, c.beats) for c in side) for side in (net.inputs, net.outputs))
-    top = CsimView(function=NETWORK, headers=("network.hpp",), inputs=inputs, outputs=outputs, streams=(*inputs, *outputs))
+    top = CsimView(function=net.top.name, headers=("network.hpp",), inputs=inputs, outputs=outputs, streams=(*inputs, *outputs))
     return csim_main(top)
 
 
@@ -57,16 +60,28 @@ def cycle_files(net: NetworkView) -> dict[str, str]:
     files: dict[str, str] = {}
     for kernel in net.kernels:
         files.update(kernel_files(kernel))
-    calls = [call for stage in net.stages for call in stage.calls]
-    view = CyclesView(
-        headers=tuple(f"kernels/{kernel.symbol}.hpp" for kernel in net.kernels),
-        inputs=net.inputs,
-        outputs=net.outputs,
-        channels=cycle_channels(net),
-        calls=tuple(calls),
-    )
-    files["cycles.cpp"] = environment().get_template("sim/cycles.cpp.j2").render(net=view)
+    files["cycles.cpp"] = environment().get_template("sim/cycles.cpp.j2").render(net=FlatView(**flat(net)))
     return files
+
+
+def flat(net: NetworkView) -> dict[str, Any]:
+    """The members of a `FlatView`."""
+    return {
+        "headers": tuple(kernel.symbol for kernel in net.kernels),
+        "inputs": net.inputs,
+        "outputs": net.outputs,
+        "channels": cycle_channels(net),
+        "calls": tuple(call for stage in net.stages for call in stage.calls),
+    }
+
+
+def instrument(files: Mapping[str, str]) -> dict[str, str]:
+    """The same sources, with each iteration of a pipelined loop taking as many cycles as its II says."""
+
+    def ticks(pragma: re.Match[str]) -> str:
+        return pragma[0] + "\n" + "headrace::sim::tick();" * int(pragma[1] or 1)
+
+    return {name: PIPELINE.sub(ticks, text) for name, text in files.items()}
 
 
 def network_sources(net: NetworkView) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -130,7 +130,12 @@ def to_program(graph: Graph) -> tuple[dict[str, Any], dict[str, IntArray]]:
     return program, arrays
 
 
-def multiply_accumulates(graph: Graph) -> int:
-    """Multiply-accumulates of one frame: every weight of a convolution once for each pixel of its result."""
-    weights = ((getattr(node.op, "weight", None), graph.tensors[node.outputs[0]].pixels) for node in graph.nodes)
+def multiply_accumulates(graph: Graph, nodes: Iterable[Node] | None = None) -> int:
+    """Multiply-accumulates of one frame: every weight of a convolution once for each pixel of its result.
+
+    Args:
+        nodes: those that count; None: all.
+    """
+    counted = graph.nodes if nodes is None else nodes
+    weights = ((getattr(node.op, "weight", None), graph.tensors[node.outputs[0]].pixels) for node in counted)
     return sum(int(weight.size) * pixels for weight, pixels in weights if weight is not None)
