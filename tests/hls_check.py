@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from headrace_host.simulator import StreamSpec
 
-from headrace.backend.design import Design, Stream
+from headrace.backend.design import Design, Stream, stream_spec
 from headrace.build.csim import CXX_OPTIONS, FAST, ap_types
 from headrace.hls.network import network_view
 from headrace.hls.simulation import build_csim, simulate_network
@@ -21,7 +21,7 @@ from headrace.ir.ops import IntArray
 
 def specs(graph: Graph, streams: Sequence[Stream]) -> list[StreamSpec]:
     """Streams with their tensors' shapes."""
-    return [StreamSpec(s.tensor, graph.tensors[s.tensor].shape, s.lanes, s.bits, s.signed) for s in streams]
+    return [stream_spec(graph, s) for s in streams]
 
 
 def check_kernels(

@@ -31,10 +31,10 @@ struct Repacker<Cfg, std::index_sequence<In...>, std::index_sequence<Out...>> {
     ap_uint<Cfg::LaneW> kept[fewest + 1];
 #pragma HLS array_partition variable=kept type=complete
     Counter<fewest + 1> kept_level;
-    unsigned pixels = frames * Cfg::Pixels;  // of which input beats are still to come
-    Counter<Cfg::Ins> source;                // of the input beat that comes next
+    uint64_t pixels = uint64_t(frames) * Cfg::Pixels;  // of which input beats are still to come
+    Counter<Cfg::Ins> source;                         // of the input beat that comes next
     Counter<Plan::most_in_beats()> in_beat;
-    Counter<Cfg::Outs> target;               // of the output beat that leaves next
+    Counter<Cfg::Outs> target;                        // of the output beat that leaves next
     Counter<Plan::most_out_beats()> out_beat;
 
   steps:

@@ -18,13 +18,13 @@ void upsample(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::L
   [[maybe_unused]] constexpr unsigned held = copies + (Cfg::InW - 1) * Cfg::FactorW * Cfg::Beats + Cfg::Beats - 1;
   ap_uint<Cfg::LaneW> memory[2 * row_beats][Cfg::Lanes];
 #pragma HLS array_reshape variable=memory type=complete dim=2
-  const unsigned rows = frames * Cfg::Pixels;
+  const uint64_t rows = uint64_t(frames) * Cfg::Pixels;
   Counter<copies> phase;
   Counter<2 * row_beats> to;
   bool odd = true;  // half of the row that leaves; the first to come is row 0, in the other one
 
 rows:
-  for (unsigned row = 0; row < rows + 1; ++row) {
+  for (uint64_t row = 0; row < rows + 1; ++row) {
   copies_h:
     for (unsigned fy = 0; fy < Cfg::FactorH; ++fy) {
     pixels:

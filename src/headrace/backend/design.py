@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from headrace_host.simulator import StreamSpec
+
 from headrace.engines.base import Engine, Resources, ceil_div
 from headrace.engines.plumbing import Cast, Fifo, Fork, Repack
 from headrace.ir.graph import Graph, Node
@@ -281,6 +283,11 @@ def layer_design(graph: Graph, node: Node, mapped: Mapped) -> Design:
     wires = tuple(s.wire for s in inputs)
     outputs = builder.chain(mapped, node, wires, tuple(f"out{k}" for k in range(len(node.outputs))))
     return Design(instances=tuple(builder.instances), wires=builder.wires, edges=(), inputs=inputs, outputs=tuple(outputs))
+
+
+def stream_spec(graph: Graph, stream: Stream) -> StreamSpec:
+    """What simulators must know of a stream."""
+    return StreamSpec(stream.tensor, graph.tensors[stream.tensor].shape, stream.lanes, stream.bits, stream.signed)
 
 
 def unread(design: Design) -> Iterator[str]:

@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import numpy as np
-from headrace_host.simulator import NetworkSimulator, SimulationResult, StreamSpec
+from headrace_host.simulator import NetworkSimulator, SimulationResult
 
-from headrace.backend.design import Design, Edge, Stream, build_design
+from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir
 from headrace.build.verilate import build_simulator, model_key
@@ -57,11 +57,6 @@ class FifoSizing:
     depths: Mapping[str, int]
     interval: float
     latency_cycles: int
-
-
-def stream_spec(graph: Graph, stream: Stream) -> StreamSpec:
-    """What the simulator must know of a stream."""
-    return StreamSpec(stream.tensor, graph.tensors[stream.tensor].shape, stream.lanes, stream.bits, stream.signed)
 
 
 def open_simulator(graph: Graph, design: Design, library: Path, rom_dir: Path) -> NetworkSimulator:

@@ -79,7 +79,7 @@ class CycleSimulator:
         Raises:
             CsimError: the kernels deadlock, and ``partial`` is not set; or the simulation failed.
         """
-        count = len(frames[self._inputs[0].tensor])
+        count = len(next(iter(frames.values()))) if frames else 1
         with TemporaryDirectory(prefix="headrace-cycles-") as folder:
             depths = Path(folder) / "depths"
             depths.write_text("\n".join(str(self._limits.get(name, depth)) for name, depth in self._depths.items()))

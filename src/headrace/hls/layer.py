@@ -11,9 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from headrace.backend.design import Design, Instance, Stream, build_design, layer_design
+import numpy as np
+
+from headrace.backend.design import Design, Instance, Stream, build_design, layer_design, stream_spec
+from headrace.build.csim import CYCLE_STREAMS, csim_key
 from headrace.engines.base import Engine, Parameter, Resources
 from headrace.errors import BuildError
+from headrace.hls.cycles import CycleSimulator
 from headrace.hls.network import NetworkView, network_view
 from headrace.hls.render import environment
 from headrace.hls.sources import FlatView, flat, included_headers, network_files
@@ -22,6 +26,8 @@ from headrace.operators import map_node
 from headrace.operators.base import Fold
 from headrace.operators.constant import at_readers
 
+_KNOWN: dict[str, int] = {}
+"""Iterations of layers that were counted, by the hash of their sources."""
 MAX_AXIS_BITS = 4096
 """Widest TDATA: 512 bytes (AMD UG1037)."""
 
@@ -39,14 +45,15 @@ class LayerView(FlatView):
 class HlsLayer(Engine):
     """A layer's kernels as one module, named after the layer.
 
-    Its cycles and resources are those of the SystemVerilog engines in whose place it stands: what Vitis HLS makes of it is not
-    known here.
+    Its resources are those of the SystemVerilog engines in whose place it stands: what Vitis HLS makes of it is not known here.
     """
 
     net: NetworkView
     chain: tuple[Engine, ...]
     inputs: tuple[Stream, ...]
     outputs: tuple[Stream, ...]
+    iterations: int
+    """Of the pipelined loop of its slowest kernel, in a frame that starts anew."""
 
     @property
     def module(self) -> str:  # type: ignore[override]
@@ -84,8 +91,8 @@ class HlsLayer(Engine):
 
     @property
     def cycles(self) -> int:
-        """Of the slowest engine."""
-        return max(engine.cycles for engine in self.chain)
+        """Of the slowest kernel."""
+        return self.iterations
 
     def resources(self) -> Resources:
         """Of the engines."""
@@ -119,6 +126,7 @@ def mixed_design(
 
     Raises:
         BuildError: a layer is not there, or has no kernels.
+        ToolError: the compiler or the headers are absent, or it refused: the kernels' cycles are counted.
     """
     design = build_design(graph, folds, depths or {})
     folds = at_readers(graph, folds)
@@ -150,6 +158,17 @@ def _node(graph: Graph, name: str) -> Node:
     return graph.nodes[names.index(name)]
 
 
+def _iterations(net: NetworkView, graph: Graph, alone: Design) -> int:
+    """Counts them by running the kernels for a frame; what is in it does not matter."""
+    key = csim_key(network_files(net), [], CYCLE_STREAMS)
+    if key not in _KNOWN:
+        inputs, outputs = ([stream_spec(graph, s) for s in side] for side in (alone.inputs, alone.outputs))
+        frame = {spec.tensor: np.full((1, *spec.shape), graph.tensors[spec.tensor].lo) for spec in inputs}
+        result = CycleSimulator(net, inputs, outputs).run(frame)
+        _KNOWN[key] = max(result.iterations.values())
+    return _KNOWN[key]
+
+
 def _replaced(design: Design, graph: Graph, node: Node, chosen: Fold) -> Design:
     mapped = map_node(graph, node, chosen)
     alone = layer_design(graph, node, mapped)
@@ -158,7 +177,14 @@ def _replaced(design: Design, graph: Graph, node: Node, chosen: Fold) -> Design:
             raise BuildError(f"--hls {node.name}: a beat has {stream.width} bits, an AXI4-Stream {MAX_AXIS_BITS} at most")
     title = f"Layer {node.name}"
     net = network_view(alone, title, layer_notes(graph, node, mapped.chain), name=f"{node.name}_layer")
-    engine = HlsLayer(name=node.name, net=net, chain=mapped.chain, inputs=alone.inputs, outputs=alone.outputs)
+    engine = HlsLayer(
+        name=node.name,
+        net=net,
+        chain=mapped.chain,
+        inputs=alone.inputs,
+        outputs=alone.outputs,
+        iterations=_iterations(net, graph, alone),
+    )
     names = {part.name for part in mapped.chain}
     members = [i for i in design.instances if i.engine.name in names]
     one = Instance(engine=engine, inputs=members[0].inputs, outputs=members[-1].outputs)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from headrace.backend.design import build_design
-from headrace.build.fifo_sizing import FifoSizing, Note, Sizer, remembered, roomy_depths, stream_spec
+from headrace.backend.design import build_design, stream_spec
+from headrace.build.fifo_sizing import FifoSizing, Note, Sizer, remembered, roomy_depths
 from headrace.hls.cycles import CycleSimulator, instrumented
 from headrace.hls.network import network_view
 from headrace.ir.graph import Graph

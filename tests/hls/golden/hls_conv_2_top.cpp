@@ -7,7 +7,7 @@
 void conv_2_ip(hls::stream<ap_uint<24>>& in0, hls::stream<ap_uint<64>>& out0) {
 #pragma HLS interface mode=axis port=in0
 #pragma HLS interface mode=axis port=out0
-#pragma HLS interface mode=ap_ctrl_none port=return
+#pragma HLS interface mode=ap_ctrl_hs port=return
 #pragma HLS dataflow
   headrace::Stream<8, 3> in0_beats("in0_beats");
 #pragma HLS stream variable=in0_beats depth=2
