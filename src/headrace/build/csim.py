@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -179,13 +180,28 @@ def _digest(texts: Iterable[str]) -> str:
 
 
 def _compile(command: Sequence[str], scratch: Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    english = {**os.environ, "LC_ALL": "C"}  # what `_refusal` looks for
+    done = subprocess.run(command, env=english, capture_output=True, text=True, check=False)
     if done.returncode:
-        first = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
+        first = _refusal(done.stderr) or f"exit status {done.returncode}"
         log = cache_dir() / "csim" / "last-build.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stderr)
         raise ToolError(f"g++: {first.removeprefix(f'{scratch}/')} (full log: {log})")
+
+
+def _refusal(said: str) -> str:
+    """The error that explains the others, if there is one, on one line.
+
+    A failed assertion comes before what follows from it, such as arrays of size zero, and with the numbers that it compared.
+    """
+    errors = re.split(r"^(?=.*\berror: )", said, flags=re.MULTILINE)[1:]
+    for error in errors:
+        first = error.partition("\n")[0]
+        if "error: static assertion failed" in first:
+            numbers = re.search(r"note: (the comparison reduces to .*)", error)
+            return f"{first}; {numbers[1]}" if numbers else first
+    return errors[0].partition("\n")[0] if errors else ""
 
 
 def run_csim(
