@@ -12,7 +12,7 @@ namespace headrace {
 
 /// What one transfer of a stream carries: `Lanes` neighbouring channels of a pixel, `Bits` bits each; lane 0 lies in the low
 /// bits. The last beat of a pixel is ragged: its lanes beyond the channel count are zero. Lanes are bit patterns; a kernel
-/// reads them as numbers with `value`.
+/// reads them as numbers with `value`. Streams without lanes or bits stop here, so kernels need not check these.
 template <unsigned Bits, unsigned Lanes>
 struct Beat {
   static_assert(Bits >= 1 && Bits <= 64 && Lanes >= 1, "a beat has at least one lane of 1 to 64 bits");
@@ -25,6 +25,10 @@ using Stream = hls::stream<Beat<Bits, Lanes>>;
 /// The integers of `Bits` bits.
 template <unsigned Bits, bool Signed>
 using Integer = std::conditional_t<Signed, ap_int<Bits>, ap_uint<Bits>>;
+
+/// The ends of the range of `Integer`.
+constexpr int64_t least(unsigned bits, bool is_signed) { return is_signed ? -(int64_t(1) << (bits - 1)) : 0; }
+constexpr int64_t most(unsigned bits, bool is_signed) { return (int64_t(1) << (is_signed ? bits - 1 : bits)) - 1; }
 
 /// A lane's bits as a number.
 template <bool Signed, int Bits>

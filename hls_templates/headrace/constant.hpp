@@ -5,6 +5,16 @@
 
 namespace headrace {
 
+/// Sizes of a `constant`.
+template <class Cfg>
+struct ConstantShape {
+  static_assert(Cfg::Lanes >= 1 && Cfg::LaneW >= 1 && Cfg::Rows >= 1 && Cfg::Cols >= 1 && Cfg::Beats >= 1,
+                "lanes, width, rows, columns and beats must not be zero");
+  static_assert(Cfg::RowSets >= 1 && Cfg::RowSets <= Cfg::Rows && Cfg::ColSets >= 1 && Cfg::ColSets <= Cfg::Cols,
+                "there are no more unlike rows and columns than rows and columns");
+  static constexpr unsigned Words = Cfg::RowSets * Cfg::ColSets * Cfg::Beats;
+};
+
 /// Word `word` of the table with the number `Number` among tables of one field.
 template <unsigned Number, class Entry, unsigned Words, class... Rest>
 unsigned entry_of(unsigned word, const Entry (&table)[Words][1], const Rest&... rest) {
@@ -23,11 +33,9 @@ unsigned entry_of(unsigned word, const Entry (&table)[Words][1], const Rest&... 
 /// columns: tables of one field.
 template <class Cfg, class... Bases>
 void constant(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& out,
-              const Constant<Cfg::LaneW, false> (&words)[Cfg::RowSets * Cfg::ColSets * Cfg::Beats][Cfg::Lanes],
+              const Constant<Cfg::LaneW, false> (&words)[ConstantShape<Cfg>::Words][Cfg::Lanes],
               const Bases&... bases) {
 #pragma HLS array_reshape variable=words type=complete dim=2
-  static_assert(Cfg::RowSets >= 1 && Cfg::RowSets <= Cfg::Rows && Cfg::ColSets >= 1 && Cfg::ColSets <= Cfg::Cols,
-                "there are no more unlike rows and columns than rows and columns");
   constexpr bool row_table = Cfg::RowSets > 1, col_table = Cfg::ColSets > 1;
   static_assert(sizeof...(bases) == row_table + col_table, "unlike rows have a table of bases, and so have unlike columns");
 

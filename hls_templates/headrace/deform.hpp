@@ -24,6 +24,10 @@ template <class Cfg, class... Masks>
 void deform(unsigned frames, Stream<Cfg::DataW, Cfg::Lanes>& out, Stream<Cfg::LaneW, Cfg::Lanes>& in,
             Stream<Cfg::OffsetW, Cfg::Square ? 1 : 2 * Cfg::KH * Cfg::KW>& offset, Masks&... masks) {
   using S = DeformShape<Cfg>;
+  if constexpr (Cfg::Square) {
+    static_assert(Cfg::KH == odd_from(Cfg::KH) && Cfg::KW == odd_from(Cfg::KW) && Cfg::DilH == 1 && Cfg::DilW == 1,
+                  "one dilation for all taps needs an odd kernel and no other dilation");
+  }
   using Value = ap_int<Cfg::LaneSigned ? Cfg::LaneW : Cfg::LaneW + 1>;
   static_assert(sizeof...(Masks) == (Cfg::MaskW > 0 ? 1 : 0), "a stream of masks comes with MaskW alone");
   constexpr unsigned split = S::Split, lanes = Cfg::Lanes, taps = Cfg::KH * Cfg::KW;

@@ -9,15 +9,19 @@ namespace headrace {
 /// Sizes of a `deform`, and the shape of its line buffer.
 template <class Cfg>
 struct DeformShape {
+  static_assert(Cfg::LaneW >= 1 && Cfg::Lanes >= 1 && Cfg::Channels >= 1 && Cfg::DataW >= 1 && Cfg::InH >= 1 && Cfg::InW >= 1 &&
+                    Cfg::OutH >= 1 && Cfg::OutW >= 1 && Cfg::KH >= 1 && Cfg::KW >= 1 && Cfg::StrideH >= 1 &&
+                    Cfg::StrideW >= 1 && Cfg::DilH >= 1 && Cfg::DilW >= 1,
+                "widths, lanes, channels, maps, kernel, strides and dilations must not be zero");
   static constexpr unsigned InH = Cfg::InH, InW = Cfg::InW, OutH = Cfg::OutH, OutW = Cfg::OutW;
   static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows, Skip = 0;
   static constexpr int PadT = Cfg::PadT, PadL = Cfg::PadL, Lo = Cfg::OffsetLo, Hi = Cfg::OffsetHi;
   static constexpr unsigned Beats = ceil_div(Cfg::Channels, Cfg::Lanes), Fraction = Cfg::FractionBits;
   static constexpr unsigned WindowBeats = Beats * Cfg::KH * Cfg::KW;
-  static_assert(Lo <= Hi && Cfg::OffsetW <= 31 && Fraction <= 15, "offsets need a range, 31 bits at most, a short fraction");
-  static_assert(Cfg::GroupBeats >= 1 && Beats % Cfg::GroupBeats == 0, "GroupBeats must divide a pixel's channel beats");
-  static_assert(!Cfg::Square || (Cfg::KH % 2 == 1 && Cfg::KW % 2 == 1 && Cfg::DilH == 1 && Cfg::DilW == 1),
-                "one dilation for all taps needs an odd kernel and no other dilation");
+  static_assert(Lo <= Hi && Cfg::OffsetW >= 1 && Cfg::OffsetW <= 31 && Fraction <= 15,
+                "offsets need a range, 1 to 31 bits, and a fraction of at most 15");
+  static_assert(Cfg::GroupBeats >= 1 && Cfg::GroupBeats == divisor_up_to(Cfg::GroupBeats, Beats),
+                "GroupBeats must divide a pixel's channel beats");
 
   // What a tap can reach, counted from where tap (0, 0) lies without an offset.
   static constexpr int MidH = (Cfg::KH - 1) / 2, MidW = (Cfg::KW - 1) / 2, Ceil = (1 << Fraction) - 1;
@@ -33,7 +37,7 @@ struct DeformShape {
 
   // With a fraction, four banks by the parity of row slot and column: any four neighbours are read at once.
   static constexpr unsigned Split = Fraction > 0 ? 2 : 1;
-  static_assert(Rows % Split == 0, "with a fraction, Rows must be even");
+  static_assert(Rows == ceil_div(Rows, Split) * Split, "with a fraction, Rows must be even");
   static constexpr unsigned RowWords = ceil_div(InW, Split) * Beats, BankWords = Rows / Split * RowWords;
 };
 

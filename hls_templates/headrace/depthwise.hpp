@@ -5,6 +5,16 @@
 
 namespace headrace {
 
+/// Sizes of a `depthwise`.
+template <class Cfg>
+struct DepthwiseShape {
+  static_assert(Cfg::Lanes >= 1 && Cfg::Taps >= 1 && Cfg::ActW >= 1 && Cfg::WgtW >= 1 && Cfg::AccW >= 1 && Cfg::Beats >= 1 &&
+                    Cfg::Steps >= 1 && Cfg::GroupIn >= 1 && Cfg::GroupOut >= 1,
+                "lanes, taps, widths, beats, steps and groups must not be zero");
+  static constexpr unsigned Words = Cfg::Beats * Cfg::Steps;
+  static constexpr unsigned Fields = Cfg::Taps * Cfg::Lanes * Cfg::GroupOut * Cfg::GroupIn;
+};
+
 /// Convolution in groups, on windows: in each cycle `Taps` taps of `Lanes` groups of `GroupIn` channels, each of which gives
 /// `GroupOut` channels. A depthwise convolution has groups of one channel that give one or several.
 ///
@@ -14,8 +24,7 @@ namespace headrace {
 template <class Cfg>
 void depthwise(unsigned frames, Stream<Cfg::ActW, Cfg::Taps * Cfg::Lanes * Cfg::GroupIn>& in,
                Stream<Cfg::AccW, Cfg::Lanes * Cfg::GroupOut>& out,
-               const Constant<Cfg::WgtW, true> (
-                   &weights)[Cfg::Beats * Cfg::Steps][Cfg::Taps * Cfg::Lanes * Cfg::GroupOut * Cfg::GroupIn]) {
+               const Constant<Cfg::WgtW, true> (&weights)[DepthwiseShape<Cfg>::Words][DepthwiseShape<Cfg>::Fields]) {
 #pragma HLS array_reshape variable=weights type=complete dim=2
   using Act = Integer<Cfg::ActW, Cfg::ActSigned>;
   using Weight = ap_int<Cfg::WgtW>;

@@ -24,12 +24,14 @@ struct GatherPlan {
     return first;
   }
 
-  static constexpr bool is_possible() {
+  /// The last input channel that the output has.
+  static constexpr int last_channel() {
+    int last = -1;
     for (unsigned n = 0; n < Cfg::OutC; ++n) {
       const int channel = Cfg::Index[n];
-      if (channel >= 0 && unsigned(channel) >= Cfg::InC) return false;
+      if (channel > last) last = channel;
     }
-    return true;
+    return last;
   }
 
   /// Cycles by which a pixel reaches into the next one's.
@@ -99,7 +101,8 @@ void gather_lanes(std::index_sequence<Lane...>, GatherWords<Cfg> (&stored)[Cfg::
 template <class Cfg>
 void gather(unsigned frames, Stream<Cfg::LaneW, Cfg::LanesIn>& in, Stream<Cfg::LaneW, Cfg::LanesOut>& out) {
   using Plan = GatherPlan<Cfg>;
-  static_assert(Plan::is_possible(), "Index names a channel that the input does not have");
+  static_assert(Cfg::InC >= 1 && Cfg::OutC >= 1, "channels must not be zero");
+  static_assert(Plan::last_channel() < int(Cfg::InC), "Index names a channel that the input does not have");
   constexpr unsigned first_out = Plan::first_out();
   const uint64_t cycles = uint64_t(frames) * (Cfg::Pixels * Plan::period);
 

@@ -9,14 +9,22 @@ namespace headrace {
 constexpr int clamped(int value, int lo, int hi) { return value < lo ? lo : value > hi ? hi : value; }
 constexpr int modulo(int a, int m) { return (a % m + m) % m; }
 
+/// The largest divisor of `number` that is at most `most`, and the least odd number that is at least `number`.
+/// Compared with what is given, they make a compiler show it.
+constexpr unsigned divisor_up_to(unsigned most, unsigned number) {
+  while (number % most != 0) --most;
+  return most;
+}
+constexpr unsigned odd_from(unsigned number) { return number / 2 * 2 + 1; }
+
 /// Bits of a signed number whose magnitude is at most `most`.
 constexpr unsigned signed_bits(unsigned most) { return index_bits(most + 1) + 1; }
 
 /// The two sides of a ring of row slots. The input's side writes pixels in raster order: at an even pace while there are
-/// windows to give, at once while there are none, always while there is room. The output's side goes over output pixels in raster
-/// order, each as soon as the last pixel that its window can reach has arrived, and frees rows behind the last output row that
-/// can reach them. Rows of the next frame follow in the ring while those of this one are still read. None of that depends on
-/// data.
+/// windows to give, at once while there are none, always while there is room. The output's side goes over output pixels in
+/// raster order, each as soon as the last pixel that its window can reach has arrived, and frees rows behind the last output
+/// row that can reach them. Rows of the next frame follow in the ring while those of this one are still read. None of that
+/// depends on data.
 ///
 /// A `Shape` has
 ///   InH, InW, Beats                  the map, and channel beats of a pixel;
@@ -30,7 +38,7 @@ template <class Shape>
 class LineBuffer {
   static constexpr int kRows = Shape::Rows, kUsed = Shape::Used;
   static constexpr int kSpan = Shape::End - Shape::Top + 1;
-  static_assert(kSpan <= kRows || kUsed <= kRows, "the rows of a window must have room");
+  static_assert(kRows >= (kSpan < kUsed ? kSpan : kUsed), "the rows of a window must have room");
 
   // Slots are counted from the row at the window's top, or where the ring is shorter, from the frame's first.
   static constexpr bool kFromTop = kSpan <= kRows;

@@ -5,6 +5,15 @@
 
 namespace headrace {
 
+/// Sizes of a `matvec`.
+template <class Cfg>
+struct MatvecShape {
+  static_assert(Cfg::LanesIn >= 1 && Cfg::LanesOut >= 1 && Cfg::ActW >= 1 && Cfg::WgtW >= 1 && Cfg::AccW >= 1 &&
+                    Cfg::BeatsIn >= 1 && Cfg::BeatsOut >= 1 && Cfg::Groups >= 1,
+                "lanes, widths, beats and groups must not be zero");
+  static constexpr unsigned Words = Cfg::Groups * Cfg::BeatsOut * Cfg::BeatsIn, Fields = Cfg::LanesOut * Cfg::LanesIn;
+};
+
 /// Matrix times vector: in each cycle `LanesIn` columns of `LanesOut` rows.
 ///
 /// A vector comes in `BeatsIn` beats for each of `Groups` groups, in which the rows of that group use it; it leaves as
@@ -12,8 +21,7 @@ namespace headrace {
 /// Word (group * BeatsOut + out) * BeatsIn + in of `weights` holds [out lane][in lane].
 template <class Cfg>
 void matvec(unsigned frames, Stream<Cfg::ActW, Cfg::LanesIn>& in, Stream<Cfg::AccW, Cfg::LanesOut>& out,
-            const Constant<Cfg::WgtW, true> (
-                &weights)[Cfg::Groups * Cfg::BeatsOut * Cfg::BeatsIn][Cfg::LanesOut * Cfg::LanesIn]) {
+            const Constant<Cfg::WgtW, true> (&weights)[MatvecShape<Cfg>::Words][MatvecShape<Cfg>::Fields]) {
 #pragma HLS array_reshape variable=weights type=complete dim=2
   using Act = Integer<Cfg::ActW, Cfg::ActSigned>;
   using Weight = ap_int<Cfg::WgtW>;

@@ -23,6 +23,8 @@ lanes:
 /// lane. With `Mask`, lanes beyond the last channel are made zero.
 template <class Cfg, class... Ins>
 void pointwise(unsigned frames, Stream<Cfg::OutW, Cfg::Lanes>& out, Ins&... ins) {
+  static_assert(Cfg::Channels >= 1, "channels must not be zero");
+  static_assert(Cfg::Operands >= 1 && Cfg::Operands <= 3, "there are 1 to 3 operands");
   static_assert(sizeof...(Ins) == Cfg::Operands, "a stream for each operand");
   constexpr unsigned beats = ceil_div(Cfg::Channels, Cfg::Lanes);
   ap_uint<Cfg::InW> x[Cfg::Lanes][Cfg::Operands];

@@ -11,7 +11,8 @@ namespace headrace {
 /// exact modulo 2**OutW.
 template <class Cfg>
 void pool(unsigned frames, Stream<Cfg::LaneW, Cfg::Taps * Cfg::Lanes>& in, Stream<Cfg::OutW, Cfg::Lanes>& out) {
-  static_assert(Cfg::Sum ? Cfg::OutW >= Cfg::LaneW : Cfg::OutW == Cfg::LaneW,
+  static_assert(Cfg::Steps >= 1, "steps must not be zero");
+  static_assert(Cfg::OutW >= Cfg::LaneW && Cfg::OutW == (Cfg::Sum ? Cfg::OutW : Cfg::LaneW),
                 "a maximum needs as many bits as its lanes, a sum no fewer");
   using Value = Integer<Cfg::OutW, Cfg::Signed>;
 

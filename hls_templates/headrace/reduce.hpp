@@ -11,7 +11,8 @@ namespace headrace {
 /// as a group this is global pooling; with rows for pixels it reduces the columns of a map. Sums are exact modulo 2**OutW.
 template <class Cfg>
 void reduce(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::OutW, Cfg::Lanes>& out) {
-  static_assert(Cfg::Sum ? Cfg::OutW >= Cfg::LaneW : Cfg::OutW == Cfg::LaneW,
+  static_assert(Cfg::Beats >= 1 && Cfg::Group >= 1, "beats and the pixels of a group must not be zero");
+  static_assert(Cfg::OutW >= Cfg::LaneW && Cfg::OutW == (Cfg::Sum ? Cfg::OutW : Cfg::LaneW),
                 "a maximum needs as many bits as its lanes, a sum no fewer");
   using Value = Integer<Cfg::OutW, Cfg::Signed>;
 

@@ -127,7 +127,8 @@ template <class Cfg, class... Streams>
 void repack(unsigned frames, Streams&... streams) {
 #pragma HLS inline
   using Plan = RepackPlan<Cfg>;
-  static_assert(!Plan::has_zero(), "each segment needs a channel");
+  static_assert(Cfg::Ins >= 1 && Cfg::Outs >= 1, "inputs and outputs must not be zero");
+  static_assert(Plan::fewest_channels() >= 1, "each segment needs a channel");
   static_assert(Plan::totals().channels_in == Plan::totals().channels_out, "inputs must bring what outputs take");
   Repacker<Cfg, std::make_index_sequence<Cfg::Ins>, std::make_index_sequence<Cfg::Outs>>::run(frames, streams...);
 }

@@ -135,14 +135,12 @@ struct RepackPlan {
     return seen;
   }
 
-  static constexpr bool has_zero() {
-    for (unsigned k = 0; k < Cfg::Ins; ++k) {
-      if (Cfg::InC[k] == 0) return true;
-    }
-    for (unsigned m = 0; m < Cfg::Outs; ++m) {
-      if (Cfg::OutC[m] == 0) return true;
-    }
-    return false;
+  /// Of the smallest segment.
+  static constexpr unsigned fewest_channels() {
+    unsigned fewest = Cfg::InC[0];
+    for (unsigned k = 0; k < Cfg::Ins; ++k) fewest = Cfg::InC[k] < fewest ? Cfg::InC[k] : fewest;
+    for (unsigned m = 0; m < Cfg::Outs; ++m) fewest = Cfg::OutC[m] < fewest ? Cfg::OutC[m] : fewest;
+    return fewest;
   }
 };
 

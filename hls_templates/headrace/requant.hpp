@@ -21,13 +21,25 @@ ap_int<Bits + 1> round_half(const ap_int<Bits>& scaled) {
   }
 }
 
+/// Sizes of a `requant`.
+template <class Cfg>
+struct RequantShape {
+  static_assert(Cfg::Lanes >= 1 && Cfg::AccW >= 1 && Cfg::MulW >= 1 && Cfg::AddW >= 1 && Cfg::Beats >= 1,
+                "lanes, widths and beats must not be zero");
+  static_assert(Cfg::OutW >= 1 && Cfg::OutW <= 32, "results have 1 to 32 bits");
+  static constexpr int64_t Lo = Cfg::Lo, Hi = Cfg::Hi;
+  static_assert(Lo <= Hi && Lo >= least(Cfg::OutW, Lo < 0) && Hi <= most(Cfg::OutW, Lo < 0),
+                "Lo to Hi must be a range of numbers of OutW bits");
+  static constexpr unsigned Words = Cfg::Beats;
+};
+
 /// Accumulators to activations: `clip(round((acc * mul + add) / 2**Shift), Lo, Hi)`, a beat each cycle.
 ///
 /// Word n of `mul` and `add` holds the factors of the pixel's beat n, lane by lane, zero beyond the last channel.
 template <class Cfg>
 void requant(unsigned frames, Stream<Cfg::AccW, Cfg::Lanes>& in, Stream<Cfg::OutW, Cfg::Lanes>& out,
-             const Constant<Cfg::MulW, true> (&mul)[Cfg::Beats][Cfg::Lanes],
-             const Constant<Cfg::AddW, true> (&add)[Cfg::Beats][Cfg::Lanes]) {
+             const Constant<Cfg::MulW, true> (&mul)[RequantShape<Cfg>::Words][Cfg::Lanes],
+             const Constant<Cfg::AddW, true> (&add)[RequantShape<Cfg>::Words][Cfg::Lanes]) {
 #pragma HLS array_reshape variable=mul type=complete dim=2
 #pragma HLS array_reshape variable=add type=complete dim=2
   constexpr unsigned product_bits = Cfg::AccW + Cfg::MulW;

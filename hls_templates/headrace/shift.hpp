@@ -25,11 +25,10 @@ struct ShiftPlan {
     return farthest;
   }
 
-  static constexpr bool has_kinds() {
-    for (unsigned c = 0; c < Cfg::Channels; ++c) {
-      if (unsigned(Cfg::Kind[c]) >= Cfg::Kinds) return false;
-    }
-    return true;
+  static constexpr unsigned last_kind() {
+    unsigned last = 0;
+    for (unsigned c = 0; c < Cfg::Channels; ++c) last = Cfg::Kind[c] > last ? Cfg::Kind[c] : last;
+    return last;
   }
 
   /// Whether all lanes of each beat have one kind, so that one memory serves them all.
@@ -98,7 +97,9 @@ void shift_memories(std::index_sequence<Memory...>, const ShiftWords<Cfg> (&ring
 template <class Cfg>
 void shift(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::LaneW, Cfg::Lanes>& out) {
   using Plan = ShiftPlan<Cfg>;
-  static_assert(Plan::has_kinds(), "a channel has an offset that is not there");
+  static_assert(Cfg::Channels >= 1 && Cfg::InH >= 1 && Cfg::InW >= 1 && Cfg::Kinds >= 1,
+                "channels, map and kinds must not be zero");
+  static_assert(Plan::last_kind() < Cfg::Kinds, "a channel has an offset that is not there");
   static_assert(Cfg::Depth >= Plan::reach(1) + Plan::reach(-1) + 2, "the ring must hold all between the farthest offsets");
   const uint64_t beats = uint64_t(frames) * Plan::frame;
 

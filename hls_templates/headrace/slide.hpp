@@ -8,6 +8,10 @@ namespace headrace {
 /// Sizes of a `slide`.
 template <class Cfg>
 struct SlideShape {
+  static_assert(Cfg::LaneW >= 1 && Cfg::Lanes >= 1 && Cfg::Channels >= 1 && Cfg::InH >= 1 && Cfg::InW >= 1 && Cfg::OutH >= 1 &&
+                    Cfg::OutW >= 1 && Cfg::KH >= 1 && Cfg::KW >= 1 && Cfg::StrideH >= 1 && Cfg::StrideW >= 1 &&
+                    Cfg::DilH >= 1 && Cfg::DilW >= 1,
+                "width, lanes, channels, maps, kernel, strides and dilations must not be zero");
   static constexpr unsigned Beats = ceil_div(Cfg::Channels, Cfg::Lanes), FrameBeats = Cfg::InH * Cfg::InW * Beats;
   static constexpr unsigned LastLanes = Cfg::Channels - (Beats - 1) * Cfg::Lanes;  // that carry channels in a pixel's last beat
   static constexpr unsigned RowDelay = Cfg::DilH * Cfg::InW * Beats, ColDelay = Cfg::DilW * Beats;
@@ -20,8 +24,9 @@ struct SlideShape {
   static constexpr int LastRow = (Cfg::OutH - 1) * Cfg::StrideH, LastCol = (Cfg::OutW - 1) * Cfg::StrideW;
   static_assert(FirstRow >= 0 && FirstRow < int(Cfg::InH) && FirstCol >= 0 && FirstCol < int(Cfg::InW),
                 "the first window must end in the map");
-  static_assert(LastRow < int(Cfg::InH) && LastCol < int(Cfg::InW), "the last window must begin less than a map behind");
-  static_assert(Cfg::KH == 1 || RowDelay >= 2, "DilH rows must have at least two beats");
+  static_assert(Cfg::OutH <= ceil_div(Cfg::InH, Cfg::StrideH) && Cfg::OutW <= ceil_div(Cfg::InW, Cfg::StrideW),
+                "the last window must begin less than a map behind");
+  static_assert(RowDelay >= (Cfg::KH > 1 ? 2u : 1u), "DilH rows must have at least two beats");
 
   /// Beats from the end of a frame to its last window.
   static constexpr int Late = ((FirstRow + LastRow - int(Cfg::InH)) * int(Cfg::InW) + FirstCol + LastCol + 1) * int(Beats);

@@ -76,8 +76,14 @@ lanes:
 template <class Cfg, class... Tables>
 void thresholds(unsigned frames, Stream<Cfg::InW, Cfg::Lanes>& in, Stream<Cfg::OutW, Cfg::Lanes>& out,
                 const Tables&... tables) {
+  static_assert(Cfg::ThrW >= 1 && Cfg::Beats >= 1, "the thresholds' width and beats must not be zero");
   static_assert(Cfg::Thresholds >= 1 && Cfg::Thresholds <= 65535, "there are 1 to 65535 thresholds");
-  static_assert(Cfg::OutW <= 32, "results have at most 32 bits");
+  static_assert(Cfg::OutW >= 1 && Cfg::OutW <= 32, "results have 1 to 32 bits");
+  if constexpr (!Cfg::Table) {
+    constexpr int64_t first = Cfg::Base, last = first + int64_t(Cfg::Step) * Cfg::Thresholds;
+    constexpr int64_t low = first < last ? first : last, high = first < last ? last : first;
+    static_assert(low >= least(Cfg::OutW, low < 0) && high <= most(Cfg::OutW, low < 0), "results must fit OutW bits");
+  }
   constexpr int stages = index_bits(Cfg::Thresholds + 1);
   static_assert(sizeof...(tables) == stages + Cfg::Table, "each stage of the search has a table, and so have the values");
 

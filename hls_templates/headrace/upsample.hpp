@@ -13,6 +13,8 @@ namespace headrace {
 /// frame, of `InW` pixels of `Beats` beats.
 template <class Cfg>
 void upsample(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::LaneW, Cfg::Lanes>& out) {
+  static_assert(Cfg::Beats >= 1 && Cfg::InW >= 1 && Cfg::FactorH >= 1 && Cfg::FactorW >= 1,
+                "beats, pixels of a row and factors must not be zero");
   constexpr unsigned row_beats = Cfg::InW * Cfg::Beats, copies = Cfg::FactorH * Cfg::FactorW;
   // From the last beat of a row, which comes `copies` cycles before the row starts to leave, until it leaves itself.
   [[maybe_unused]] constexpr unsigned held = copies + (Cfg::InW - 1) * Cfg::FactorW * Cfg::Beats + Cfg::Beats - 1;

@@ -22,6 +22,13 @@ template <class Cfg, class... Dilations>
 void window(unsigned frames, Stream<Cfg::LaneW, Cfg::Taps * Cfg::Lanes>& out, Stream<Cfg::LaneW, Cfg::Lanes>& in,
             Dilations&... dilations) {
   using S = WindowShape<Cfg>;
+  if constexpr (Cfg::Deform) {
+    static_assert(Cfg::KH == odd_from(Cfg::KH) && Cfg::KW == odd_from(Cfg::KW) && Cfg::StrideH == 1 && Cfg::StrideW == 1 &&
+                      Cfg::OutH == Cfg::InH && Cfg::OutW == Cfg::InW,
+                  "a deformable window needs an odd kernel, stride 1, and an output as large as the map");
+    static_assert(int(Cfg::DilationLo) <= int(Cfg::DilationHi) && Cfg::DilationW >= 1 && Cfg::DilationW <= 31,
+                  "dilations need a range and 1 to 31 bits");
+  }
   using Lane = ap_uint<Cfg::LaneW>;
   static_assert(sizeof...(Dilations) == (Cfg::Deform ? 1 : 0), "a deformable window has a stream of dilations");
   constexpr unsigned lanes = Cfg::Lanes;

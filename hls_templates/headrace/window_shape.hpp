@@ -9,6 +9,10 @@ namespace headrace {
 /// Sizes of a `window`, and the shape of its line buffer.
 template <class Cfg>
 struct WindowShape {
+  static_assert(Cfg::LaneW >= 1 && Cfg::Lanes >= 1 && Cfg::Channels >= 1 && Cfg::InH >= 1 && Cfg::InW >= 1 && Cfg::OutH >= 1 &&
+                    Cfg::OutW >= 1 && Cfg::KH >= 1 && Cfg::KW >= 1 && Cfg::StrideH >= 1 && Cfg::StrideW >= 1 &&
+                    Cfg::DilH >= 1 && Cfg::DilW >= 1,
+                "width, lanes, channels, maps, kernel, strides and dilations must not be zero");
   static constexpr unsigned InH = Cfg::InH, InW = Cfg::InW, OutH = Cfg::OutH, OutW = Cfg::OutW;
   static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows;
   static constexpr unsigned Beats = ceil_div(Cfg::Channels, Cfg::Lanes);
@@ -18,7 +22,8 @@ struct WindowShape {
   static constexpr int PadT = Cfg::Deform || int(Cfg::PadT) < 0 ? 0 : int(Cfg::PadT);
   static constexpr int PadL = Cfg::Deform ? 0 : int(Cfg::PadL);
   static constexpr unsigned Skip = Cfg::Deform || int(Cfg::PadT) >= 0 ? 0 : -int(Cfg::PadT);
-  static_assert(Skip < InH && -PadL < int(InW), "negative pads must leave a part of the map");
+  // Compared as pads are given, with their sign, which is what a compiler shows.
+  static_assert(-int(Skip) > -int(InH) && PadL > -int(InW), "negative pads must leave a part of the map");
   static constexpr int MapH = InH - Skip;
 
   // Of a deformable window, the largest magnitude of a dilation.
@@ -31,13 +36,14 @@ struct WindowShape {
   static constexpr unsigned Used = clamped(int((OutH - 1) * StrideH) + End + 1, 1, MapH);
 
   // Taps of a beat: a part of a column, or the whole kernel.
-  static_assert(Cfg::Taps >= 1 && (Cfg::Taps <= Cfg::KH || Cfg::Taps == Cfg::KH * Cfg::KW),
+  static_assert(Cfg::Taps >= 1 && Cfg::Taps == (Cfg::Taps > Cfg::KH ? Cfg::KH * Cfg::KW : Cfg::Taps),
                 "Taps must be 1 to KH, or KH * KW");
   static constexpr unsigned RowTaps = Cfg::Taps < Cfg::KH ? Cfg::Taps : Cfg::KH;
   static constexpr unsigned ColTaps = Cfg::Taps > Cfg::KH ? Cfg::KW : 1;
   static constexpr unsigned RowSteps = ceil_div(Cfg::KH, RowTaps), ColSteps = Cfg::KW / ColTaps;
   static constexpr unsigned WindowBeats = Beats * RowSteps * ColSteps;
-  static_assert(Cfg::GroupBeats >= 1 && Beats % Cfg::GroupBeats == 0, "GroupBeats must divide a pixel's channel beats");
+  static_assert(Cfg::GroupBeats >= 1 && Cfg::GroupBeats == divisor_up_to(Cfg::GroupBeats, Beats),
+                "GroupBeats must divide a pixel's channel beats");
 
   // Row slot n lies in bank n % Banks, behind n / Banks others. A bank for each slot serves any taps; neighbouring rows need
   // no more banks than taps.
@@ -58,10 +64,6 @@ struct WindowShape {
     }
     return found;
   }
-
-  static_assert(!Cfg::Deform || (Cfg::KH % 2 == 1 && Cfg::KW % 2 == 1 && StrideH == 1 && StrideW == 1 && OutH == InH &&
-                                 OutW == InW && Lo <= Hi && Cfg::DilationW <= 31),
-                "a deformable window needs an odd kernel, stride 1, an output as large as the map, and a range");
 };
 
 }  // namespace headrace
