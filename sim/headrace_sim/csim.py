@@ -20,11 +20,12 @@ import numpy.typing as npt
 from cocotb._decorators import TestGenerator
 
 from headrace.build.csim import SANITIZERS, compile_csim, run_csim
+from headrace.errors import ToolError
 from headrace.hls.kernel import values_of
 from headrace.hls.kernels import KERNELS
 from headrace.hls.render import KernelView, kernel_view, simulation_files
 from headrace_sim import case as cases
-from headrace_sim.runner import HW, module_sources
+from headrace_sim.runner import HW, BenchError, ParameterValue, module_sources
 from headrace_sim.streams import Sink, Source
 
 
@@ -92,6 +93,27 @@ def run_bench(
             _finish(first_test(bench).func(run, **options))
 
 
+def expect_refusal(top: str, *, parameters: Mapping[str, ParameterValue], compared: str = "0 >= 1", **_: str) -> None:
+    """Check that the C++ twin of ``top`` does not compile, because an assertion ``compared`` these numbers.
+
+    The message of the module itself is ignored.
+
+    Raises:
+        BenchError: The compiler accepted ``parameters`` or refused them with other words.
+    """
+    kernel = KERNELS[top]
+    values = values_of({**module_defaults(top), **parameters})
+    tables = {memory.file: np.zeros((1, memory.fields), np.int64) for memory in kernel.memories(values)}
+    view = kernel_view("dut", kernel, values, tables, pixels=1 if kernel.pixel_beats else None)
+    said = "no error"
+    try:
+        compile_csim(simulation_files(view), ["csim.cpp"], options=SANITIZERS)
+    except ToolError as error:
+        said = str(error)
+    if "static assertion failed" not in said or f"reduces to '({compared})'" not in said:
+        raise BenchError(f"{view.function} {dict(parameters)}: no refusal with '{compared}'\n{said}")
+
+
 def first_test(bench: str) -> Any:
     """The bench's first test, which compares values."""
     module = importlib.import_module(bench)
@@ -120,9 +142,10 @@ def _words(words: list[int], count: int) -> npt.NDArray[np.uint32]:
     return np.array([[beat >> (32 * k) & 0xFFFFFFFF for k in range(count)] for beat in words], np.uint32).reshape(-1, count)
 
 
-def module_defaults(top: str) -> dict[str, int]:
-    """The parameters of a module that have a plain number as default."""
+def module_defaults(top: str) -> dict[str, ParameterValue]:
+    """The parameters of a module that have a plain number or a text as default."""
     text = module_sources(top, folders=(HW,))
     source = next(path for path in text if path.stem == top).read_text()
+    texts = re.findall(r"parameter\s+(\w+)\s*=\s*\"(.*)\"", source)
     found = re.findall(r"parameter\s+(?:int|int unsigned|bit|longint)\s+(\w+)\s*=\s*(?:1'b)?(-?\d+)\s*[,\n)]", source)
-    return {name: int(value) for name, value in found}
+    return {**dict(texts), **{name: int(value) for name, value in found}}

@@ -165,8 +165,10 @@ def run_bench(
         )
 
 
-def expect_refusal(top: str, *, parameters: Mapping[str, ParameterValue], message: str) -> None:
+def expect_refusal(top: str, *, parameters: Mapping[str, ParameterValue], message: str, **_: str) -> None:
     """Check that elaboration of ``top`` fails and that its words hold ``message``.
+
+    What else is given is for `headrace_sim.csim.expect_refusal`, the same for the C++ twin.
 
     Raises:
         BenchError: The module accepted ``parameters`` or failed with other words.

@@ -14,11 +14,11 @@ if _SIM not in sys.path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a bench's data on the module in Verilator, then on its C++ twin, if it has one."""
+    """Runs a bench's data on the module in Verilator, then on its C++ twin, if it has one; refusals likewise."""
     from headrace.hls.kernels import KERNELS
 
     module = metafunc.module.__name__.rpartition("test_")[2]
-    both = module in KERNELS and "run_bench" in vars(metafunc.module) and "refuse" not in metafunc.function.__name__
+    both = module in KERNELS and metafunc.definition.get_closest_marker("rtl_only") is None
     metafunc.parametrize("target", ["rtl", "hls"] if both else ["rtl"], indirect=True)
 
 
@@ -29,3 +29,4 @@ def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
     if request.param == "hls":
         monkeypatch.setattr(request.module, "run_bench", csim.run_bench)
+        monkeypatch.setattr(request.module, "expect_refusal", csim.expect_refusal)

@@ -59,4 +59,5 @@ def test_repeats_the_map(value: IntArray, sets: tuple[int, int], lanes: int, tmp
 
 def test_refuses_what_is_impossible() -> None:
     expect_refusal("engine_constant", parameters={"Beats": 0}, message="zero among Lanes 2 LaneW 8 Rows 4 Cols 4 Beats 0")
-    expect_refusal("engine_constant", parameters={"RowSets": 5}, message="need 1 to 4 unlike rows and 1 to 4 unlike columns")
+    message = "need 1 to 4 unlike rows and 1 to 4 unlike columns"
+    expect_refusal("engine_constant", parameters={"RowSets": 5}, message=message, compared="5 <= 4")

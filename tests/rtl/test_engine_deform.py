@@ -142,18 +142,18 @@ def test_layers(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "message", "compared"),
     [
-        ({"Rows": 4}, "need Rows >= 5 for windows of 5 rows, a multiple of 1; got 4"),
-        ({"Rows": 7, "FractionBits": 1}, "a multiple of 2; got 7"),
-        ({"Square": 1, "KH": 2}, "Square needs odd K and Dil 1; got K 2x3, 1x1"),
-        ({"Square": 1, "DilW": 2}, "got K 3x3, 1x2"),
-        ({"OffsetLo": 2}, "need OffsetLo <= OffsetHi, 1 <= OffsetW <= 31, FractionBits <= 15; got 2, 1, 4, 0"),
-        ({"GroupBeats": 2}, "GroupBeats must divide the 1 channel beats; got 2"),
-        ({"OffsetW": 32}, "got -1, 1, 32, 0"),
-        ({"Channels": 0}, "zero among widths 8 4 0 8"),
-        ({"StrideW": 0}, "K 3x3, 1x0, 1x1"),
+        ({"Rows": 4}, "need Rows >= 5 for windows of 5 rows, a multiple of 1; got 4", "4 >= 5"),
+        ({"Rows": 7, "FractionBits": 1}, "a multiple of 2; got 7", "7 == 8"),
+        ({"Square": 1, "KH": 2}, "Square needs odd K and Dil 1; got K 2x3, 1x1", "2 == 3"),
+        ({"Square": 1, "DilW": 2}, "got K 3x3, 1x2", "2 == 1"),
+        ({"OffsetLo": 2}, "need OffsetLo <= OffsetHi, 1 <= OffsetW <= 31, FractionBits <= 15; got 2, 1, 4, 0", "2 <= 1"),
+        ({"GroupBeats": 2}, "GroupBeats must divide the 1 channel beats; got 2", "2 == 1"),
+        ({"OffsetW": 32}, "got -1, 1, 32, 0", "32 <= 31"),
+        ({"Channels": 0}, "zero among widths 8 4 0 8", "0 >= 1"),
+        ({"StrideW": 0}, "K 3x3, 1x0, 1x1", "0 >= 1"),
     ],
 )
-def test_refuses_bad_parameters(change: dict[str, int], message: str) -> None:
-    expect_refusal("engine_deform", parameters=change, message=message)
+def test_refuses_bad_parameters(change: dict[str, int], message: str, compared: str) -> None:
+    expect_refusal("engine_deform", parameters=change, message=message, compared=compared)

@@ -47,8 +47,9 @@ def test_chooses_like_the_golden(
 
 def test_refuses_a_channel_that_is_not_there() -> None:
     parameters: dict[str, int | str] = {"InC": 4, "OutC": 2, "Index": packed([1, 4], bits=16)}
-    expect_refusal("engine_gather", parameters=parameters, message="Index names channel 4 of 4")
+    expect_refusal("engine_gather", parameters=parameters, message="Index names channel 4 of 4", compared="4 < 4")
 
 
 def test_refuses_no_lanes() -> None:
-    expect_refusal("engine_gather", parameters={"LanesOut": 0}, message="must not be 0; got 8, 2, 0, 4, 4")
+    parameters: dict[str, int | str] = {"LanesOut": 0, "Index": packed([0, 1, 2, 3], bits=16)}
+    expect_refusal("engine_gather", parameters=parameters, message="must not be 0; got 8, 2, 0, 4, 4")

@@ -41,7 +41,8 @@ def test_looks_up(shape: tuple[int, int, int, bool, int, bool], tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"), [({"OutW": 0}, "OutW 0"), ({"InW": 17}, "got 17"), ({"Beats": 0}, "Beats 0")]
+    ("parameters", "message", "compared"),
+    [({"OutW": 0}, "OutW 0", "0 >= 1"), ({"InW": 17}, "got 17", "17 <= 16"), ({"Beats": 0}, "Beats 0", "0 >= 1")],
 )
-def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
-    expect_refusal("engine_lookup", parameters=parameters, message=message)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str, compared: str) -> None:
+    expect_refusal("engine_lookup", parameters=parameters, message=message, compared=compared)

@@ -56,9 +56,12 @@ def test_pools_like_the_golden(
 def test_refuses_zero(name: str) -> None:
     values = {"Lanes": 2, "Taps": 3, "Steps": 3, "LaneW": 8} | {name: 0}
     numbers = ", ".join(str(value) for value in values.values())
-    expect_refusal("engine_pool", parameters={name: 0}, message=f"got {numbers}")
+    expect_refusal("engine_pool", parameters={"OutW": 8, name: 0}, message=f"got {numbers}")
 
 
-@pytest.mark.parametrize(("parameters", "numbers"), [({"Sum": 1, "OutW": 7}, "7 bits"), ({"OutW": 9}, "9 bits")])
-def test_refuses_widths_that_do_not_fit(parameters: dict[str, int], numbers: str) -> None:
-    expect_refusal("engine_pool", parameters=parameters, message=f"results of {numbers} do not fit lanes of 8")
+@pytest.mark.parametrize(
+    ("parameters", "numbers", "compared"), [({"Sum": 1, "OutW": 7}, "7 bits", "7 >= 8"), ({"OutW": 9}, "9 bits", "9 == 8")]
+)
+def test_refuses_widths_that_do_not_fit(parameters: dict[str, int], numbers: str, compared: str) -> None:
+    message = f"results of {numbers} do not fit lanes of 8"
+    expect_refusal("engine_pool", parameters=parameters, message=message, compared=compared)

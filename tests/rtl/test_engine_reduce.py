@@ -54,9 +54,13 @@ def test_reduces_like_the_golden(
 @pytest.mark.parametrize("name", ["Lanes", "LaneW", "Beats", "Pixels"])
 def test_refuses_zero(name: str) -> None:
     values = {"Lanes": 2, "LaneW": 8, "Beats": 4, "Pixels": 16} | {name: 0}
-    expect_refusal("engine_reduce", parameters={name: 0}, message=f"got {', '.join(map(str, values.values()))}")
+    numbers = ", ".join(str(value) for value in values.values())
+    expect_refusal("engine_reduce", parameters={"OutW": 8, name: 0}, message=f"got {numbers}")
 
 
-@pytest.mark.parametrize(("parameters", "numbers"), [({"Sum": 1, "OutW": 7}, "7 bits"), ({"OutW": 9}, "9 bits")])
-def test_refuses_widths_that_do_not_fit(parameters: dict[str, int], numbers: str) -> None:
-    expect_refusal("engine_reduce", parameters=parameters, message=f"results of {numbers} do not fit lanes of 8")
+@pytest.mark.parametrize(
+    ("parameters", "numbers", "compared"), [({"Sum": 1, "OutW": 7}, "7 bits", "7 >= 8"), ({"OutW": 9}, "9 bits", "9 == 8")]
+)
+def test_refuses_widths_that_do_not_fit(parameters: dict[str, int], numbers: str, compared: str) -> None:
+    message = f"results of {numbers} do not fit lanes of 8"
+    expect_refusal("engine_reduce", parameters=parameters, message=message, compared=compared)

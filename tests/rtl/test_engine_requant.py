@@ -80,15 +80,15 @@ def rescale(shape: tuple[int, ...], ties: bool, lut_mul: int, odd: int, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("parameters", "message", "compared"),
     [
-        ({"MulW": 0}, "MulW 0"),
-        ({"OutW": 33}, "got 33"),
-        ({"Lo": 3, "Hi": 2}, "got 3 and 2"),
-        ({"Lo": 0, "Hi": 256}, "within 8 bits; got 0 and 256"),
-        ({"Lo": -1, "Hi": 128}, "within 8 bits; got -1 and 128"),
-        ({"OutW": 4, "Lo": -9, "Hi": 7}, "within 4 bits; got -9 and 7"),
+        ({"MulW": 0}, "MulW 0", "0 >= 1"),
+        ({"OutW": 33}, "got 33", "33 <= 32"),
+        ({"Lo": 3, "Hi": 2}, "got 3 and 2", "3 <= 2"),
+        ({"Lo": 0, "Hi": 256}, "within 8 bits; got 0 and 256", "256 <= 255"),
+        ({"Lo": -1, "Hi": 128}, "within 8 bits; got -1 and 128", "128 <= 127"),
+        ({"OutW": 4, "Lo": -9, "Hi": 7}, "within 4 bits; got -9 and 7", "-9 >= -8"),
     ],
 )
-def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
-    expect_refusal("engine_requant", parameters=parameters, message=message)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str, compared: str) -> None:
+    expect_refusal("engine_requant", parameters=parameters, message=message, compared=compared)

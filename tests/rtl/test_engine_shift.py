@@ -64,9 +64,9 @@ def test_shifts_like_the_golden(
 def test_refuses_a_ring_too_small() -> None:
     parameters = shift_parameters(NINE, 9, (4, 5), -1)
     message = "reading 6 words ahead and 6 back needs a ring of 14; got 13"
-    expect_refusal("engine_shift", parameters=parameters, message=message)
+    expect_refusal("engine_shift", parameters=parameters, message=message, compared="13 >= 14")
 
 
 def test_refuses_a_kind_that_is_not_there() -> None:
     parameters = shift_parameters(NINE, 9, (4, 5)) | {"Kinds": 8}
-    expect_refusal("engine_shift", parameters=parameters, message="a channel has offset 8 of 8")
+    expect_refusal("engine_shift", parameters=parameters, message="a channel has offset 8 of 8", compared="8 < 8")

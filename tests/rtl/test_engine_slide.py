@@ -62,16 +62,16 @@ def test_windows(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("parameters", "message", "compared"),
     [
-        ({"Channels": 0}, "widths 8 2 0, In 8x8"),
-        ({"StrideW": 0}, "K 3x3, 1x0, 1x1"),
-        ({"PadT": 3}, "must end in the 8x8 map; it ends at -1, 1"),
-        ({"PadL": -6}, "must end in the 8x8 map; it ends at 1, 8"),
-        ({"OutH": 9}, "Out 9x8, In 8x8"),
-        ({"StrideW": 2, "OutW": 5}, "Out 8x5, In 8x8"),
-        ({"InW": 1, "OutW": 1, "Lanes": 4, "KW": 1, "PadL": 0}, "got InW 1, 1 channel beats"),
+        ({"Channels": 0}, "widths 8 2 0, In 8x8", "0 >= 1"),
+        ({"StrideW": 0}, "K 3x3, 1x0, 1x1", "0 >= 1"),
+        ({"PadT": 3}, "must end in the 8x8 map; it ends at -1, 1", "-1 >= 0"),
+        ({"PadL": -6}, "must end in the 8x8 map; it ends at 1, 8", "8 < 8"),
+        ({"OutH": 9}, "Out 9x8, In 8x8", "9 <= 8"),
+        ({"StrideW": 2, "OutW": 5}, "Out 8x5, In 8x8", "5 <= 4"),
+        ({"InW": 1, "OutW": 1, "Lanes": 4, "KW": 1, "PadL": 0}, "got InW 1, 1 channel beats", "1 >= 2"),
     ],
 )
-def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
-    expect_refusal("engine_slide", parameters={**DEFAULTS, **parameters}, message=message)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str, compared: str) -> None:
+    expect_refusal("engine_slide", parameters={**DEFAULTS, **parameters}, message=message, compared=compared)

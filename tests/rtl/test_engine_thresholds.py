@@ -80,15 +80,15 @@ def test_counts_thresholds(shape: tuple[int, ...], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("parameters", "message", "compared"),
     [
-        ({"Thresholds": 0}, "Thresholds 0"),
-        ({"OutW": 33}, "got 33"),
-        ({"Thresholds": 65536, "OutW": 20}, "got 20 and 65536"),
-        ({"Base": 1}, "from 1 to 16 do not fit 4 bits"),
-        ({"Base": -1}, "from -1 to 14 do not fit 4 bits"),
-        ({"Base": 3, "Step": -1}, "from -12 to 3 do not fit 4 bits"),
+        ({"Thresholds": 0}, "Thresholds 0", "0 >= 1"),
+        ({"OutW": 33}, "got 33", "33 <= 32"),
+        ({"Thresholds": 65536, "OutW": 20}, "got 20 and 65536", "65536 <= 65535"),
+        ({"Base": 1}, "from 1 to 16 do not fit 4 bits", "16 <= 15"),
+        ({"Base": -1}, "from -1 to 14 do not fit 4 bits", "14 <= 7"),
+        ({"Base": 3, "Step": -1}, "from -12 to 3 do not fit 4 bits", "-12 >= -8"),
     ],
 )
-def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
-    expect_refusal("engine_thresholds", parameters=parameters, message=message)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str, compared: str) -> None:
+    expect_refusal("engine_thresholds", parameters=parameters, message=message, compared=compared)

@@ -38,7 +38,12 @@ def test_chooses_like_the_golden(
 
 
 @pytest.mark.parametrize(
-    ("parameters", "numbers"), [({"K": 0}, "4, 8, 0 of 10"), ({"K": 11}, "4, 8, 11 of 10"), ({"Lanes": 0}, "0, 8, 1 of 10")]
+    ("parameters", "numbers", "compared"),
+    [
+        ({"K": 0}, "4, 8, 0 of 10", "0 >= 1"),
+        ({"K": 11}, "4, 8, 11 of 10", "11 <= 10"),
+        ({"Lanes": 0}, "0, 8, 1 of 10", "0 >= 1"),
+    ],
 )
-def test_refuses_bad_parameters(parameters: dict[str, int], numbers: str) -> None:
-    expect_refusal("engine_topk", parameters=parameters, message=f"got {numbers}")
+def test_refuses_bad_parameters(parameters: dict[str, int], numbers: str, compared: str) -> None:
+    expect_refusal("engine_topk", parameters=parameters, message=f"got {numbers}", compared=compared)

@@ -192,19 +192,19 @@ def test_rows_that_the_compiler_chooses_keep_the_pace(name: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("parameters", "message", "compared"),
     [
-        ({"Taps": 4}, "Taps must be 1 to KH, or KH*KW, of the 3x3 kernel; got 4"),
-        ({"GroupBeats": 3}, "GroupBeats must divide the 2 channel beats; got 3"),
-        ({"Rows": 2}, "need Rows >= 3 for windows of 3 rows; got 2"),
-        ({"Deform": 1, "DilationHi": 3, "DilationW": 2, "Rows": 6}, "need Rows >= 7 for windows of 7 rows; got 6"),
-        ({"Deform": 1, "StrideH": 2, "OutH": 4, "Rows": 8}, "got K 3x3, 2x1, 4x8, 8x8"),
-        ({"Deform": 1, "DilationLo": 2, "DilationHi": 1, "Rows": 8}, "got 2, 1, 1"),
-        ({"PadT": -8}, "crops all of the map: PadT -8, PadL 1 on 8x8"),
-        ({"PadL": -9}, "crops all of the map: PadT 1, PadL -9 on 8x8"),
-        ({"Channels": 0}, "widths 8 2 0, In 8x8"),
-        ({"StrideW": 0}, "K 3x3, 1x0, 1x1"),
+        ({"Taps": 4}, "Taps must be 1 to KH, or KH*KW, of the 3x3 kernel; got 4", "4 == 9"),
+        ({"GroupBeats": 3}, "GroupBeats must divide the 2 channel beats; got 3", "3 == 2"),
+        ({"Rows": 2}, "need Rows >= 3 for windows of 3 rows; got 2", "2 >= 3"),
+        ({"Deform": 1, "DilationHi": 3, "DilationW": 2, "Rows": 6}, "need Rows >= 7 for windows of 7 rows; got 6", "6 >= 7"),
+        ({"Deform": 1, "StrideH": 2, "OutH": 4, "Rows": 8}, "got K 3x3, 2x1, 4x8, 8x8", "2 == 1"),
+        ({"Deform": 1, "DilationLo": 2, "DilationHi": 1, "Rows": 8}, "got 2, 1, 1", "2 <= 1"),
+        ({"PadT": -8}, "crops all of the map: PadT -8, PadL 1 on 8x8", "-8 > -8"),
+        ({"PadL": -9}, "crops all of the map: PadT 1, PadL -9 on 8x8", "-9 > -8"),
+        ({"Channels": 0}, "widths 8 2 0, In 8x8", "0 >= 1"),
+        ({"StrideW": 0}, "K 3x3, 1x0, 1x1", "0 >= 1"),
     ],
 )
-def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:
-    expect_refusal("engine_window", parameters={**DEFAULTS, **parameters}, message=message)
+def test_refuses_bad_parameters(parameters: dict[str, int], message: str, compared: str) -> None:
+    expect_refusal("engine_window", parameters={**DEFAULTS, **parameters}, message=message, compared=compared)

@@ -74,15 +74,15 @@ def test_cuts_pixels_anew(lanes_in: int, lanes_out: int, in_c: list[int], out_c:
 
 
 @pytest.mark.parametrize(
-    ("channels", "message"),
+    ("channels", "message", "compared"),
     [
-        (([4, 4], [7]), "inputs bring 8 channels a pixel, outputs take 7"),
-        (([4, 0], [4]), "got InC 4, OutC 4"),
+        (([4, 4], [7]), "inputs bring 8 channels a pixel, outputs take 7", "8 == 7"),
+        (([4, 0], [4]), "got InC 4, OutC 4", "0 >= 1"),
     ],
 )
-def test_refuses_bad_channels(channels: tuple[list[int], list[int]], message: str) -> None:
+def test_refuses_bad_channels(channels: tuple[list[int], list[int]], message: str, compared: str) -> None:
     parameters = repack_parameters((4, 4), channels)
-    expect_refusal("stream_repack", parameters=parameters, message=message)
+    expect_refusal("stream_repack", parameters=parameters, message=message, compared=compared)
 
 
 def test_refuses_no_lanes() -> None:
