@@ -14,12 +14,14 @@ from nets import NetBuilder, lowered
 from network_check import folds_for, random_folds
 from random_nets import random_network
 
-from headrace.backend.design import Design, build_design
+from headrace.backend.design import Design, build_design, layer_design
 from headrace.build.csim import CsimError
 from headrace.hls.cycles import CycleSimulator
 from headrace.hls.network import network_view
 from headrace.hls.stream_sizing import size_streams
 from headrace.ir.graph import Graph, to_program
+from headrace.operators import map_node
+from headrace.operators.base import Fold
 
 FRAMES = 6
 PACE = 1.1
@@ -48,6 +50,19 @@ def test_shallow_streams_deadlock_and_say_so() -> None:
     design = build_design(graph, folds_for(graph, 0.1))
     with pytest.raises(CsimError, match=r"the kernels deadlock in cycle [\d,]+: .*_fork waits to write .*; .* waits to read "):
         simulator(graph, design).run(frames(graph, 2))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_reader_works_on_while_rows_are_read(restarts: bool) -> None:
+    """With stride 2, a line buffer reads more than it gives: the products behind it go on from what collected before."""
+    net = NetBuilder(rng=np.random.default_rng(5))
+    graph = lowered(net.graph(net.conv(net.input((8, 64, 3)), 8, (3, 3), (2, 2), (1, 1, 1, 1))))
+    (node,) = graph.nodes
+    mapped = map_node(graph, node, Fold(lanes=3, taps=3, pe=2))
+    design = layer_design(graph, node, mapped)
+    view = network_view(design, "test", restarts=restarts)
+    result = CycleSimulator(view, specs(graph, design.inputs), specs(graph, design.outputs)).run(frames(graph, FRAMES))
+    assert set(np.diff(result.frame_ends)) == {mapped.cycles}
 
 
 @pytest.mark.parametrize("case", deep_but(["residual", "random 3"], ["residual", *(f"random {n}" for n in range(3, 12))]))

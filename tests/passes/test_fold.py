@@ -156,6 +156,8 @@ def test_a_board_too_small_is_refused_with_the_shortage() -> None:
     graph = lowered(net.graph(net.conv(wide, 8, bits=8), net.conv(wide, 8, bits=8), net.conv(wide, 8, bits=8)))
     with pytest.raises(FoldingError, match=r"does not fit Bench at any folding: it needs \d+\.\d+ times the DSPs"):
         fold(graph, board(dsp=2))
+    with pytest.raises(FoldingError, match=r"converters alone take 150 block RAMs of .*, which has 140; take a larger"):
+        fold(graph, board(), reserve=Resources(bram36=150))
     with pytest.raises(FoldingError, match=r"times the LUTs that --fill 10% leaves for it; raise --fill"):
         fold(chain(8, 32, 32), board(lut=400), fill=0.1)
 

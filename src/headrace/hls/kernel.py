@@ -64,6 +64,18 @@ class Memory:
         return np.array(rows, np.int64)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pauses:
+    """Iterations in a row in which a line buffer reads its input and gives no window."""
+
+    between_rows: int
+    """Of windows."""
+    at_start: int
+    """Of a frame that is not read ahead."""
+    beats: int
+    """That it gives in a frame."""
+
+
 def _nothing(_: Values) -> tuple[Any, ...]:
     return ()
 
@@ -91,6 +103,8 @@ class Kernel:
     burst: Callable[[Values], int] | None = None
     """Beats of the first input that it takes one after the other before a pause; its stream holds as many, and two more, so
     that they collect in the pause."""
+    pauses: Callable[[Values], Pauses] | None = None
+    """For how long a line buffer gives nothing. If its reader is slower, their stream holds what that one takes meanwhile."""
     any_beats: bool = False
     """The streams carry beats of any kind: all outputs those of the one input."""
     outputs_first: bool = False

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from headrace.hls.kernel import Beats, Kernel, Values, pick
+from headrace.hls.kernel import Beats, Kernel, Pauses, Values, pick
 
 _SIZES = ("LaneW", "Lanes", "Channels", "InH", "InW", "OutH", "OutW")
 _MAP = (*_SIZES, "KH", "KW", "StrideH", "StrideW", "DilH", "DilW", "PadT", "PadL")
@@ -18,6 +18,39 @@ def _frame_beats(p: Values) -> int:
     return beats
 
 
+def _pauses(p: Values, end: int, window_beats: int) -> Pauses:
+    """Of a line buffer whose first window ends ``end`` rows below the map's first one."""
+    row = p["InW"] * -(-p["Channels"] // p["Lanes"])
+    skipped = max(0, -p["PadT"])
+    given = p["OutW"] * window_beats
+    return Pauses(
+        between_rows=max(0, p["StrideH"] * row - given),
+        at_start=min(p["InH"], skipped + max(0, end) + 1) * row,
+        beats=p["OutH"] * given,
+    )
+
+
+def _window_pauses(p: Values) -> Pauses:
+    beats, taps = -(-p["Channels"] // p["Lanes"]), p["Taps"]
+    steps = 1 if taps > p["KH"] else -(-p["KH"] // taps) * p["KW"]
+    far = max(abs(p["DilationLo"]), abs(p["DilationHi"])) * ((p["KH"] - 1) // 2)
+    return _pauses(p, far if p["Deform"] else (p["KH"] - 1) * p["DilH"] - max(0, p["PadT"]), beats * steps)
+
+
+def _slide_pauses(p: Values) -> Pauses:
+    return _pauses(p, (p["KH"] - 1) * p["DilH"] - p["PadT"], -(-p["Channels"] // p["Lanes"]))
+
+
+def _deform_pauses(p: Values) -> Pauses:
+    whole, middle = 1 << p["FractionBits"], (p["KH"] - 1) // 2
+    if p["Square"]:
+        lowest = middle + -(-max(abs(p["OffsetLo"]), abs(p["OffsetHi"])) * middle // whole)
+    else:
+        lowest = (p["KH"] - 1) * p["DilH"] + -(-p["OffsetHi"] // whole)
+    end = lowest - p["PadT"]
+    return _pauses(p, end, -(-p["Channels"] // p["Lanes"]) * p["KH"] * p["KW"])
+
+
 WINDOW = Kernel(
     function="window",
     constants=pick(
@@ -26,6 +59,7 @@ WINDOW = Kernel(
     inputs=lambda p: (_pixels(p), *((Beats(p["DilationW"], 1),) if p["Deform"] else ())),
     outputs=lambda p: (Beats(p["LaneW"], p["Taps"] * p["Lanes"]),),
     frame_beats=_frame_beats,
+    pauses=_window_pauses,
     outputs_first=True,
 )
 
@@ -46,6 +80,7 @@ DEFORM = Kernel(
     inputs=_deform_inputs,
     outputs=lambda p: (Beats(p["DataW"], p["Lanes"]),),
     frame_beats=_frame_beats,
+    pauses=_deform_pauses,
     outputs_first=True,
 )
 SLIDE = Kernel(
@@ -54,6 +89,7 @@ SLIDE = Kernel(
     inputs=lambda p: (_pixels(p),),
     outputs=lambda p: (Beats(p["LaneW"], p["KH"] * p["KW"] * p["Lanes"]),),
     frame_beats=_frame_beats,
+    pauses=_slide_pauses,
 )
 
 WINDOWS: dict[str, Kernel] = {

@@ -176,7 +176,7 @@ def _replaced(design: Design, graph: Graph, node: Node, chosen: Fold) -> Design:
         if stream.width > MAX_AXIS_BITS:
             raise BuildError(f"--hls {node.name}: a beat has {stream.width} bits, an AXI4-Stream {MAX_AXIS_BITS} at most")
     title = f"Layer {node.name}"
-    net = network_view(alone, title, layer_notes(graph, node, mapped.chain), name=f"{node.name}_layer")
+    net = network_view(alone, title, layer_notes(graph, node, mapped.chain), name=f"{node.name}_layer", restarts=True)
     engine = HlsLayer(
         name=node.name,
         net=net,

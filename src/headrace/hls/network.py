@@ -13,7 +13,7 @@ from headrace.engines.moves import BlockTransposer, Gatherer, Wires
 from headrace.engines.plumbing import Cast, Fifo, Fork, Interleaver, Repack, Upsampler
 from headrace.engines.pools import Chooser, Pooler, Reducer
 from headrace.errors import BuildError
-from headrace.hls.kernel import Beats, values_of
+from headrace.hls.kernel import Beats, Pauses, values_of
 from headrace.hls.kernels import KERNELS
 from headrace.hls.render import KernelView, kernel_view
 
@@ -126,9 +126,12 @@ def symbol(name: str) -> str:
 class _Builder:
     """Follows the wires of a design from kernel to kernel."""
 
-    def __init__(self, design: Design, notes: Mapping[str, str]) -> None:
+    def __init__(self, design: Design, notes: Mapping[str, str], *, restarts: bool) -> None:
         self.design = design
         self.notes = notes
+        self.restarts = restarts
+        self.paused: dict[str, tuple[Engine, Pauses]] = {}
+        """What gives a wire's beats, if it pauses."""
         self.beats: dict[str, Beats] = {s.wire: Beats(s.bits, s.lanes) for s in design.inputs}
         self.behind: dict[str, str] = {}
         """Wire behind a FIFO -> wire before it: both are one stream."""
@@ -167,9 +170,11 @@ class _Builder:
         expected = kernel.inputs(parameters)
         if came != expected:
             raise BuildError(f"{engine.name}: its kernel takes {expected}, but {came} come")
-        if kernel.burst:
-            wire = self.stream(instance.inputs[0])
-            self.depths[wire] = max(self.depths.get(wire, 0), WIRE_DEPTH + kernel.burst(parameters))
+        for wire in map(self.stream, instance.inputs[:1]):
+            needed = WIRE_DEPTH + (kernel.burst(parameters) if kernel.burst else 0) + self.pause_beats(wire, engine)
+            self.depths[wire] = max(self.depths.get(wire, 0), needed)
+        if kernel.pauses:
+            self.paused[instance.outputs[0]] = engine, kernel.pauses(parameters)
         self.beats.update(zip(instance.outputs, kernel.outputs(parameters), strict=True))
         return kernel_view(
             symbol(engine.name),
@@ -182,21 +187,32 @@ class _Builder:
             ),
         )
 
+    def pause_beats(self, wire: str, reader: Engine) -> int:
+        """Beats that a reader takes while what gives them pauses, if it is the slower one and they can collect before."""
+        if wire not in self.paused or self.paused[wire][0].cycles >= reader.cycles:
+            return 0
+        pauses = self.paused[wire][1]
+        longest = max(pauses.between_rows, pauses.at_start if self.restarts else 0)
+        return ceil_div(longest * pauses.beats, reader.cycles)
+
     def channel(self, name: str, wire: str) -> ChannelView:
         return ChannelView(name=name, beats=self.beats[wire], depth=self.depths.get(wire, WIRE_DEPTH))
 
 
-def network_view(design: Design, title: str, notes: Mapping[str, str] | None = None, *, name: str = NETWORK) -> NetworkView:
+def network_view(
+    design: Design, title: str, notes: Mapping[str, str] | None = None, *, name: str = NETWORK, restarts: bool = False
+) -> NetworkView:
     """The C++ of a design.
 
     Args:
         notes: a sentence on what an engine does, by its name.
         name: of the function that calls all of it.
+        restarts: it is called for a frame at a time, not for many.
 
     Raises:
         BuildError: an engine has no kernel.
     """
-    builder = _Builder(design, notes or {})
+    builder = _Builder(design, notes or {}, restarts=restarts)
     for instance in design.instances:
         builder.place(instance)
     wires = {symbol(wire): wire for wire in builder.beats}

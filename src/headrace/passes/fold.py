@@ -124,7 +124,14 @@ def fold(
     Raises:
         FoldingError: the goal cannot be met within the budget; says what is possible.
     """
-    budget = budget_of(board, fill, reserve or expected_plumbing(graph, board, fill))
+    aside = reserve or expected_plumbing(graph, board, fill)
+    budget = budget_of(board, fill, aside)
+    for resource, name in (("lut", "LUTs"), ("ff", "flip-flops"), ("bram36", "block RAMs")):
+        if getattr(budget, resource) <= 0:
+            raise FoldingError(
+                f"FIFOs and width converters alone take {getattr(aside, resource):,g} {name} of {board.title}, which has "
+                f"{getattr(board.resources, resource):,g}; take a larger board, a smaller network, or a lower rate with --fps"
+            )
     candidates = _candidates(graph, budget)
     slowest_best = int(max(c.cycles.min() for c in candidates))
     intervals = np.unique(np.concatenate([c.cycles for c in candidates]))
