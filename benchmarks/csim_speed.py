@@ -41,13 +41,13 @@ def main() -> None:
         compile_model(resolve_model(options.model), load_board("pynq-z2"), folder, Goal(), hls=HlsOptions())
         build = Build.load(folder)
         feeds = random_frames(build.manifest["inputs"], options.frames, 1)
-        ensure_simulator(build)
+        simulator = ensure_simulator(build)
         program = Program.load(folder)
         program.run(feeds)
         golden = seconds(lambda: program.run(feeds))
         simulate_build(build, feeds)  # compiles
         csim = simulate_build(build, feeds).seconds
-        with Simulation(build) as simulation:
+        with Simulation(build, simulator.library) as simulation:
             verilator = simulation.compare(feeds).seconds
     macs = build.manifest["macs"] * options.frames
     print(f"{options.model}, {options.frames} frames of {build.manifest['macs']:,} MAC")

@@ -13,7 +13,7 @@ template <unsigned FrameBeats, unsigned Bits, unsigned Lanes>
 void from_axis(hls::stream<ap_uint<axis_bits(Bits * Lanes)>>& in, Stream<Bits, Lanes>& out) {
 beats:
   for (unsigned beat = 0; beat < FrameBeats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
     const ap_uint<axis_bits(Bits * Lanes)> word = in.read();
     Beat<Bits, Lanes> y;
   lanes:
@@ -30,7 +30,7 @@ template <unsigned FrameBeats, unsigned Bits, unsigned Lanes>
 void to_axis(Stream<Bits, Lanes>& in, hls::stream<ap_uint<axis_bits(Bits * Lanes)>>& out) {
 beats:
   for (unsigned beat = 0; beat < FrameBeats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
     const Beat<Bits, Lanes> x = in.read();
     ap_uint<axis_bits(Bits * Lanes)> word = 0;
   lanes:

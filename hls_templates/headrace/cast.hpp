@@ -13,7 +13,7 @@ frames:
   for (unsigned frame = 0; frame < frames; ++frame) {
   beats:
     for (unsigned beat = 0; beat < Cfg::Pixels; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
       const Beat<Cfg::InW, Cfg::Lanes> x = in.read();
       Beat<Cfg::OutW, Cfg::Lanes> y;
     lanes:

@@ -47,7 +47,7 @@ frames:
       for (unsigned col = 0; col < Cfg::Cols; ++col) {
       beats:
         for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
           unsigned word = beat;
           if constexpr (row_table) word += entry_of<0>(row, bases...);
           if constexpr (col_table) word += entry_of<row_table>(col, bases...);

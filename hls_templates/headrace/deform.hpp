@@ -51,7 +51,7 @@ void deform(unsigned frames, Stream<Cfg::DataW, Cfg::Lanes>& out, Stream<Cfg::La
 
 beats:
   for (unsigned long long step = 0; step < frames * LineBuffer<S>::kMostSteps; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
 // A window is read two cycles after its last pixel was written, or later; see LineBuffer::reads.
 #pragma HLS dependence variable=rows type=inter direction=RAW distance=2 true
     if (!lines.busy()) break;

@@ -41,7 +41,7 @@ frames:
       for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
       steps:
         for (unsigned step = 0; step < Cfg::Steps; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
           const Beat<Cfg::ActW, Cfg::Taps * Cfg::Lanes * Cfg::GroupIn> x = in.read();
           Beat<Cfg::AccW, Cfg::Lanes * Cfg::GroupOut> y;
         lanes:

@@ -12,7 +12,7 @@ frames:
   for (unsigned frame = 0; frame < frames; ++frame) {
   beats:
     for (unsigned beat = 0; beat < FrameBeats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
       (void)in.read();
     }
   }

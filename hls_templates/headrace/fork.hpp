@@ -16,7 +16,7 @@ frames:
   for (unsigned frame = 0; frame < frames; ++frame) {
   beats:
     for (unsigned beat = 0; beat < Cfg::Pixels; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
       const Item x = in.read();
       (outs.write(x), ...);
     }

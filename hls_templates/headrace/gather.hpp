@@ -114,7 +114,7 @@ void gather(unsigned frames, Stream<Cfg::LaneW, Cfg::LanesIn>& in, Stream<Cfg::L
 
 steps:
   for (uint64_t step = 0; step < cycles + Plan::overlap; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
     const bool stores = cycle < Plan::beats_in && step < cycles;
     Beat<Cfg::LaneW, Cfg::LanesIn> x;
     if (stores) x = in.read();

@@ -18,7 +18,7 @@ frames:
   for (unsigned frame = 0; frame < frames; ++frame) {
   beats:
     for (unsigned beat = 0; beat < Cfg::Pixels; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
       Beat<Cfg::LaneW, Cfg::Lanes> x[Cfg::Ins] = {ins.read()...};
 #pragma HLS array_partition variable=x type=complete
       Beat<Cfg::LaneW, Cfg::Ins * Cfg::Lanes> y;

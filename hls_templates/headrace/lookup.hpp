@@ -31,7 +31,7 @@ frames:
     for (unsigned pixel = 0; pixel < Cfg::Pixels; ++pixel) {
     beats:
       for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
         const Beat<Cfg::InW, Cfg::Lanes> x = in.read();
         Beat<Cfg::OutW, Cfg::Lanes> y;
       lanes:

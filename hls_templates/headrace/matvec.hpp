@@ -42,7 +42,7 @@ frames:
         for (unsigned row = 0; row < Cfg::BeatsOut; ++row) {
         columns:
           for (unsigned column = 0; column < Cfg::BeatsIn; ++column) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
 // A beat is used again when the columns have come round.
 #pragma HLS dependence variable=held type=inter direction=RAW distance=Cfg::BeatsIn true
             Beat<Cfg::ActW, Cfg::LanesIn> x;

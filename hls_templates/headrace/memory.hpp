@@ -22,7 +22,7 @@ frames:
     for (unsigned beat = 0; beat < FrameBeats; ++beat) {
     words:
       for (unsigned word = 0; word < words; ++word) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
         if constexpr (words == 1) {
           held = memory[address];
         } else {
@@ -56,7 +56,7 @@ frames:
     for (unsigned beat = 0; beat < FrameBeats; ++beat) {
     words:
       for (unsigned word = 0; word < words; ++word) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
         if (word == 0) {
           const Beat<Bits, Lanes> x = in.read();
           ap_uint<words * WordBits> next = 0;

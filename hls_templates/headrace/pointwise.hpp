@@ -36,7 +36,7 @@ frames:
     for (unsigned pixel = 0; pixel < Cfg::Pixels; ++pixel) {
     beats:
       for (unsigned beat = 0; beat < beats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
         unsigned operand = 0;
         (((beat == 0 || !Cfg::Single[operand] ? take_operand(ins, x, operand) : void()), ++operand), ...);
         Beat<Cfg::OutW, Cfg::Lanes> y;

@@ -25,7 +25,7 @@ frames:
     for (unsigned result = 0; result < Cfg::Pixels; ++result) {
     steps:
       for (unsigned step = 0; step < Cfg::Steps; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
         const Beat<Cfg::LaneW, Cfg::Taps * Cfg::Lanes> x = in.read();
         Beat<Cfg::OutW, Cfg::Lanes> y;
       lanes:

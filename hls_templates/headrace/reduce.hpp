@@ -27,7 +27,7 @@ frames:
       for (unsigned pixel = 0; pixel < Cfg::Group; ++pixel) {
       beats:
         for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
 // A word is read again when the next pixel has come to the same beat.
 #pragma HLS dependence variable=before type=inter direction=RAW distance=Cfg::Beats true
           const Beat<Cfg::LaneW, Cfg::Lanes> x = in.read();

@@ -39,7 +39,7 @@ struct Repacker<Cfg, std::index_sequence<In...>, std::index_sequence<Out...>> {
 
   steps:
     for (uint64_t step = 0; step < cycles + game.rest; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
       unsigned level = kept_level;
       // Compared with constants, because a table might take a cycle to read.
       bool last_of_input = false, last_of_output = false;

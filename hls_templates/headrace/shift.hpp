@@ -121,7 +121,7 @@ starts:
 
 steps:
   for (uint64_t step = 0; step < beats + Plan::delay; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
     if (step >= Plan::delay) {
       bool on_map[Cfg::Kinds];
 #pragma HLS array_partition variable=on_map type=complete

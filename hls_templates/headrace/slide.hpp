@@ -76,7 +76,7 @@ void slide(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::Lane
 
 steps:
   for (unsigned long long step = 0; step < 1ull * frames * S::FrameBeats + S::Tail; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
 // Words of the delays are used again when their counters have come round.
 #pragma HLS dependence variable=rows type=inter direction=RAW distance=S::RowDelay true
 #pragma HLS dependence variable=cols type=inter direction=RAW distance=S::ColDelay true

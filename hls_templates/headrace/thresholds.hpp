@@ -93,7 +93,7 @@ frames:
     for (unsigned pixel = 0; pixel < Cfg::Pixels; ++pixel) {
     beats:
       for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
         ap_uint<stages> nothing[Cfg::Lanes];
 #pragma HLS array_partition variable=nothing type=complete
       lanes:

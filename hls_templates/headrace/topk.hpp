@@ -76,7 +76,7 @@ frames:
     for (unsigned pixel = 0; pixel < Cfg::Pixels; ++pixel) {
     beats:
       for (unsigned beat = 0; beat < beats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
         const Beat<Cfg::LaneW, Cfg::Lanes> x = in.read();
         // A list for each node: node n has the children 2n+1 and 2n+2, the last `leaves` nodes are the lanes.
         Candidate<Cfg> node[2 * leaves - 1][Cfg::K];

@@ -30,7 +30,7 @@ void transpose(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::
 
 steps:
   for (uint64_t step = 0; step < beats + delay; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
     if (step >= delay) {
       out.write(stored[from]);
       const bool unit_done = unit.last(), outer_done = unit_done && outer.last(), inner_done = outer_done && inner.last();

@@ -35,7 +35,7 @@ rows:
         for (unsigned fx = 0; fx < Cfg::FactorW; ++fx) {
         beats:
           for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
 #pragma HLS dependence variable=memory type=inter direction=RAW distance=held true
             const unsigned from = (odd ? row_beats : 0) + x * Cfg::Beats + beat;
             Beat<Cfg::LaneW, Cfg::Lanes> y;

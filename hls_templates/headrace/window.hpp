@@ -49,7 +49,7 @@ void window(unsigned frames, Stream<Cfg::LaneW, Cfg::Taps * Cfg::Lanes>& out, St
 
 beats:
   for (unsigned long long step = 0; step < frames * LineBuffer<S>::kMostSteps; ++step) {
-#pragma HLS pipeline II=1
+#pragma HLS pipeline II=1 style=flp
 // A window is read two cycles after its last pixel was written, or later; see LineBuffer::reads.
 #pragma HLS dependence variable=rows type=inter direction=RAW distance=2 true
     if (!lines.busy()) break;

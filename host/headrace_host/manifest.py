@@ -17,6 +17,8 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 PROGRAM_FILES = ("program.json", "weights.npz")
 CXX_SUFFIXES = (".hpp", ".cpp", ".h")
+VITIS = "vitis"
+"""How the names of Vitis HLS' own folders begin, in the scripts of a project."""
 UNSEALED = ("digest", "steps")
 """Keys that the manifest's own digest leaves out; commands add steps to a finished build."""
 
@@ -54,6 +56,16 @@ _PERFORMANCE: Types = {"interval_cycles": int, "measured_interval_cycles": (int,
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def cxx_files(project: Path) -> dict[str, bytes]:
+    """The C++ files of a Vitis HLS project by name, without the folders that Vitis HLS makes in it."""
+    found = {}
+    for path in sorted(project.rglob("*")):
+        name = path.relative_to(project)
+        if path.suffix in CXX_SUFFIXES and path.is_file() and not name.parts[0].startswith(VITIS):
+            found[name.as_posix()] = path.read_bytes()
+    return found
 
 
 def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,18 +153,22 @@ class Build:
 
         Layers that are C++ kernels may be changed by hand, so their simulators bear the hash of what the kernels are now.
         """
-        return self.folder / "sim" / f"{self.build_id}{self._kernels()}-{HARNESS_ABI}.so"
+        return self.simulator_of(self.kernels())
 
-    def _kernels(self) -> str:
-        """Hash of the C++ of a network's layers; empty if none is C++."""
+    def kernels(self) -> dict[str, dict[str, bytes]]:
+        """The C++ files of the layers that are kernels in a network of RTL, as they are now, by the name of the layer."""
         hls = self.manifest.get("hls")
-        if not isinstance(hls, dict) or "layers" not in hls:
-            return ""
+        layers = hls.get("layers", []) if isinstance(hls, dict) else []
+        return {layer["name"]: cxx_files(self.folder / "hls" / layer["name"]) for layer in layers}
+
+    def simulator_of(self, kernels: Mapping[str, Mapping[str, bytes]]) -> Path:
+        """Where the Verilated network with these kernels is kept."""
         digest = hashlib.sha256()
-        for path in sorted((self.folder / "hls").rglob("*")):
-            if path.suffix in CXX_SUFFIXES:
-                digest.update(f"{path.relative_to(self.folder).as_posix()} {file_digest(path)}\n".encode())
-        return f"-{digest.hexdigest()[:16]}"
+        for layer, files in sorted(kernels.items()):
+            for name, content in sorted(files.items()):
+                digest.update(f"{layer}/{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+        suffix = f"-{digest.hexdigest()[:16]}" if kernels else ""
+        return self.folder / "sim" / f"{self.build_id}{suffix}-{HARNESS_ABI}.so"
 
 
 def _check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:

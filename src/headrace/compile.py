@@ -24,6 +24,7 @@ from headrace.frontend.importer import import_model
 from headrace.hls.build import HlsOptions, write_hls
 from headrace.hls.layer import mixed_design
 from headrace.hls.simulation import HLS
+from headrace.images import find_images
 from headrace.ir.graph import Graph, to_program
 from headrace.passes.fold import fold
 from headrace.passes.requantize import requantize
@@ -62,6 +63,8 @@ def compile_model(
     """
     check_target(out)
     out = Path(os.path.abspath(out))  # noqa: PTH100  # "." and ".." have no name to put a partial build beside
+    if hls and hls.images:
+        find_images([hls.images])  # told before minutes of work
     note("reading the model")
     lowered = lower(path)
     fitted = _fit(lowered.graph, board, goal, note, hls.layers if hls else ())

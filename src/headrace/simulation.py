@@ -19,10 +19,12 @@ from headrace.backend.design import Stream
 from headrace.build.verilate import build_simulator
 from headrace.errors import BuildError, MismatchError
 from headrace.files import replacing, save_json
-from headrace.hls.simulation import part_files, parts_of
+from headrace.hls.simulation import changed_files, part_files, parts_of
 from headrace.ir.ops import IntArray
 
 Note = Callable[[str], None]
+KEPT = 4
+"""Simulators of a build with other kernels than now; one may be about to run in another process."""
 TapProgress = Callable[[int, int], None]
 
 
@@ -50,37 +52,42 @@ class Comparison:
         }
 
 
-def ensure_simulator(build: Build, note: Note = lambda _: None) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulator:
+    """A build's Verilated network."""
+
+    library: Path
+    changed: tuple[str, ...]
+    """C++ files in it that are not as they were compiled."""
+
+
+def ensure_simulator(build: Build, note: Note = lambda _: None) -> Simulator:
     """The build's Verilated network; compiles it, or takes it from the cache, if the build has none yet.
 
     One that holds C++ kernels is compiled anew when they have changed.
 
     Raises:
-        HostError: the build's sources changed since it was compiled.
-        ToolError: Verilator is absent or failed.
+        HostError: the build's SystemVerilog or memory contents changed since it was compiled.
+        BuildError: C++ files are missing.
+        ToolError: Verilator or the compiler is absent or failed.
     """
     manifest = build.manifest
     build.verify_hardware()
-    kernels = layer_kernels(build)
-    if build.simulator.is_file():
-        return build.simulator
+    kernels = {name: part_files(build, part) for name, part in parts_of(build).items()} if build.kernels() else {}
+    target = build.simulator_of({name: {n: text.encode() for n, text in files.items()} for name, files in kernels.items()})
+    simulator = Simulator(library=target, changed=changed_files(build, kernels))
+    if target.is_file():
+        return simulator
     note("compiling the simulator")
     sources = [build.folder / "rtl" / name for name in manifest["rtl"]["sources"]]
     inputs, outputs = ([_stream(entry) for entry in manifest[side]] for side in ("inputs", "outputs"))
     library = build_simulator(sources, inputs, outputs, kernels)
-    build.simulator.parent.mkdir(exist_ok=True)
-    for earlier in build.simulator.parent.glob("*.so"):
-        earlier.unlink()
-    with replacing(build.simulator) as partial:
+    target.parent.mkdir(exist_ok=True)
+    with replacing(target) as partial:
         shutil.copyfile(library, partial)
-    return build.simulator
-
-
-def layer_kernels(build: Build) -> dict[str, dict[str, str]]:
-    """The C++ files of the layers that are kernels in a network of RTL, by the name of the layer."""
-    if "layers" not in build.manifest.get("hls", {}):
-        return {}
-    return {name: part_files(build, part) for name, part in parts_of(build).items()}
+    for earlier in sorted(target.parent.glob("*.so"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        earlier.unlink(missing_ok=True)
+    return simulator
 
 
 def _stream(entry: dict[str, Any]) -> Stream:
@@ -96,11 +103,11 @@ def _stream(entry: dict[str, Any]) -> Stream:
 class Simulation:
     """A build's golden program beside its Verilated network."""
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, library: Path) -> None:
         self._build = build
         self._program = Program.load(build.folder)
         inputs, outputs = ([StreamSpec.from_json(e) for e in build.manifest[side]] for side in ("inputs", "outputs"))
-        self._simulator = NetworkSimulator(build.simulator, build.rom_dir, inputs, outputs)
+        self._simulator = NetworkSimulator(library, build.rom_dir, inputs, outputs)
 
     def __enter__(self) -> Simulation:
         return self

@@ -59,7 +59,7 @@ def test_checks_changed_kernels(run: Run, hls_build: Path) -> None:
     assert re.fullmatch(r"no faults in \d+ files\n", out)
     header = hls_build / "hls/headrace/requant.hpp"
     lines = header.read_text().splitlines()
-    place = lines.index("#pragma HLS pipeline II=1")
+    place = lines.index("#pragma HLS pipeline II=1 style=flp")
     header.write_text("\n".join([*lines[:place], "// gone", *lines[place + 1 :]]))
     status, out, _ = run("check", hls_build, "--json")
     assert status == 1
@@ -88,7 +88,47 @@ def test_layers_take_part_in_rtl_simulation(run: Run, mixed_build: Path) -> None
     header.write_text(header.read_text() + "nonsense\n")
     assert_refused(run("simulate", mixed_build), r"g\+\+: headrace/requant.hpp:\d+:\d+: error: ")
     (mixed_build / "hls/quant_3/network.cpp").unlink()
-    assert_refused(run("simulate", mixed_build), r"hls/quant_3: holds no network\.cpp; run headrace compile again")
+    assert_refused(run("simulate", mixed_build), r"hls/quant_3/network\.cpp: missing from the build")
+
+
+def test_layers_may_hold_unlike_code_of_one_name(run: Run, mixed_build: Path) -> None:
+    """The linker must not take one for the other."""
+    for layer, kernel, frames in (("conv_2", "conv_2", "n"), ("quant_3", "quant_3", "0 * n")):
+        (mixed_build / f"hls/{layer}/mine").mkdir()
+        helper = f"namespace mine {{\n[[gnu::noinline]] inline unsigned count(unsigned n) {{ return {frames}; }}\n}}\n"
+        (mixed_build / f"hls/{layer}/mine/count.hpp").write_text(helper)
+        header = mixed_build / f"hls/{layer}/kernels/{kernel}.hpp"
+        text = header.read_text().replace("(frames", "(mine::count(frames)")
+        header.write_text(text.replace("#pragma once\n", '#pragma once\n#include "mine/count.hpp"\n'))
+    assert_refused(run("simulate", mixed_build), "assertion", 1)
+    wrong = mixed_build / "hls/quant_3/mine/count.hpp"
+    wrong.write_text(wrong.read_text().replace("0 * n", "n"))
+    assert run("simulate", mixed_build)[0] == 0
+
+
+def test_a_kernel_without_iterations_is_told(run: Run, mixed_build: Path) -> None:
+    kernel = mixed_build / "hls/quant_3/kernels/quant_3.hpp"
+    kernel.write_text(kernel.read_text().replace("  headrace::requant", "  if (frames == 0) headrace::requant"))
+    assert_refused(run("simulate", mixed_build), "assertion", 1)
+
+
+def test_other_files_in_the_projects(run: Run, mixed_build: Path) -> None:
+    """What Vitis HLS leaves there is none of ours; what is missing or cannot be read is named."""
+    folder = mixed_build / "hls/quant_3"
+    (folder / "vitis_quant_3_ip/solution").mkdir(parents=True)
+    (folder / "vitis_quant_3_ip/solution/stage_0.pp.0.cpp").write_text("nonsense")
+    status, out, err = run("simulate", mixed_build, "--json")
+    assert (status, json.loads(out)["changed"]) == (0, []), err
+    assert run("check", mixed_build)[0] == 0
+    header = folder / "headrace/requant.hpp"
+    header.write_bytes(header.read_bytes() + b"// caf\xe9\n")
+    for command in (("simulate",), ("simulate", "--csim"), ("check",)):
+        assert_refused(
+            run(command[0], mixed_build, *command[1:]), r"requant\.hpp: is no UTF-8 \(byte \d+ is 0xe9\); convert it"
+        )
+    header.unlink()
+    for command in (("simulate",), ("simulate", "--csim"), ("check",)):
+        assert_refused(run(command[0], mixed_build, *command[1:]), r"requant\.hpp: missing from the build; put it back")
 
 
 def test_a_layer_that_takes_too_much_stops_the_network(run: Run, mixed_build: Path) -> None:

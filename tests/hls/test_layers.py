@@ -82,7 +82,7 @@ def stub(layer: dict[str, object]) -> str:
             top = -(-stream["lanes"] * stream["bits"] // 8) * 8 - 1
             name = f"{side[:-1].removesuffix('put')}{n}"
             ports += [f"{ways[0]} [{top}:0] {name}_TDATA", f"{ways[0]} {name}_TVALID", f"{ways[1]} {name}_TREADY"]
-    return f"(* blackbox *) module {layer['top']} ({', '.join(ports)}); endmodule\n"
+    return f"(* blackbox *) module {layer['top']}_0 ({', '.join(ports)}); endmodule\n"
 
 
 @pytest.mark.parametrize("synthesis", [False, True])

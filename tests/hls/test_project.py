@@ -60,7 +60,7 @@ def test_a_layer_is_found_by_its_name(pristine_hls_build: Path) -> None:
     for engine in manifest["engines"]:
         if engine["module"] != "stream_fifo":
             (header,) = re.findall(r'#include "(headrace/\w+\.hpp)"', (hls / "kernels" / f"{engine['name']}.hpp").read_text())
-            assert "#pragma HLS pipeline II=1" in (hls / header).read_text()
+            assert "#pragma HLS pipeline II=1 style=flp" in (hls / header).read_text()
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,13 @@
 #include <vector>
 
 namespace headrace::sim {
+
+/// Cycles from an iteration's reads to its writes; what Vitis HLS chooses is less for most kernels. Of time, not of iterations:
+/// pipelines flush.
+#ifndef HEADRACE_PIPELINE
+#define HEADRACE_PIPELINE 16
+#endif
+constexpr uint64_t kPipeline = HEADRACE_PIPELINE;
 
 /// A coroutine: it leaves with `Scheduler::tick` or `Scheduler::wait`.
 struct Process {
@@ -62,7 +70,7 @@ class Scheduler {
 
   /// Runs all processes to their ends, or until none can go on; returns whether all ended.
   bool run() {
-    while (!next_.empty()) step();
+    while (!next_.empty() || asleep_ > 0) step();
     return waiting().empty();
   }
 
@@ -70,6 +78,10 @@ class Scheduler {
   void step() {
     std::swap(now_, next_);
     next_.clear();
+    auto& awake = sleepers_[cycle_ % sleepers_.size()];
+    now_.insert(now_.end(), awake.begin(), awake.end());
+    asleep_ -= awake.size();
+    awake.clear();
     for (Process* process : now_) resume(*process);
     current_ = nullptr;
     if (!error_.empty()) throw std::runtime_error(error_);
@@ -94,10 +106,20 @@ class Scheduler {
     leave();
   }
 
-  /// Goes on in the next cycle, in the same iteration.
-  void retry() {
-    next_.push_back(current_);
+  /// The running process goes on in a cycle from the next one to the `kPipeline`th.
+  void sleep(uint64_t until) {
+    sleepers_[until % sleepers_.size()].push_back(current_);
+    ++asleep_;
     leave();
+  }
+
+  /// Iterations of the running process.
+  uint64_t iterations() const { return current_->iterations; }
+
+  /// The running process has ended a frame, which began after so many iterations: its pipeline drains before the next one.
+  void drain(uint64_t iterations_before) {
+    if (current_->iterations == iterations_before) throw std::runtime_error("a frame passed without an iteration of a pipelined loop");
+    sleep(cycle_ + kPipeline);
   }
 
   const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
@@ -151,6 +173,8 @@ class Scheduler {
 
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<Process*> now_, next_;
+  std::array<std::vector<Process*>, kPipeline + 1> sleepers_;
+  std::size_t asleep_ = 0;
   Process* current_ = nullptr;
   jmp_buf main_;
   uint64_t cycle_ = 0;

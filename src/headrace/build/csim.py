@@ -27,6 +27,7 @@ Words = npt.NDArray[np.uint32]
 
 CXX_OPTIONS = (
     "-std=c++17",
+    "-U_FORTIFY_SOURCE",  # where it is the default, it takes coroutines' jumps between stacks for errors
     "-Wall",
     "-Wextra",
     "-Werror",
@@ -128,7 +129,7 @@ def compile_objects(
 ) -> list[Path]:
     """Writes ``files`` to the folder ``scratch`` and compiles ``sources`` there; see `compile_csim`."""
     write_files(files, scratch)
-    command = [_compiler(), *CXX_OPTIONS, *options, "-include", str(_precompiled(options))]
+    command = [_compiler(), *CXX_OPTIONS, *options, "-include", str(_precompiled(options, streams))]
     command += ["-I", str(scratch), "-I", str(data_dir("hls_templates")), *ap_types(streams)]
     objects = [scratch / f"{source}.o" for source in sources]
     pairs = zip(sources, objects, strict=True)
@@ -137,9 +138,9 @@ def compile_objects(
     return objects
 
 
-def _precompiled(options: Sequence[str]) -> Path:
+def _precompiled(options: Sequence[str], streams: str) -> Path:
     """The header `PRECOMPILED`, compiled for these options: to read it takes longer than to compile most kernels."""
-    types = ap_types()
+    types = ap_types(streams)
     folder = cache_dir() / "csim" / f"headers-{_digest([*CXX_OPTIONS, *options, *types, _versions(), PRECOMPILED])}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)

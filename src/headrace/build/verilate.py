@@ -118,7 +118,7 @@ def _digest(texts: Sequence[str]) -> str:
 Kernels = Mapping[str, Mapping[str, str]]
 """The C++ files of layers that are kernels, by name, by the name of the layer; ``sim/model.cpp`` is what is called."""
 MODEL = "sim/model.cpp"
-KERNEL_OPTIONS = (*FAST, "-fPIC")
+KERNEL_OPTIONS = (*FAST, "-fPIC", "-fno-gnu-unique")  # unique names would stay common to all layers
 NO_KERNELS: Kernels = MappingProxyType({})
 
 
@@ -161,21 +161,27 @@ def build_simulator(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
         scratch = Path(name)
         (scratch / "sim_top.sv").write_text(render_top(inputs, outputs))
-        objects = [
-            compile_objects(instrument(files), [MODEL], scratch / layer, options=KERNEL_OPTIONS, streams=CYCLE_STREAMS)[0]
-            for layer, files in kernels.items()
-        ]
+        objects = [_kernel_object(layer, files, scratch / layer) for layer, files in kernels.items()]
         kept = target.with_name(f"{model_key(sources, inputs, outputs)}-verilated") if kernels else None
-        built = _link(scratch, _verilated(scratch, sources, jobs, kept), objects, jobs)
+        built = _link(scratch, _verilated(scratch, sources, jobs, kept), objects)
         partial = target.with_suffix(f".{os.getpid()}.tmp")
         shutil.copyfile(built, partial)
         partial.replace(target)  # atomic: parallel runs see a whole model or none
     return target
 
 
+def _kernel_object(layer: str, files: Mapping[str, str], scratch: Path) -> Path:
+    """The model of a layer. Others see only what its module calls: layers may hold unlike code of one name."""
+    (compiled,) = compile_objects(instrument(files), [MODEL], scratch, options=KERNEL_OPTIONS, streams=CYCLE_STREAMS)
+    whole = scratch / "model.o"
+    _run(["g++", "-r", "-nostdlib", "-Wl,--force-group-allocation", str(compiled), "-o", str(whole)])
+    _run(["objcopy", *(f"--keep-global-symbol={layer}_hls_{name}" for name in ("new", "free", "clock")), str(whole)])
+    return whole
+
+
 def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | None) -> Path:
     """The folder of the network's own archive and headers; of a network with kernels it is kept: they change, it does not."""
-    if kept and kept.is_dir():
+    if kept and kept.is_dir() and _runtime_folder().is_dir():
         return kept
     objects = scratch / "obj"
     command = [
@@ -192,16 +198,16 @@ def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | N
     ]
     _run(command)
     _make(objects, jobs, [ARCHIVE])
+    if not _runtime_folder().is_dir():
+        _make(objects, jobs, RUNTIME)
+        _keep(RUNTIME, objects, _runtime_folder())
     if kept:
         _keep([ARCHIVE, *(path.name for path in objects.glob("*.h"))], objects, kept)
     return objects
 
 
-def _link(scratch: Path, objects: Path, linked: Sequence[Path], jobs: int) -> Path:
+def _link(scratch: Path, objects: Path, linked: Sequence[Path]) -> Path:
     runtime = _runtime_folder()
-    if not runtime.is_dir():
-        _make(objects, jobs, RUNTIME)
-        _keep(RUNTIME, objects, runtime)
     library = scratch / "network.so"
     harness = data_dir("sim") / "harness" / "network_sim.cpp"
     include = verilator_root() / "include"
@@ -226,12 +232,15 @@ def _keep(names: Sequence[str], objects: Path, folder: Path) -> None:
     """Keeps files for the next build; another process may do the same at the same time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
-    for name in names:
-        shutil.copyfile(objects / name, partial / name)
     try:
+        for name in names:
+            shutil.copyfile(objects / name, partial / name)
         partial.rename(folder)
-    except OSError:  # someone was faster
-        shutil.rmtree(partial)
+    except OSError:
+        if not folder.is_dir():  # else someone was faster
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _run(command: Sequence[str]) -> None:

@@ -70,7 +70,7 @@ def compile_command(
     target = load_board(board)
     folder = out or Path("build") / path.stem
     with status(quiet=as_json) as note:
-        hls = HlsOptions(layers=tuple(dict.fromkeys(layers)), images=images) if backend == "hls" or layers else None
+        hls = HlsOptions(layers=layers, images=images) if backend == "hls" or layers else None
         manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls)
     if as_json:
         emit_json(summary(manifest, folder))

@@ -47,15 +47,19 @@ def detect(paths: tuple[Path, ...], device: str, out: Path, threshold: float | N
     for path in images:
         read_image(path)  # a damaged one is told before anything is written
     config = detector_config(build, threshold)
+    changed: tuple[str, ...] = ()
     if device == "sim":
         with status(quiet=as_json) as note:
-            ensure_simulator(build, note)
+            changed = ensure_simulator(build, note).changed
+            if changed:
+                note(f"changed since it was compiled: {', '.join(changed)}")
     out.mkdir(parents=True, exist_ok=True)
     with counter(f"detecting on {device}", len(images), quiet=as_json) as advance:
         found, cycles = _detect(build, config, images, targets, device, check, advance)
     report = {
         "build_id": build.build_id,
         "device": device,
+        "changed": list(changed),
         "cycles_per_frame": cycles,
         "images": [
             {"file": str(path), "picture": target.name, "detections": [_entry(d) for d in detections]}

@@ -11,9 +11,9 @@ from headrace_host.manifest import Build
 
 from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
 from headrace.feeds import image_frames, random_frames
-from headrace.hls.simulation import changed_files, simulate_build
+from headrace.hls.simulation import simulate_build
 from headrace.ir.ops import IntArray
-from headrace.simulation import Simulation, ensure_simulator, layer_kernels, record_step
+from headrace.simulation import Simulation, ensure_simulator, record_step
 
 
 @click.command()
@@ -48,13 +48,12 @@ def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: 
         _csim(loaded, feed, frames, as_json)
         return
     with status(quiet=as_json) as note:
-        ensure_simulator(loaded, note)
-    with Simulation(loaded) as simulation, counter("simulating", frames, quiet=as_json) as advance:
+        simulator = ensure_simulator(loaded, note)
+    with Simulation(loaded, simulator.library) as simulation, counter("simulating", frames, quiet=as_json) as advance:
         comparison = simulation.compare(
             feed, stall=stall, seed=seed, progress=lambda done, cycles: advance(done, f"{cycles:,} cycles")
         )
-    changed = changed_files(loaded) if layer_kernels(loaded) else ()
-    facts = {"build": str(build), "build_id": loaded.build_id, **comparison.to_json(), "changed": list(changed)}
+    facts = {"build": str(build), "build_id": loaded.build_id, **comparison.to_json(), "changed": list(simulator.changed)}
     recorded = {k: facts[k] for k in ("bit_exact", "frames", "stall", "seed", "cycles_per_frame", "latency_cycles", "changed")}
     record_step(loaded, "simulate", recorded)
     if as_json:

@@ -53,7 +53,7 @@ def write_hls(folder: Path, made: Compilation, options: HlsOptions, note: Note) 
     notes: dict[str, str] = {}
     for node in graph.nodes:
         notes.update(layer_notes(graph, node, map_node(graph, node, folds[node.name]).chain))
-    net = network_view(design, f"The network {made.path.stem}", notes)
+    net = network_view(design, f"The network {project.title}", notes)
     return {
         **facts,
         "top": TOP,
@@ -79,13 +79,13 @@ def _layer(layer: HlsLayer, graph: Graph, project: Project, folder: Path) -> dic
 def _vectors(made: Compilation, options: HlsOptions) -> Vectors:
     """Frames, and every tensor that they give."""
     inputs = [describe_stream(made.graph, s) for s in made.fitted.design.inputs]
-    images = options.images
+    images, what = options.images, f"images of {options.images.name}" if options.images else "images that come with headrace"
     if images is None and reads_an_image(inputs):
         images = zoo_images()
     if images is None:
         what, feeds = f"random pixels, seed {VECTOR_SEED}", random_frames(inputs, options.frames, VECTOR_SEED)
     else:
-        what, feeds = f"images of {images.name}", image_frames(made.path.stem, inputs, images, options.frames)
+        feeds = image_frames(made.path.stem, inputs, images, options.frames)
     kept = [
         tensor for layer in hls_layers(made.fitted.design) for s in (*layer.inputs, *layer.outputs) for tensor in [s.tensor]
     ]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Simulates the dataflow region of a network's kernels, cycle by cycle, as Verilator simulates that of its modules.
 
-Kernels take turns: an iteration of a pipelined loop is a cycle, streams have their depths, reading an empty or writing a full
-one waits. Not modelled: the depths of pipelines, and how loops drain.
+Kernels take turns: an iteration of a pipelined loop is a cycle, what it writes comes out of a pipeline of an assumed depth,
+streams have their depths, reading an empty or writing a full one waits. Not modelled: how loops that do not flatten drain.
 """
 
 from __future__ import annotations
@@ -33,20 +33,30 @@ class CycleResult(SimulationResult):
 
     iterations: Mapping[str, int]
     """Iterations of each kernel's pipelined loop, all frames together."""
+    pipeline: int
+    """Cycles that each pipeline was assumed to take."""
     waiting: str = ""
 
 
 class CycleSimulator:
     """Runs a network's kernels; has what FIFO sizing asks of a `NetworkSimulator`."""
 
-    def __init__(self, net: NetworkView, inputs: Sequence[StreamSpec], outputs: Sequence[StreamSpec]) -> None:
+    def __init__(
+        self, net: NetworkView, inputs: Sequence[StreamSpec], outputs: Sequence[StreamSpec], pipeline: int | None = None
+    ) -> None:
         """Compiles the kernels.
+
+        Args:
+            pipeline: cycles that each kernel's pipeline takes; None: what streams are sized for.
 
         Raises:
             ToolError: the compiler or the headers are absent, or it refused.
         """
         self._net, self._inputs, self._outputs = net, inputs, outputs
-        self._executable = compile_csim(instrumented(net), ["cycles.cpp"], streams=CYCLE_STREAMS)
+        files = instrumented(net)
+        if pipeline is not None:
+            files["cycles.cpp"] = f"#define HEADRACE_PIPELINE {pipeline}\n{files['cycles.cpp']}"
+        self._executable = compile_csim(files, ["cycles.cpp"], streams=CYCLE_STREAMS)
         self._depths = {channel.name: channel.depth for channel in cycle_channels(net)}
         self._limits: dict[str, int] = {}
         self._most: Mapping[str, int] = {}
@@ -103,5 +113,6 @@ class CycleSimulator:
             first_beat=0,
             frame_ends=tuple(times[per_frame - 1 :: per_frame]),
             iterations=measured["iterations"],
+            pipeline=measured["pipeline"],
             waiting=waiting,
         )

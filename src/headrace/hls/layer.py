@@ -53,7 +53,7 @@ class HlsLayer(Engine):
     inputs: tuple[Stream, ...]
     outputs: tuple[Stream, ...]
     iterations: int
-    """Of the pipelined loop of its slowest kernel, in a frame that starts anew."""
+    """Cycles of its slowest kernel in a frame that starts anew, its pipeline's included."""
 
     @property
     def module(self) -> str:  # type: ignore[override]
@@ -130,7 +130,7 @@ def mixed_design(
     """
     design = build_design(graph, folds, depths or {})
     folds = at_readers(graph, folds)
-    for name in layers:
+    for name in dict.fromkeys(layers):
         design = _replaced(design, graph, _node(graph, name), folds[name])
     return design
 
@@ -165,7 +165,7 @@ def _iterations(net: NetworkView, graph: Graph, alone: Design) -> int:
         inputs, outputs = ([stream_spec(graph, s) for s in side] for side in (alone.inputs, alone.outputs))
         frame = {spec.tensor: np.full((1, *spec.shape), graph.tensors[spec.tensor].lo) for spec in inputs}
         result = CycleSimulator(net, inputs, outputs).run(frame)
-        _KNOWN[key] = max(result.iterations.values())
+        _KNOWN[key] = max(result.iterations.values()) + result.pipeline
     return _KNOWN[key]
 
 

@@ -29,7 +29,9 @@ CXX_WORDS = frozenset(
     default delete do double else enum explicit export extern false float for friend frames goto if inline int long
     main mutable namespace new noexcept not nullptr operator or private protected public register return short signed
     sizeof static struct switch template this throw true try typedef typeid typename union unsigned using virtual void
-    volatile while xor headrace hls std
+    volatile while xor headrace hls std static_cast reinterpret_cast const_cast dynamic_cast thread_local wchar_t char16_t
+    char32_t and_eq or_eq xor_eq not_eq static_assert typeid register noexcept stdin stdout stderr errno scheduler frames
+    interval file depths argc argv input output module wire reg logic
     """.split()  # noqa: SIM905  # one word a line would take a page
 )
 """Names that a kernel or stream cannot have."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,8 @@ class TopView:
     network: str
     title: str
     """What it is, at the beginning of a sentence."""
+    module: str
+    """Of SystemVerilog in which a layer stands."""
     axis: bool
     """AXI4-Streams and a frame in each call, not memories and as many as one asks for."""
     ports: tuple[Port, ...]
@@ -99,13 +102,18 @@ class Project:
     board: Board
     vectors: Vectors
 
+    @property
+    def title(self) -> str:
+        """The model's name without what scripts and comments would read as their own."""
+        return re.sub(r"[^\w .-]", "_", self.model)
+
     def write_network(self, design: Design, net: NetworkView, folder: Path) -> list[str]:
         """Writes the project of a whole network, between memories, to ``folder``; returns the sources to synthesise."""
         streams = (*design.inputs, *design.outputs)
         widths = [word_bits(s.width) for s in streams]
         fifos = [max(BURST_BEATS, c.depth) for c in (*net.inputs, *net.outputs)]
         ports = self._ports(net, streams, widths, fifos)
-        view = self._view(net, ports, TOP, self.model, folder="hls", axis=False)
+        view = self._view(net, ports, TOP, self.title, folder="hls", module="")
         return self._write(net, view, streams, folder, network_files(net))
 
     def write_layer(self, layer: HlsLayer, folder: Path) -> list[str]:
@@ -113,8 +121,8 @@ class Project:
         streams = (*layer.inputs, *layer.outputs)
         channels = (*layer.net.inputs, *layer.net.outputs)
         ports = self._ports(layer.net, streams, [c.axis_bits for c in channels], [c.depth for c in channels])
-        title = f"{layer.name} of {self.model}"
-        view = self._view(layer.net, ports, layer.ip, title, folder=f"hls/{layer.name}", axis=True)
+        title = f"{layer.name} of {self.title}"
+        view = self._view(layer.net, ports, layer.ip, title, folder=f"hls/{layer.name}", module=layer.module)
         return self._write(layer.net, view, streams, folder, layer.files())
 
     def _ports(
@@ -137,12 +145,13 @@ class Project:
             )
         return tuple(ports)
 
-    def _view(self, net: NetworkView, ports: tuple[Port, ...], name: str, title: str, *, folder: str, axis: bool) -> TopView:
+    def _view(self, net: NetworkView, ports: tuple[Port, ...], name: str, title: str, *, folder: str, module: str) -> TopView:
         return TopView(
             name=name,
             network=net.top.name,
             title=title,
-            axis=axis,
+            module=module,
+            axis=bool(module),
             ports=ports,
             sources=(*network_sources(net), "top.cpp"),
             vectors=self.vectors.what,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from headrace_host.manifest import CXX_SUFFIXES, Build
+from headrace_host.manifest import CXX_SUFFIXES, Build, cxx_files
 from headrace_host.program import Program
 from headrace_host.simulator import StreamSpec
 
@@ -23,12 +23,6 @@ Note = Callable[[str], None]
 
 HLS = "hls"
 """A build's folder of C++."""
-
-
-def folder_files(folder: Path) -> dict[str, str]:
-    """The C++ files of a project by name."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix in CXX_SUFFIXES)
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
 def build_csim(files: Mapping[str, str], *, options: Sequence[str] = FAST, jobs: int = 2) -> Path:
@@ -101,21 +95,31 @@ def part_files(build: Build, part: Part) -> dict[str, str]:
     """The C++ files of a part by name, as they lie there now.
 
     Raises:
-        BuildError: they are gone.
+        BuildError: one of those that were compiled is gone, or one is no UTF-8.
     """
     folder = build.folder / part.folder
-    if not (folder / "network.cpp").is_file():
-        raise BuildError(f"{folder}: holds no network.cpp; run headrace compile again")
-    return folder_files(folder)
+    found = cxx_files(folder)
+    for name in build.manifest["files"]:
+        path = Path(name)
+        if path.suffix in CXX_SUFFIXES and path.is_relative_to(part.folder) and not (build.folder / path).is_file():
+            raise BuildError(f"{build.folder / path}: missing from the build; put it back, or run headrace compile again")
+    return {name: _text(folder / name, content) for name, content in found.items()}
 
 
-def changed_files(build: Build) -> tuple[str, ...]:
-    """C++ files that are not as they were compiled, or were not there then."""
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise BuildError(f"{path}: is no UTF-8 (byte {error.start} is {content[error.start]:#04x}); convert it") from error
+
+
+def changed_files(build: Build, files: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Those of ``files`` (by part, by name) that are not as they were compiled, or were not there then."""
     recorded = build.manifest["files"]
     found = []
-    for part in parts_of(build).values():
-        for name, text in part_files(build, part).items():
-            path = (part.folder / name).as_posix()
+    for part, texts in files.items():
+        for name, text in texts.items():
+            path = (Path(HLS) / part / name).as_posix()
             if sha256(text.encode()).hexdigest() != recorded.get(path):
                 found.append(path)
     return tuple(found)
@@ -133,7 +137,8 @@ def simulate_build(build: Build, feeds: Mapping[str, IntArray], note: Note = lam
     """
     parts = parts_of(build)
     note("compiling the kernels")
-    executables = {name: build_csim(part_files(build, part)) for name, part in parts.items()}
+    files = {name: part_files(build, part) for name, part in parts.items()}
+    executables = {name: build_csim(texts) for name, texts in files.items()}
     kept = [spec.tensor for part in parts.values() for spec in (*part.inputs, *part.outputs)]
     golden = Program.load(build.folder).run(feeds, keep=kept)
     note("simulating")
@@ -149,7 +154,9 @@ def simulate_build(build: Build, feeds: Mapping[str, IntArray], note: Note = lam
         for spec in part.outputs:
             _compare(where, spec.tensor, results[spec.tensor], golden[spec.tensor])
     frames = len(next(iter(feeds.values())))
-    return Comparison(seconds=seconds, macs=frames * sum(part.macs for part in parts.values()), changed=changed_files(build))
+    return Comparison(
+        seconds=seconds, macs=frames * sum(part.macs for part in parts.values()), changed=changed_files(build, files)
+    )
 
 
 def _compare(where: str, tensor: str, got: IntArray, expected: IntArray) -> None:

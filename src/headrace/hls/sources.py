@@ -13,7 +13,9 @@ from headrace.hls.network import CallView, ChannelView, NetworkView
 from headrace.hls.render import CsimView, csim_main, environment, kernel_files, stream_view
 from headrace.resources import data_dir
 
-PIPELINE = re.compile(r"^[ \t]*#pragma\s+HLS\s+pipeline\b(?!.*\boff\b)(?:.*\bII\s*=\s*(\d+))?.*$", re.IGNORECASE | re.MULTILINE)
+PIPELINE = re.compile(
+    r"^[ \t]*#pragma\s+HLS\s+pipeline\b(?!.*\boff\b)(?:(?:\\\n|.)*?\bII\s*=\s*(\d+))?(?:\\\n|.)*$", re.IGNORECASE | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,14 @@ import hashlib
 from collections.abc import Mapping
 
 from headrace.backend.design import build_design, stream_spec
+from headrace.build.csim import CYCLE_STREAMS
 from headrace.build.fifo_sizing import FifoSizing, Note, Sizer, remembered, roomy_depths
 from headrace.hls.cycles import CycleSimulator, instrumented
 from headrace.hls.network import network_view
+from headrace.hls.sources import cycle_channels
 from headrace.ir.graph import Graph
 from headrace.operators.base import Fold
+from headrace.resources import data_dir
 
 
 def size_streams(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: None) -> FifoSizing:
@@ -34,7 +37,9 @@ def size_streams(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _:
         return Sizer(graph, design, CycleSimulator(net, inputs, outputs), note).run()
 
     digest = hashlib.sha256()
-    for name, text in sorted(instrumented(net).items()):
-        if not name.startswith("tables/"):
-            digest.update(f"{name}\0{text}\0".encode())
+    files = {name: text for name, text in instrumented(net).items() if not name.startswith("tables/")}
+    files.update((path.name, path.read_text()) for path in (data_dir("hls_templates") / CYCLE_STREAMS).iterdir())
+    for name, text in sorted(files.items()):
+        digest.update(f"{name}\0{text}\0".encode())
+    digest.update(repr([(c.name, c.depth) for c in cycle_channels(net)]).encode())
     return remembered(f"hls-{digest.hexdigest()[:24]}", design, note, size)

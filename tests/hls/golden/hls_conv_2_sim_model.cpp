@@ -1,23 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Written by headrace: the kernels of layer conv_2 as a part of an RTL simulation: an iteration of a pipelined loop a clock.
-#include <ap_int.h>
-#include <setjmp.h>
-#include <sys/mman.h>
-#include <ucontext.h>
-
-#include <array>
 #include <cstdio>
 #include <cstring>
-#include <deque>
-#include <fstream>
-#include <functional>
 #include <memory>
-#include <string>
-#include <vector>
-
-// A simulator holds several layers, and a header of one that was changed by hand has the names of the others'.
-#define headrace headrace_conv_2
-#define hls hls_conv_2
 
 #include "kernels/conv_2_window.hpp"
 #include "kernels/conv_2.hpp"
@@ -34,10 +19,18 @@ struct Kernels {
 
   Kernels() {
     scheduler.spawn("conv_2_window", [this] {
-      for (;;) conv_2_window(1, conv_2_window_out, in0);
+      for (;;) {
+        const uint64_t before = scheduler.iterations();
+        conv_2_window(1, conv_2_window_out, in0);
+        scheduler.drain(before);
+      }
     });
     scheduler.spawn("conv_2", [this] {
-      for (;;) conv_2(1, conv_2_window_out, out0);
+      for (;;) {
+        const uint64_t before = scheduler.iterations();
+        conv_2(1, conv_2_window_out, out0);
+        scheduler.drain(before);
+      }
     });
   }
 };
@@ -69,8 +62,8 @@ extern "C" int conv_2_hls_clock(void* handle, unsigned char rst_n,
       if (layer.out0_valid && out0_ready) k.out0.read();
       k.scheduler.step();
     }
-    *in0_ready = layer.in0_ready = rst_n && k.in0.size() < 2;
-    *out0_valid = layer.out0_valid = !k.out0.empty();
+    *in0_ready = layer.in0_ready = rst_n && !k.in0.full();
+    *out0_valid = layer.out0_valid = k.out0.settle() > 0;
     headrace::sim::Words<15, 4> out0_words{};
     if (layer.out0_valid) out0_words = headrace::sim::to_words(k.out0.front());
     std::memcpy(out0_data, out0_words.data(), sizeof out0_words);

@@ -14,6 +14,9 @@ module conv_2_hls (
   output logic [59:0] out0_data_o
 );
 `ifdef SYNTHESIS
+  `define HEADRACE_HLS_IP
+`endif
+`ifdef HEADRACE_HLS_IP
   logic done, idle, ready;
   logic unused_status;
   assign unused_status = &{1'b0, done, idle, ready};
@@ -22,7 +25,7 @@ module conv_2_hls (
   // verilator lint_on UNUSEDSIGNAL
   assign out0_data_o = 60'(out0_tdata);
 
-  conv_2_ip u_ip (
+  conv_2_ip_0 u_ip (
     .ap_clk(clk_i),
     .ap_rst_n(rst_ni),
     .ap_start(1'b1),  // frame after frame

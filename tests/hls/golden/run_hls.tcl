@@ -16,5 +16,5 @@ csynth_design
 if {[lsearch $argv cosim] >= 0} {
   cosim_design
 }
-export_design -format ip_catalog -vendor headrace -library hls -version 1.0 -description "small"
+export_design -format ip_catalog -vendor headrace -library hls -version 1.0 -description {small}
 exit
