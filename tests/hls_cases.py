@@ -143,6 +143,12 @@ ALLOWED = [
     kernel(before="struct Fixed { Fixed(const Fixed&) = delete; };"),
     kernel(setup="  static constexpr unsigned odd[2] = {1, 3};\n  static const unsigned even = 2;"),
     kernel(setup="#pragma HLS dependence variable=table type=inter direction=RAW distance=Cfg::N true"),
+    # names in any letter case, as people write them
+    kernel(
+        setup="#pragma HLS ARRAY_PARTITION variable = table COMPLETE dim=1\n#pragma HLS Bind_Storage Variable=table TYPE=ram_2p"
+    ),
+    kernel(after="rest:\n for (unsigned i = 0; i < 4; ++i) {\n#pragma HLS PIPELINE ii=1 STYLE=flp\n }"),
+    kernel(setup="  ap_uint<8> other[2];\n#pragma HLS array_reshape variable=table, other cyclic factor=2"),
 ]
 
 
@@ -240,6 +246,25 @@ BROKEN = {
     ),
     "unknown word": ("pragma", "the word maybe", kernel(setup="#pragma HLS dependence variable=table inter maybe // here")),
     "no variable": ("pragma", "names no variable", kernel(setup="#pragma HLS array_partition type=complete // here")),
+    "no storage": ("pragma", "names no type", kernel(setup="#pragma HLS bind_storage variable=table impl=bram // here")),
+    "no factor": ("pragma", "says no factor", kernel(setup="#pragma HLS array_reshape variable=table cyclic // here")),
+    "no truth": ("pragma", "neither true nor", kernel(setup="#pragma HLS dependence variable=table inter // here")),
+    "no distance": ("pragma", "no distance", kernel(setup="#pragma HLS dependence variable=table inter true // here")),
+    "second variable": (
+        "pragma-variable",
+        "kernel has no variable other",
+        kernel(setup="#pragma HLS array_partition variable=table,other complete // here"),
+    ),
+    "offset before mode": (
+        "pragma",
+        "its offset before it",
+        kernel(setup="#pragma HLS interface offset=slave mode=m_axi port=in // here"),
+    ),
+    "rewind": (
+        "pragma",
+        "rewind with this style",
+        kernel(after="rest:\n for (unsigned i = 0; i < 4; ++i) {\n#pragma HLS pipeline II=1 rewind style=flp // here\n }"),
+    ),
     "misspelt": ("pragma", "no directive for HLS", kernel(setup="#pragma HSL unroll // here")),
     "outside": ("pragma", "outside of any function", kernel(before="#pragma HLS inline // here")),
     "array": (

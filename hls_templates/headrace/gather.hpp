@@ -50,13 +50,14 @@ struct GatherChoices {
 
   static constexpr GatherChoices of(unsigned out_lane) {
     GatherChoices made{};
+    const unsigned first = Plan::first_out();
     for (unsigned b = 0; b < Plan::beats_out; ++b) {
       const unsigned n = b * Cfg::LanesOut + out_lane;
       const int channel = n < Cfg::OutC ? int(Cfg::Index[n]) : -1;
       made.lane[b] = channel < 0 ? Cfg::LanesIn : channel % Cfg::LanesIn;
       if (channel < 0) continue;
       made.beat[b] = channel / Cfg::LanesIn;
-      made.arrives[b] = made.beat[b] == Plan::first_out() + b;
+      made.arrives[b] = made.beat[b] == first + b;
       made.uses[made.lane[b]] = true;
     }
     return made;

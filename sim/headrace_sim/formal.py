@@ -10,7 +10,6 @@ assertions. Passed proofs are cached by the hash of their sources, parameters an
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import shutil
@@ -21,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from headrace.build.toolenv import cache_dir
+from headrace.build.toolenv import cache_dir, content_key
 from headrace.errors import ToolError
 from headrace_sim.runner import FORMAL, HW, ParameterValue, module_sources
 
@@ -74,7 +73,7 @@ def check(proof: Proof, *, folder: Path) -> None:
         ToolError: A tool is absent.
     """
     sources = module_sources(proof.top, folders=(HW, FORMAL))
-    passed = cache_dir() / "proofs" / f"{proof.top}-{_digest(proof, sources)}"
+    passed = cache_dir() / "proofs" / f"{proof.top}-{_key(proof, sources)}"
     if passed.is_file():
         return
     env = _environment()
@@ -111,13 +110,10 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": _search_path()}
 
 
-def _digest(proof: Proof, sources: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
+def _key(proof: Proof, sources: Sequence[Path]) -> str:
     versions = (f"{name} {_version(name)}" for name in sorted(set(_TOOLS.values())))
     script = proof.script([Path(path.name) for path in sources])
-    for text in (*versions, script, *(path.read_text() for path in sources)):
-        digest.update(text.encode() + b"\0")
-    return digest.hexdigest()[:24]
+    return content_key([*versions, script, *(path.read_text() for path in sources)])
 
 
 def _version(package: str) -> str:

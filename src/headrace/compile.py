@@ -76,12 +76,19 @@ def compile_model(
         manifest = _write(scratch, out.name, made, hls, note)
         _replace(scratch, out)
     except OSError as error:
+        if error.filename and not _concerns(Path(error.filename), scratch, out):
+            raise  # an image, or the cache: it is named by itself
         raise BuildError(
             f"{out}: cannot write the build ({error.strerror or error}); free space or choose another -o"
         ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
+
+
+def _concerns(path: Path, scratch: Path, out: Path) -> bool:
+    """Whether an error with ``path`` is one of writing the build."""
+    return path.is_relative_to(scratch) or scratch.is_relative_to(path) or path == out
 
 
 def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[str]) -> Fitted:

@@ -117,6 +117,7 @@ def _resources(design: Design, board: Board) -> dict[str, Any]:
     estimated = design.resources()
     return {
         "estimated": estimated.to_json(),
+        "estimated_from": "SystemVerilog engines",  # those in whose place C++ kernels stand included
         "board": board.resources.to_json(),
         "share": estimated.share_of(board.resources),
     }

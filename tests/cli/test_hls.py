@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -144,6 +145,16 @@ def test_refuses_layers_that_are_not_there(run: Run, small_model: Path) -> None:
     status, _, err = run("compile", small_model, "--backend", "hls", "--hls", "conv_2")
     assert status == 2
     assert "--backend hls makes all layers of C++" in " ".join(err.split())
+
+
+def test_an_image_that_cannot_be_read_is_named(run: Run, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "pictures/cell.jpg")
+
+    monkeypatch.setattr("headrace.hls.build.image_frames", fail)
+    refused = run("compile", small_model, "--fps", 200_000, "--backend", "hls", "-o", "build")
+    assert_refused(refused, "^error: pictures/cell.jpg: Input/output error$")
+    assert not Path("build").exists()
 
 
 def test_refusals(run: Run, small_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,20 @@ def test_generated_kernels_pass(tmp_path: Path) -> None:
     assert check_sources(paths, ("-I", str(tmp_path), *ap_types())) == []
 
 
+def test_plans_of_many_channels_are_not_too_much_for_clang(tmp_path: Path) -> None:
+    """What g++ computes at compile time, and clang, which Vitis HLS is made of, within its limit of steps."""
+    shuffled = tuple(np.random.default_rng(1).permutation(2048).tolist())
+    values = {"InC": 2048, "LanesIn": 2, "OutC": 2048, "LanesOut": 1, "LaneW": 8, "Index": shuffled}
+    view = kernel_view("layer", KERNELS["engine_gather"], values, {}, pixels=4)
+    for name, text in kernel_files(view).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    source = tmp_path / "call.cpp"
+    streams = "headrace::Stream<8, 2>& in, headrace::Stream<8, 1>& out"
+    source.write_text(f'#include "kernels/layer.hpp"\nvoid call(unsigned frames, {streams}) {{ layer(frames, in, out); }}\n')
+    assert check_sources([source], ("-I", str(tmp_path), *ap_types())) == []
+
+
 def test_generated_network_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network between memories, cut into several dataflow functions."""
     monkeypatch.setattr("headrace.hls.network.STAGE_LINES", 30)

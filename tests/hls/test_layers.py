@@ -76,6 +76,7 @@ def stub(layer: dict[str, object]) -> str:
         "output ap_done",
         "output ap_idle",
         "output ap_ready",
+        "input ap_continue",
     ]
     for side, ways in (("inputs", ("input", "output")), ("outputs", ("output", "input"))):
         for n, stream in enumerate(layer[side]):  # type: ignore[var-annotated,arg-type]

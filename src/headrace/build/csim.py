@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -11,14 +10,14 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from headrace.build.toolenv import cache_dir
+from headrace.build.toolenv import cache_dir, content_key
 from headrace.errors import ToolError
 from headrace.files import write_files
 from headrace.resources import data_dir
@@ -141,7 +140,7 @@ def compile_objects(
 def _precompiled(options: Sequence[str], streams: str) -> Path:
     """The header `PRECOMPILED`, compiled for these options: to read it takes longer than to compile most kernels."""
     types = ap_types(streams)
-    folder = cache_dir() / "csim" / f"headers-{_digest([*CXX_OPTIONS, *options, *types, _versions(), PRECOMPILED])}"
+    folder = cache_dir() / "csim" / f"headers-{content_key([*CXX_OPTIONS, *options, *types, _versions(), PRECOMPILED])}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
@@ -170,14 +169,7 @@ def csim_key(files: Mapping[str, str], options: Sequence[str], streams: str) -> 
     headers = data_dir("hls_templates")
     own = sorted((*headers.glob("headrace/*.hpp"), *headers.glob("sim/**/*.h*")))
     texts = [f"{name}\0{text}" for name, text in sorted(files.items())]
-    return _digest([*options, _versions(), PRECOMPILED, *texts, *(path.read_text() for path in own)])
-
-
-def _digest(texts: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode() + b"\0")
-    return digest.hexdigest()[:24]
+    return content_key([*options, _versions(), PRECOMPILED, *texts, *(path.read_text() for path in own)])
 
 
 def _compile(command: Sequence[str], scratch: Path) -> None:

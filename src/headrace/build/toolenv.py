@@ -16,11 +16,12 @@ Environment variables read here, and nowhere else:
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -116,3 +117,11 @@ def cache_dir() -> Path:
     """Return the folder for compiled models: ``HEADRACE_CACHE`` or ``~/.cache/headrace``."""
     chosen = os.environ.get("HEADRACE_CACHE")
     return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "headrace"
+
+
+def content_key(texts: Iterable[str]) -> str:
+    """Hash under which something made of these texts is kept in the cache."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()[:24]

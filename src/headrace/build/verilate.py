@@ -7,7 +7,6 @@ are cached by a hash of everything that goes into them.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import shutil
@@ -23,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from headrace.backend.design import Stream
 from headrace.backend.rtl import NETWORK
 from headrace.build.csim import CYCLE_STREAMS, FAST, compile_objects, csim_key
-from headrace.build.toolenv import cache_dir, verilator_command, verilator_env, verilator_root
+from headrace.build.toolenv import cache_dir, content_key, verilator_command, verilator_env, verilator_root
 from headrace.errors import ToolError
 from headrace.hls.sources import instrument
 from headrace.resources import data_dir
@@ -45,8 +44,12 @@ VERILATOR_OPTIONS = (
     "--output-split",
     "12000",
 )
-CXX_OPTIONS = ("-O1", "-fPIC", "-std=gnu++17", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_FINISH")
+CXX_OPTIONS = ("-fPIC", "-std=gnu++17", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_FINISH")
 """The harness takes over what Verilator's runtime would do on a failed assertion: end the process."""
+OPTIMIZE = ("OPT_FAST=-Og", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+"""What runs each cycle, what runs once, and Verilator's runtime. -Og takes two thirds of the time of -O1, and runs as fast."""
+SMALL = 4_000_000
+"""Bytes of C++ up to which one compilation is faster than several, each with the headers."""
 ARCHIVE = "Vsim_top__ALL.a"
 RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o")
 """Objects of Verilator's runtime that a network is linked with."""
@@ -108,13 +111,6 @@ def render_top(inputs: Sequence[Stream], outputs: Sequence[Stream]) -> str:
     return environment.get_template("sim_top.sv.j2").render(top=view)
 
 
-def _digest(texts: Sequence[str]) -> str:
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode() + b"\0")
-    return digest.hexdigest()[:24]
-
-
 Kernels = Mapping[str, Mapping[str, str]]
 """The C++ files of layers that are kernels, by name, by the name of the layer; ``sim/model.cpp`` is what is called."""
 MODEL = "sim/model.cpp"
@@ -132,9 +128,9 @@ def model_key(
     """
     version = importlib.metadata.version("verilator") if verilator_root() else ""
     harness = data_dir("sim") / "harness" / "network_sim.cpp"
-    texts = [*VERILATOR_OPTIONS, *CXX_OPTIONS, version, render_top(inputs, outputs), harness.read_text()]
+    texts = [*VERILATOR_OPTIONS, *CXX_OPTIONS, *OPTIMIZE, version, render_top(inputs, outputs), harness.read_text()]
     texts += [csim_key(instrument(files), KERNEL_OPTIONS, CYCLE_STREAMS) for _, files in sorted(kernels.items())]
-    return _digest([*texts, *(source.read_text() for source in sources)])
+    return content_key([*texts, *(source.read_text() for source in sources)])
 
 
 def build_simulator(
@@ -197,7 +193,8 @@ def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | N
         str(scratch / "sim_top.sv"),
     ]
     _run(command)
-    _make(objects, jobs, [ARCHIVE])
+    whole = sum(path.stat().st_size for path in objects.glob("*.cpp")) <= SMALL
+    _make(objects, jobs, [*(["VM_PARALLEL_BUILDS=0"] if whole else []), ARCHIVE])
     if not _runtime_folder().is_dir():
         _make(objects, jobs, RUNTIME)
         _keep(RUNTIME, objects, _runtime_folder())
@@ -211,21 +208,20 @@ def _link(scratch: Path, objects: Path, linked: Sequence[Path]) -> Path:
     library = scratch / "network.so"
     harness = data_dir("sim") / "harness" / "network_sim.cpp"
     include = verilator_root() / "include"
-    link = ["g++", *CXX_OPTIONS, "-shared"]
+    link = ["g++", "-O1", *CXX_OPTIONS, "-shared"]
     link += [f"-I{include}", f"-I{include / 'vltstd'}", f"-I{objects}", str(harness), *map(str, linked), str(objects / ARCHIVE)]
     _run([*link, *(str(runtime / name) for name in RUNTIME), "-lpthread", "-o", str(library)])
     return library
 
 
 def _make(objects: Path, jobs: int, targets: Sequence[str]) -> None:
-    options = ["OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
-    _run(["make", "-C", str(objects), "-f", "Vsim_top.mk", f"-j{jobs}", *options, *targets])
+    _run(["make", "-C", str(objects), "-f", "Vsim_top.mk", f"-j{jobs}", *OPTIMIZE, *targets])
 
 
 def _runtime_folder() -> Path:
     """Where Verilator's own runtime is kept compiled: it is the same for every network, and a third of a small one's build."""
     version = importlib.metadata.version("verilator")
-    return cache_dir() / "runtime" / _digest([*VERILATOR_OPTIONS, *CXX_OPTIONS, version])
+    return cache_dir() / "runtime" / content_key([*VERILATOR_OPTIONS, *CXX_OPTIONS, *OPTIMIZE, version])
 
 
 def _keep(names: Sequence[str], objects: Path, folder: Path) -> None:

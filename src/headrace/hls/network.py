@@ -84,6 +84,11 @@ class StageView:
     calls: tuple[CallView, ...]
     headers: tuple[str, ...]
 
+    @property
+    def discards(self) -> bool:
+        """Whether it drops beats that nothing reads."""
+        return any("::" in call.function for call in self.calls)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkView:
@@ -264,8 +269,8 @@ def _stages(calls: list[CallView], channels: Mapping[str, ChannelView], ports: s
 
 
 def _parts(calls: list[CallView]) -> Iterator[list[CallView]]:
-    """Parts whose bodies have about `STAGE_LINES` lines: a header, a call, a stream and its pragma for each kernel."""
-    count = -(-len(calls) * 4 // STAGE_LINES)
+    """Parts whose bodies have about `STAGE_LINES` lines: a header, a call, a stream and its two pragmas for each kernel."""
+    count = -(-len(calls) * 5 // STAGE_LINES)
     size = -(-len(calls) // count)
     for start in range(0, len(calls), size):
         yield calls[start : start + size]

@@ -7,12 +7,12 @@ pixel gives no window either, so what lies beside it must hold more.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from headrace.backend.design import build_design, stream_spec
 from headrace.build.csim import CYCLE_STREAMS
 from headrace.build.fifo_sizing import FifoSizing, Note, Sizer, remembered, roomy_depths
+from headrace.build.toolenv import content_key
 from headrace.hls.cycles import CycleSimulator, instrumented
 from headrace.hls.network import network_view
 from headrace.hls.sources import cycle_channels
@@ -36,10 +36,8 @@ def size_streams(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _:
         inputs, outputs = ([stream_spec(graph, s) for s in side] for side in (design.inputs, design.outputs))
         return Sizer(graph, design, CycleSimulator(net, inputs, outputs), note).run()
 
-    digest = hashlib.sha256()
     files = {name: text for name, text in instrumented(net).items() if not name.startswith("tables/")}
     files.update((path.name, path.read_text()) for path in (data_dir("hls_templates") / CYCLE_STREAMS).iterdir())
-    for name, text in sorted(files.items()):
-        digest.update(f"{name}\0{text}\0".encode())
-    digest.update(repr([(c.name, c.depth) for c in cycle_channels(net)]).encode())
-    return remembered(f"hls-{digest.hexdigest()[:24]}", design, note, size)
+    depths = repr([(c.name, c.depth) for c in cycle_channels(net)])
+    key = content_key([*(f"{name}\0{text}" for name, text in sorted(files.items())), depths])
+    return remembered(f"hls-{key}", design, note, size)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Written by headrace. In this folder: vitis_hls -f run_hls.tcl   (Vitis HLS up to 2024.2; later versions: hls_config.cfg)
+# Written by headrace. In this folder: vitis_hls -f run_hls.tcl   (Vitis HLS 2022.2 to 2024.2; later versions: hls_config.cfg)
 # Not run by headrace: it has no Vitis HLS. `vitis_hls -f run_hls.tcl -tclargs cosim` also simulates the RTL that comes out.
 # In Vivado: set_property ip_repo_paths ABOVE_THIS_FOLDER [current_project]; update_ip_catalog;
 # create_ip -vendor headrace -library hls -name conv_2_ip -module_name conv_2_ip_0

@@ -29,6 +29,7 @@ module conv_2_hls (
     .ap_clk(clk_i),
     .ap_rst_n(rst_ni),
     .ap_start(1'b1),  // frame after frame
+    .ap_continue(1'b1),
     .ap_done(done),
     .ap_idle(idle),
     .ap_ready(ready),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Written by headrace. In this folder: vitis_hls -f run_hls.tcl   (Vitis HLS up to 2024.2; later versions: hls_config.cfg)
+# Written by headrace. In this folder: vitis_hls -f run_hls.tcl   (Vitis HLS 2022.2 to 2024.2; later versions: hls_config.cfg)
 # Not run by headrace: it has no Vitis HLS. `vitis_hls -f run_hls.tcl -tclargs cosim` also simulates the RTL that comes out.
 open_project -reset vitis_headrace_top
 set_top headrace_top

@@ -20,10 +20,13 @@ void headrace_top(unsigned frames,
 #pragma HLS dataflow
   headrace::Stream<8, 3> in_x("in_x");
 #pragma HLS stream variable=in_x depth=64
+#pragma HLS aggregate variable=in_x compact=bit
   headrace::Stream<8, 1> t_heatmap("t_heatmap");
 #pragma HLS stream variable=t_heatmap depth=64
+#pragma HLS aggregate variable=t_heatmap compact=bit
   headrace::Stream<8, 1> t_box("t_box");
 #pragma HLS stream variable=t_box depth=64
+#pragma HLS aggregate variable=t_box compact=bit
   headrace::read_memory<192>(frames, in_x_memory, in_x);
   headrace_network(frames, in_x, t_heatmap, t_box);
   headrace::write_memory<96>(frames, t_heatmap, t_heatmap_memory);
