@@ -60,7 +60,9 @@ def test_plans_of_many_channels_are_not_too_much_for_clang(tmp_path: Path) -> No
         (tmp_path / name).write_text(text)
     source = tmp_path / "call.cpp"
     streams = "headrace::Stream<8, 2>& in, headrace::Stream<8, 1>& out"
-    source.write_text(f'#include "kernels/layer.hpp"\nvoid call(unsigned frames, {streams}) {{ layer(frames, in, out); }}\n')
+    source.write_text(
+        f'#include "kernels/layer.hpp"\nvoid call(unsigned frames, {streams}) {{ kernels::layer(frames, in, out); }}\n'
+    )
     assert check_sources([source], ("-I", str(tmp_path), *ap_types())) == []
 
 

@@ -6,18 +6,53 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import files_of
 from headrace_host.manifest import MANIFEST
 from hls_check import compile_testbench
 from hls_golden import SHOWN, stored
+from nets import NetBuilder, lowered
+from network_check import check, folds_for
 
 from headrace.boards import load_board
 from headrace.compile import Goal, HlsOptions, compile_model
 
 MAX_LINES = 200
+
+
+NAMES = (
+    "size_t",
+    "timezone",
+    "assert",
+    "headrace",
+    "kernels",
+    "ap_int",
+    "main",
+    "errno",
+    "frames",
+    "in",
+    "out",
+    "hls",
+    "stream",
+)
+
+
+def test_layers_may_be_called_as_anything_else(tmp_path: Path) -> None:
+    """As types, functions and macros of C++ and its library, and as the project's own names."""
+    net = NetBuilder(np.random.default_rng(5))
+    x = net.input((6, 5, 2))
+    for _ in range(len(NAMES) // 2 + 1):
+        x = net.quantize(net.conv(x, 2, (1, 1)), 0, 7)
+    graph = lowered(net.graph(x))
+    names = dict(zip((node.name for node in graph.nodes), NAMES, strict=False))
+    graph = replace(graph, nodes=tuple(replace(node, name=names.get(node.name, node.name)) for node in graph.nodes))
+    assert {node.name for node in graph.nodes} >= set(NAMES)
+    check(graph, folds_for(graph, 0.1), tmp_path, seed=1, stalls=((0.0, 1),))
+    check(graph, folds_for(graph, 0.1), tmp_path, seed=1, stalls=((0.3, 1),), layers=NAMES)
 
 
 def test_the_testbench_agrees_and_finds_a_wrong_word(hls_build: Path, tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from headrace.engines.pools import Chooser, Pooler, Reducer
 from headrace.errors import BuildError
 from headrace.hls.kernel import Beats, Pauses, values_of
 from headrace.hls.kernels import KERNELS
-from headrace.hls.render import KernelView, kernel_view
+from headrace.hls.render import KERNELS_NAMESPACE, KernelView, kernel_view
 
 NETWORK = "headrace_network"
 """The dataflow function of the whole network."""
 STAGE_LINES = 150
 """Lines of a stage's body, about."""
+DISCARD = "headrace::discard"
 WIRE_DEPTH = 2
 """Beats between two kernels without a FIFO."""
 CXX_WORDS = frozenset(
@@ -30,11 +31,13 @@ CXX_WORDS = frozenset(
     main mutable namespace new noexcept not nullptr operator or private protected public register return short signed
     sizeof static struct switch template this throw true try typedef typeid typename union unsigned using virtual void
     volatile while xor headrace hls std static_cast reinterpret_cast const_cast dynamic_cast thread_local wchar_t char16_t
-    char32_t and_eq or_eq xor_eq not_eq static_assert typeid register noexcept stdin stdout stderr errno scheduler frames
-    interval file depths argc argv input output module wire reg logic
+    char32_t and_eq or_eq xor_eq not_eq static_assert stdin stdout stderr errno scheduler interval file depths argc argv
+    alloca assert be16toh be32toh be64toh htobe16 htobe32 htobe64 htole16 htole32 htole64 le16toh le32toh le64toh issubnormal
+    math_errhandling offsetof pthread_cleanup_pop pthread_cleanup_push strdupa strndupa kernels input output module wire reg
+    logic
     """.split()  # noqa: SIM905  # one word a line would take a page
 )
-"""Names that a kernel or stream cannot have."""
+"""Names that a kernel or stream cannot have: keywords, macros, and what stands beside them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,13 @@ class CallView:
 
     function: str
     streams: tuple[str, ...]
+    header: str = ""
+    """Of `kernels/`, if it is there."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.function.removeprefix(f"{KERNELS_NAMESPACE}::")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +92,16 @@ class StageView:
     ports: tuple[ChannelView, ...]
     channels: tuple[ChannelView, ...]
     calls: tuple[CallView, ...]
-    headers: tuple[str, ...]
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Of the kernels that it calls."""
+        return tuple(call.header for call in self.calls if call.header)
 
     @property
     def discards(self) -> bool:
         """Whether it drops beats that nothing reads."""
-        return any("::" in call.function for call in self.calls)
+        return any(call.function.startswith(DISCARD) for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +178,7 @@ class _Builder:
         if view.outputs_first:
             wires = wires[len(instance.inputs) :] + wires[: len(instance.inputs)]
         self.kernels.append(view)
-        self.calls.append(CallView(function=view.symbol, streams=tuple(wires)))
+        self.calls.append(CallView(function=view.call, streams=tuple(wires), header=view.symbol))
 
     def view(self, instance: Instance) -> KernelView:
         engine = instance.engine
@@ -226,7 +240,7 @@ def network_view(
     channels = {name: builder.channel(name, wire) for name, wire in wires.items()}
     for wire in unread(design):
         beats = _beats_of_part(design, wire)
-        builder.calls.append(CallView(function=f"headrace::discard<{beats}>", streams=(symbol(wire),)))
+        builder.calls.append(CallView(function=f"{DISCARD}<{beats}>", streams=(symbol(wire),)))
     inputs = tuple(channels[symbol(s.wire)] for s in design.inputs)
     outputs = tuple(channels[symbol(builder.stream(s.wire))] for s in design.outputs)
     ports = {c.name for c in (*inputs, *outputs)}
@@ -237,7 +251,6 @@ def network_view(
         ports=(*inputs, *outputs),
         channels=tuple(c for c in channels.values() if c.name not in inner | ports),
         calls=tuple(CallView(function=s.name, streams=tuple(p.name for p in s.ports)) for s in stages),
-        headers=(),
     )
     return NetworkView(
         title=title, kernels=tuple(builder.kernels), stages=stages, top=top, inputs=inputs, outputs=outputs, fifos=builder.fifos
@@ -264,7 +277,6 @@ def _stages(calls: list[CallView], channels: Mapping[str, ChannelView], ports: s
             ports=tuple(channels[name] for name in here if name not in inner),
             channels=tuple(channels[name] for name in inner),
             calls=tuple(part),
-            headers=tuple(call.function for call in part if "::" not in call.function),
         )
 
 

@@ -12,6 +12,8 @@ from headrace.hls.kernel import Beats, Kernel, Value, Values
 from headrace.ir.ops import IntArray
 from headrace.resources import data_dir
 
+KERNELS_NAMESPACE = "kernels"
+"""Layers may be called as types and functions of the C library are."""
 TABLE_LINE = 100
 """Characters of a line of a table, about."""
 
@@ -53,6 +55,11 @@ class KernelView:
     outputs: tuple[StreamView, ...]
     tables: tuple[TableView, ...]
     outputs_first: bool
+
+    @property
+    def call(self) -> str:
+        """The name by which others call it."""
+        return f"{KERNELS_NAMESPACE}::{self.symbol}"
 
     @property
     def streams(self) -> tuple[StreamView, ...]:
@@ -165,7 +172,7 @@ def kernel_files(view: KernelView) -> dict[str, str]:
 def simulation_files(view: KernelView) -> dict[str, str]:
     """All files of one kernel's C simulation; ``csim.cpp`` is to be compiled."""
     top = CsimView(
-        function=view.symbol,
+        function=view.call,
         headers=(f"kernels/{view.symbol}.hpp",),
         inputs=view.inputs,
         outputs=view.outputs,

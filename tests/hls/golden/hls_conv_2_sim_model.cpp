@@ -21,14 +21,14 @@ struct Kernels {
     scheduler.spawn("conv_2_window", [this] {
       for (;;) {
         const uint64_t before = scheduler.iterations();
-        conv_2_window(1, conv_2_window_out, in0);
+        kernels::conv_2_window(1, conv_2_window_out, in0);
         scheduler.drain(before);
       }
     });
     scheduler.spawn("conv_2", [this] {
       for (;;) {
         const uint64_t before = scheduler.iterations();
-        conv_2(1, conv_2_window_out, out0);
+        kernels::conv_2(1, conv_2_window_out, out0);
         scheduler.drain(before);
       }
     });

@@ -5,6 +5,8 @@
 #include "headrace/matvec.hpp"
 #include "tables/conv_2_weights.hpp"
 
+namespace kernels {
+
 struct conv_2_cfg {
   static constexpr unsigned LanesIn = 3;
   static constexpr unsigned LanesOut = 4;
@@ -23,3 +25,5 @@ inline void conv_2(unsigned frames, headrace::Stream<8, 3>& in, headrace::Stream
 #pragma HLS inline off
   headrace::matvec<conv_2_cfg>(frames, in, out, conv_2_weights);
 }
+
+}  // namespace kernels

@@ -4,6 +4,8 @@
 
 #include "headrace/window.hpp"
 
+namespace kernels {
+
 struct conv_2_window_cfg {
   static constexpr unsigned LaneW = 8;
   static constexpr unsigned Lanes = 3;
@@ -36,3 +38,5 @@ inline void conv_2_window(unsigned frames, headrace::Stream<8, 3>& out, headrace
 #pragma HLS inline off
   headrace::window<conv_2_window_cfg>(frames, out, in);
 }
+
+}  // namespace kernels

@@ -6,6 +6,8 @@
 #include "tables/quant_3_mul.hpp"
 #include "tables/quant_3_add.hpp"
 
+namespace kernels {
+
 struct quant_3_cfg {
   static constexpr unsigned Lanes = 1;
   static constexpr unsigned AccW = 15;
@@ -25,3 +27,5 @@ inline void quant_3(unsigned frames, headrace::Stream<15, 1>& in, headrace::Stre
 #pragma HLS inline off
   headrace::requant<quant_3_cfg>(frames, in, out, quant_3_mul, quant_3_add);
 }
+
+}  // namespace kernels

@@ -64,19 +64,19 @@ void stage_0(unsigned frames,
   headrace::Stream<12, 1> t_conv_11_out__q__r1("t_conv_11_out__q__r1");
 #pragma HLS stream variable=t_conv_11_out__q__r1 depth=2
 #pragma HLS aggregate variable=t_conv_11_out__q__r1 compact=bit
-  conv_2_window(frames, conv_2_window_out, in_x);
-  conv_2(frames, conv_2_window_out, t_conv_2_out);
-  t_conv_2_out__q__r1_repack(frames, t_conv_2_out, t_conv_2_out__q__r1);
-  quant_3(frames, t_conv_2_out__q__r1, t_quant_3_out);
-  t_quant_3_out__q__r4_repack(frames, t_quant_3_out, t_quant_3_out__q__r4);
-  conv_5_window(frames, conv_5_window_out, t_quant_3_out__q__r4);
-  conv_5(frames, conv_5_window_out, t_conv_5_out);
-  t_conv_5_out__q__r1_repack(frames, t_conv_5_out, t_conv_5_out__q__r1);
-  quant_6(frames, t_conv_5_out__q__r1, t_quant_6_out);
-  t_quant_6_out_fork(frames, t_quant_6_out, t_quant_6_out__f0, t_quant_6_out__f1);
-  conv_8(frames, t_quant_6_out__f0, t_conv_8_out);
-  quant_9(frames, t_conv_8_out, t_heatmap);
-  conv_11(frames, t_quant_6_out__f1, t_conv_11_out);
-  t_conv_11_out__q__r1_repack(frames, t_conv_11_out, t_conv_11_out__q__r1);
-  quant_12(frames, t_conv_11_out__q__r1, t_box);
+  kernels::conv_2_window(frames, conv_2_window_out, in_x);
+  kernels::conv_2(frames, conv_2_window_out, t_conv_2_out);
+  kernels::t_conv_2_out__q__r1_repack(frames, t_conv_2_out, t_conv_2_out__q__r1);
+  kernels::quant_3(frames, t_conv_2_out__q__r1, t_quant_3_out);
+  kernels::t_quant_3_out__q__r4_repack(frames, t_quant_3_out, t_quant_3_out__q__r4);
+  kernels::conv_5_window(frames, conv_5_window_out, t_quant_3_out__q__r4);
+  kernels::conv_5(frames, conv_5_window_out, t_conv_5_out);
+  kernels::t_conv_5_out__q__r1_repack(frames, t_conv_5_out, t_conv_5_out__q__r1);
+  kernels::quant_6(frames, t_conv_5_out__q__r1, t_quant_6_out);
+  kernels::t_quant_6_out_fork(frames, t_quant_6_out, t_quant_6_out__f0, t_quant_6_out__f1);
+  kernels::conv_8(frames, t_quant_6_out__f0, t_conv_8_out);
+  kernels::quant_9(frames, t_conv_8_out, t_heatmap);
+  kernels::conv_11(frames, t_quant_6_out__f1, t_conv_11_out);
+  kernels::t_conv_11_out__q__r1_repack(frames, t_conv_11_out, t_conv_11_out__q__r1);
+  kernels::quant_12(frames, t_conv_11_out__q__r1, t_box);
 }
