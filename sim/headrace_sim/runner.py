@@ -28,6 +28,7 @@ from headrace.build.toolenv import (
     verilator_env,
     verilator_root,
 )
+from headrace.build.verilate import verilated_header
 from headrace_sim.case import Case, write_case
 
 HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
@@ -141,6 +142,8 @@ def run_bench(
     with applied_verilator_env():
         os.environ.pop("PYTEST_CURRENT_TEST", None)  # the verdict is read below, with the log
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        # Of the bench alone: to rewrite all that it imports takes longer than most simulations.
+        os.environ["COCOTB_REWRITE_ASSERTION_FILES"] = f"{bench.rpartition('.')[2]}.py"
         if _replaced:
             os.environ["COCOTB_MAX_FAILURES"] = "1"
         try:
@@ -235,6 +238,8 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
     runner.log.setLevel("WARNING")
     with applied_verilator_env():
         os.environ["MAKEFLAGS"] += f" {_optimize()}"
+        if next(runtime.glob("*.o"), None):  # its own sources are not to be compiled so
+            os.environ["MAKEFLAGS"] += rf" CXX=g++\ -include\ {verilated_header('-Og')}"
         os.environ["MAX_PARALLEL_BUILD_JOBS"] = "1"
         try:
             runner.build(

@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 from command_line import files_of
 from headrace_host.manifest import MANIFEST
-from hls_check import compile_testbench
+from headrace_host.program import Program
+from hls_check import check_kernels, compile_testbench
 from hls_golden import SHOWN, stored
 from nets import NetBuilder, lowered
 from network_check import check, folds_for
 
+from headrace.backend.design import build_design
 from headrace.boards import load_board
 from headrace.compile import Goal, HlsOptions, compile_model
+from headrace.ir.graph import to_program
 
 MAX_LINES = 200
 
@@ -51,8 +54,12 @@ def test_layers_may_be_called_as_anything_else(tmp_path: Path) -> None:
     names = dict(zip((node.name for node in graph.nodes), NAMES, strict=False))
     graph = replace(graph, nodes=tuple(replace(node, name=names.get(node.name, node.name)) for node in graph.nodes))
     assert {node.name for node in graph.nodes} >= set(NAMES)
-    check(graph, folds_for(graph, 0.1), tmp_path, seed=1, stalls=((0.0, 1),))
-    check(graph, folds_for(graph, 0.1), tmp_path, seed=1, stalls=((0.3, 1),), layers=NAMES)
+    feeds = {
+        n: np.random.default_rng(1).integers(t.lo, t.hi + 1, (2, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]
+    }
+    folds = folds_for(graph, 0.1)
+    check_kernels(graph, build_design(graph, folds), feeds, Program(*to_program(graph)).run(feeds))
+    check(graph, folds, tmp_path, seed=1, stalls=((0.3, 1),), layers=NAMES[:5])
 
 
 def test_the_testbench_agrees_and_finds_a_wrong_word(hls_build: Path, tmp_path: Path) -> None:

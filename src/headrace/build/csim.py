@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from headrace.build.precompiled import precompiled
 from headrace.build.toolenv import cache_dir, content_key
 from headrace.errors import ToolError
 from headrace.files import write_files
@@ -48,7 +49,6 @@ PLAIN_STREAMS = "sim"
 CYCLE_STREAMS = "sim/cycles"
 """Folders of ``hls_stream.h`` in hls_templates: without bound, or of bounded depth, cycle by cycle."""
 HLS4ML = "1.3.0"
-HEADER = "precompiled.hpp"
 PRECOMPILED = "".join(
     f"#include <{name}>\n"
     for name in (
@@ -139,21 +139,8 @@ def compile_objects(
 
 def _precompiled(options: Sequence[str], streams: str) -> Path:
     """The header `PRECOMPILED`, compiled for these options: to read it takes longer than to compile most kernels."""
-    types = ap_types(streams)
-    folder = cache_dir() / "csim" / f"headers-{content_key([*CXX_OPTIONS, *options, *types, _versions(), PRECOMPILED])}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
-        try:
-            (scratch / HEADER).write_text(PRECOMPILED)
-            _compile([_compiler(), *CXX_OPTIONS, *options, *types, "-x", "c++-header", str(scratch / HEADER)], scratch)
-            scratch.rename(folder)
-        except OSError:  # someone was faster
-            if not folder.is_dir():
-                raise
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return folder / HEADER
+    command = [_compiler(), *CXX_OPTIONS, *options, *ap_types(streams)]
+    return precompiled(f"// {_versions()!r}\n{PRECOMPILED}", command, lambda c: _compile(c, Path(c[-1]).parent))
 
 
 def _compiler() -> str:
