@@ -28,14 +28,14 @@ from headrace.build.toolenv import (
     verilator_env,
     verilator_root,
 )
-from headrace.build.verilate import verilated_header
+from headrace.build.verilate import FAST_MODEL, OPTIMIZE, with_header
 from headrace_sim.case import Case, write_case
 
 HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
 FORMAL = HW.parent / "formal"
 
 ParameterValue = int | str
-_OPTIMIZE = "OPT_FAST=-Og OPT_SLOW=-O0 OPT_GLOBAL=-O1 VM_PARALLEL_BUILDS=0"
+_OPTIMIZE = " ".join([*OPTIMIZE, "VM_PARALLEL_BUILDS=0"])
 _BUILD_OPTIONS = ("--no-public-flat-rw", "--assert", "-Wno-fatal", "-Werror-USERFATAL", "--quiet")
 _LOG_TAIL = 6000
 _FUTURE = 4_000_000_000  # seconds since 1970: the year 2096
@@ -239,7 +239,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
     with applied_verilator_env():
         os.environ["MAKEFLAGS"] += f" {_optimize()}"
         if next(runtime.glob("*.o"), None):  # its own sources are not to be compiled so
-            os.environ["MAKEFLAGS"] += rf" CXX=g++\ -include\ {verilated_header('-Og')}"
+            os.environ["MAKEFLAGS"] += " CXX=" + with_header(FAST_MODEL).replace(" ", r"\ ")
         os.environ["MAX_PARALLEL_BUILD_JOBS"] = "1"
         try:
             runner.build(
@@ -257,7 +257,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
 
 def _optimize() -> str:
     """Options of make; a changed module runs for a moment only, so compiling it fast is all that counts."""
-    return _OPTIMIZE.replace("OPT_FAST=-Og", "OPT_FAST=-O0") if _replaced else _OPTIMIZE
+    return _OPTIMIZE.replace(FAST_MODEL, "-O0") if _replaced else _OPTIMIZE
 
 
 def _keep_runtime(build: Path, runtime: Path) -> None:

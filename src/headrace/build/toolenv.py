@@ -114,7 +114,7 @@ def applied_verilator_env() -> Iterator[None]:
 
 
 def cache_dir() -> Path:
-    """Return the folder for compiled models: ``HEADRACE_CACHE`` or ``~/.cache/headrace``."""
+    """Return the folder for compiled models: ``HEADRACE_CACHE`` (without spaces: make takes none) or ``~/.cache/headrace``."""
     chosen = os.environ.get("HEADRACE_CACHE")
     return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "headrace"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -47,9 +48,10 @@ VERILATOR_OPTIONS = (
 )
 CXX_OPTIONS = ("-fPIC", "-std=gnu++17", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_FINISH")
 """The harness takes over what Verilator's runtime would do on a failed assertion: end the process."""
-OPTIMIZE = ("OPT_FAST=-Og", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
-"""What runs each cycle, what runs once, and Verilator's runtime. -Og compiles in two thirds of the time of -O1; simulations
-take some 15 % longer."""
+FAST_MODEL = "-Og"
+"""For what runs each cycle: compiles faster than -O1, and simulates somewhat slower."""
+OPTIMIZE = (f"OPT_FAST={FAST_MODEL}", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+"""What runs each cycle, what runs once, and Verilator's runtime."""
 SMALL = 4_000_000
 """Bytes of C++ up to which one compilation is faster than several, each with the headers."""
 ARCHIVE = "Vsim_top__ALL.a"
@@ -196,7 +198,7 @@ def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | N
     ]
     _run(command)
     whole = sum(path.stat().st_size for path in objects.glob("*.cpp")) <= SMALL
-    in_one = ["VM_PARALLEL_BUILDS=0", f"CXX=g++ -include {verilated_header('-Og', *CXX_OPTIONS)}"]
+    in_one = ["VM_PARALLEL_BUILDS=0", f"CXX={with_header(FAST_MODEL, *CXX_OPTIONS)}"]
     _make(objects, jobs, [*(in_one if whole else []), ARCHIVE])
     if not _runtime_folder().is_dir():
         _make(objects, jobs, RUNTIME)
@@ -206,9 +208,14 @@ def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | N
     return objects
 
 
-def verilated_header(*options: str) -> Path:
-    """Verilator's own header, compiled for these options."""
-    return precompiled('#include "verilated.h"\n', _model_compiler(*options), _run)
+def with_header(*options: str) -> str:
+    """A compiler for makefiles that reads Verilator's own header precompiled, where it is called with these options."""
+    return shlex.join(["g++", "-include", str(_header(*options))])
+
+
+def _header(*options: str) -> Path:
+    version = importlib.metadata.version("verilator")  # g++ does not notice when the file has changed
+    return precompiled(f'// {version}\n#include "verilated.h"\n', _model_compiler(*options), _run)
 
 
 def _model_compiler(*options: str) -> list[str]:
@@ -223,7 +230,7 @@ def _link(scratch: Path, objects: Path, linked: Sequence[Path]) -> Path:
     library = scratch / "network.so"
     harness = data_dir("sim") / "harness" / "network_sim.cpp"
     options = ("-O1", *CXX_OPTIONS)
-    link = [*_model_compiler(*options), "-include", str(verilated_header(*options)), "-shared"]
+    link = [*_model_compiler(*options), "-include", str(_header(*options)), "-shared"]
     link += [f"-I{objects}", str(harness), *map(str, linked), str(objects / ARCHIVE)]
     _run([*link, *(str(runtime / name) for name in RUNTIME), "-lpthread", "-o", str(library)])
     return library
@@ -259,6 +266,6 @@ def _run(command: Sequence[str]) -> None:
     if done.returncode:
         log = cache_dir() / "networks" / "last-build.log"
         log.write_text(done.stdout + done.stderr)
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line or "***" in line]
         first = lines[0][:300] if lines else f"exit status {done.returncode}"
         raise ToolError(f"{Path(command[0]).name} failed: {first} (full log: {log})")

@@ -15,9 +15,13 @@ ANY = r".+"
 NAME = r"(?:this->)?[A-Za-z_][\w.\[\]]*"
 NAMES = rf"{NAME}(?:,{NAME})*"
 _SWITCH = ("off",)
+_MODES = (
+    *("m_axi", "s_axilite", "axis", "ap_memory", "bram", "ap_fifo", "ap_none", "ap_hs", "ap_ack", "ap_vld", "ap_ovld"),
+    *("ap_stable", "ap_ctrl_none", "ap_ctrl_hs", "ap_ctrl_chain"),
+)
 
 DIRECTIVES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
-    "aggregate": ({"variable": NAMES, "compact": "bit|byte|none|auto"}, ()),
+    "aggregate": ({"variable": NAMES, "compact": "bit|byte|none|auto"}, ("bit", "byte", "none", "auto")),
     "alias": ({"ports": ANY, "distance": ANY, "offset": ANY}, ()),
     "allocation": ({"instances": NAMES, "limit": ANY}, ("operation", "function")),
     "array_partition": (
@@ -30,19 +34,7 @@ DIRECTIVES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
     ),
     "bind_op": ({"variable": NAMES, "op": r"\w+", "impl": r"\w+", "latency": r"-?\d+"}, ()),
     "bind_storage": ({"variable": NAMES, "type": r"\w+", "impl": r"\w+", "latency": r"-?\d+"}, ()),
-    "cache": (
-        {
-            "port": NAME,
-            "lines": ANY,
-            "depth": ANY,
-            "ways": ANY,
-            "users": ANY,
-            "burst": r"\w+",
-            "write_mode": r"\w+",
-            "l2": r"\w+",
-        },
-        (),
-    ),
+    "cache": ({"port": NAME, "lines": ANY, "depth": ANY, "ports": NAMES, "l2_lines": ANY}, ()),
     "dataflow": ({}, ("disable_start_propagation",)),
     "dependence": (
         {
@@ -61,7 +53,7 @@ DIRECTIVES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
     "inline": ({}, ("recursive", "off")),
     "interface": (
         {
-            "mode": r"\w+",
+            "mode": "|".join(_MODES),
             "port": NAME,
             "bundle": r"\w+",
             "depth": ANY,
@@ -77,20 +69,20 @@ DIRECTIVES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
             "num_write_outstanding": NUMBER,
             "max_widen_bitwidth": NUMBER,
             "direct_io": "true|false",
+            "channel": NUMBER,
+            "clock": r"\w+",
+            "interrupt": NUMBER,
         },
-        ("register", "axis", "m_axi", "s_axilite", "ap_ctrl_none", "ap_ctrl_hs", "ap_ctrl_chain", "ap_none"),
+        ("register", *_MODES),
     ),
     "latency": ({"min": ANY, "max": ANY}, ()),
     "loop_flatten": ({}, _SWITCH),
     "loop_merge": ({}, ("force",)),
     "loop_tripcount": ({"min": ANY, "max": ANY, "avg": ANY}, ()),
     "occurrence": ({"cycle": ANY}, _SWITCH),
-    "performance": (
-        {"target_ti": ANY, "target_tl": ANY, "assume_ti": ANY, "assume_tl": ANY, "unit": "sec|cycle", "scope": "loop"},
-        (),
-    ),
+    "performance": ({"target_ti": ANY, "target_tl": ANY, "unit": "sec|cycle"}, ()),
     "pipeline": ({"II": ANY, "style": "stp|frp|flp"}, ("off", "rewind")),
-    "protocol": ({"mode": "floating|fixed"}, ()),
+    "protocol": ({"mode": "floating|fixed"}, ("floating", "fixed")),
     "reset": ({"variable": NAMES}, _SWITCH),
     "stable": ({"variable": NAMES}, ()),
     "stream": ({"variable": NAMES, "type": "fifo|pipo|shared|unsync", "depth": ANY}, _SWITCH),
