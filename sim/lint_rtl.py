@@ -43,6 +43,12 @@ def _pointwise_of_all() -> str:
 
 # Parameter sets that reach each generate branch; separated by commas in one string.
 PARAMETER_SETS: dict[str, tuple[str, ...]] = {
+    "axi_read_mux": ("Ports=3", "Ports=2,DataW=128,AddrW=40,BurstBeats=8,Outstanding=3"),
+    "axi_reader": ("Repeat=1,FrameWords=100", "FrameWords=1,DataW=128,AddrW=40", "FrameWords=70000,BurstBeats=2"),
+    "axi_write_mux": ("Ports=3", "Ports=2,DataW=128,AddrW=40,BurstBeats=8,Outstanding=3"),
+    "axi_writer": ("FrameWords=100", "FrameWords=1,DataW=128,AddrW=40", "FrameWords=70000,BurstBeats=2"),
+    "beat_counter": ("Beats=1", "Beats=77"),
+    "burst_walk": ("Repeat=1", "FrameWords=1", "FrameWords=70000,WordBytes=16,AddrW=40"),
     "engine_deform": (
         "FractionBits=2,DataW=12",
         "Square=1,OffsetLo=0,OffsetHi=3,OffsetSigned=0,Rows=8",
@@ -123,9 +129,19 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "PadT=-2,PadL=-1,OutH=4,OutW=5",
         "Deform=1,DilationW=3,DilationSigned=1,DilationLo=-2,DilationHi=3,Rows=8",
     ),
+    "ip_control": ("Inputs=2,Outputs=3", "AddrW=64,WordBytes=16"),
+    "ip_registers": ("Inputs=2,Outputs=3", "AddrW=64,WordBytes=16"),
     "pointwise_scale": ("Factor=64'hfffffffffffffffd,OutW=20", "Factor=64'h3e8,InW=1,OutW=3", "Factor=64'h0"),
+    "pulse_join": ("Ports=1", "Ports=3"),
+    "round_robin": ("Ports=1", "Ports=4"),
     "segment_counter": ("Segments=3,Beats=48'h000300010002", "Segments=2,Beats=32'h00010001"),
     "stream_cast": ("OutW=8", "OutW=3", "Signed=1"),
+    "stream_dense": (
+        "LanesIn=3,LanesOut=8,SegmentIn=3,SegmentOut=48",
+        "LanesIn=64,LanesOut=8,SegmentIn=64,SegmentOut=640",
+        "LaneW=1,LanesIn=64,LanesOut=5,SegmentIn=130,SegmentOut=13",
+        "LanesIn=16,LanesOut=16,SegmentIn=32,SegmentOut=16",
+    ),
     "stream_fifo": ("Depth=1", "Depth=3", "Depth=13,Width=40", "Depth=2000", "Depth=3,Block=1"),
     "stream_fork": ("Outputs=1", "Outputs=5,Width=1"),
     "stream_interleave": ("Ins=1", "Ins=3,Lanes=1"),
@@ -144,6 +160,16 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'Block=1,RomFile="w.hex"',
         'Width=300,Depth=77,RomFile="w.hex"',
         'Fields=3,Field=1,RomFile="w.hex"',
+    ),
+    "tensor_reader": (
+        "ElementW=1,LaneW=1,Lanes=5,Channels=7,FrameElements=21",
+        "ElementW=32,LaneW=20,Lanes=1,Repeat=1",
+        "DataW=128,LaneW=6",
+    ),
+    "tensor_writer": (
+        "ElementW=1,LaneW=1,Lanes=5,Channels=7,FrameElements=21",
+        "ElementW=32,LaneW=20,Lanes=1,Signed=1",
+        "DataW=128,LaneW=6",
     ),
     "topk_merge": ("K=1", "K=5,LaterWins=1"),
 }

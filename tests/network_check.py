@@ -16,7 +16,7 @@ from headrace.backend.design import build_design
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.csim import FAST, SANITIZERS
 from headrace.build.fifo_sizing import open_simulator, roomy_depths, size_fifos
-from headrace.build.verilate import build_simulator
+from headrace.build.verilate import build_simulator, network_harness
 from headrace.errors import FoldingError
 from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph, to_program
@@ -93,7 +93,7 @@ def check(
     sources = [folder / name for name in write_rtl(design, folder, NETWORK)]
     kernels = {layer.name: layer.files() for layer in hls_layers(design)}
     assert set(kernels) == set(layers)
-    library = build_simulator(sources, design.inputs, design.outputs, kernels)
+    library = build_simulator(sources, network_harness(design.inputs, design.outputs), kernels)
     rng = np.random.default_rng(seed)
     feeds = {n: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
     golden = Program(*to_program(graph)).run(feeds)

@@ -11,6 +11,27 @@ from headrace.engines.base import Resources
 from headrace.errors import BuildError
 from headrace.resources import data_dir
 
+PROCESSORS = ("zynq7", "zynqmp")
+"""Processing systems beside the fabric: Zynq-7000 and Zynq UltraScale+."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """The way from the fabric to the processor's memory."""
+
+    ps: str
+    """One of `PROCESSORS`."""
+    data_bits: int
+    address_bits: int
+
+    def __post_init__(self) -> None:
+        if self.ps not in PROCESSORS:
+            raise ValueError(f"ps '{self.ps}' is none of {', '.join(PROCESSORS)}")
+        if self.data_bits not in (32, 64, 128):
+            raise ValueError(f"data_bits {self.data_bits} is none of 32, 64, 128")
+        if not 32 <= self.address_bits <= 64:
+            raise ValueError(f"address_bits {self.address_bits} is not within 32 to 64")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
@@ -22,6 +43,8 @@ class Board:
     family: str
     clock_mhz: float
     resources: Resources
+    memory: Memory | None = None
+    """None where the fabric has no processor beside it."""
 
 
 def board_names() -> list[str]:
@@ -40,7 +63,7 @@ def load_board(name: str) -> Board:
         raise BuildError(f"unknown board '{name}'; known: {', '.join(board_names())} (or give the path of a board's TOML file)")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        amounts = raw["resources"]
+        amounts, memory = raw["resources"], raw.get("memory")
         board = Board(
             name=path.stem,
             title=str(raw["title"]),
@@ -50,6 +73,8 @@ def load_board(name: str) -> Board:
             resources=Resources(
                 lut=int(amounts["lut"]), ff=int(amounts["ff"]), dsp=int(amounts["dsp"]), bram36=float(amounts["bram36"])
             ),
+            memory=memory
+            and Memory(ps=str(memory["ps"]), data_bits=int(memory["data_bits"]), address_bits=int(memory["address_bits"])),
         )
     except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as error:
         raise BuildError(f"{path}: not a valid board description ({error!r})") from error

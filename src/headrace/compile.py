@@ -14,10 +14,11 @@ from uuid import uuid4
 import numpy as np
 from headrace_host.manifest import MANIFEST
 
+from headrace.backend.ip import IP, Ip, write_ip
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
-from headrace.description import Compilation, Fitted, Goal, Lowered, describe
+from headrace.description import Compilation, Fitted, Goal, Lowered, describe, hardware_id
 from headrace.errors import BuildError, FoldingError
 from headrace.files import check_target, save_json
 from headrace.frontend.importer import import_model
@@ -136,7 +137,13 @@ def _write(folder: Path, name: str, made: Compilation, hls: HlsOptions | None, n
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     (folder / "weights.npz").write_bytes(packed.getvalue())
-    further = {"hls": write_hls(folder / HLS, made, hls, note)} if hls else {}
-    manifest = describe(folder, name, made, sources, further)
+    further: dict[str, Any] = {"hls": write_hls(folder / HLS, made, hls, note)} if hls else {}
+    build_id = None
+    if made.board.memory:
+        ip = Ip(graph=made.graph, design=made.fitted.design, memory=made.board.memory)
+        further["ip"] = ip.describe(write_ip(ip, folder / "rtl", sources))
+        build_id = hardware_id(folder)
+        (folder / "rtl" / f"{IP}.sv").write_text(ip.render(build_id))
+    manifest = describe(folder, name, made, sources, build_id or hardware_id(folder), further)
     save_json(folder / MANIFEST, manifest)
     return manifest

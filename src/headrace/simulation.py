@@ -16,7 +16,7 @@ from headrace_host.program import Program
 from headrace_host.simulator import NetworkSimulator, SimulationError, SimulationResult, StreamSpec
 
 from headrace.backend.design import Stream
-from headrace.build.verilate import build_simulator
+from headrace.build.verilate import build_simulator, network_harness
 from headrace.errors import BuildError, MismatchError
 from headrace.files import replacing, save_json
 from headrace.hls.simulation import changed_files, part_files, parts_of
@@ -81,7 +81,7 @@ def ensure_simulator(build: Build, note: Note = lambda _: None) -> Simulator:
     note("compiling the simulator")
     sources = [build.folder / "rtl" / name for name in manifest["rtl"]["sources"]]
     inputs, outputs = ([_stream(entry) for entry in manifest[side]] for side in ("inputs", "outputs"))
-    library = build_simulator(sources, inputs, outputs, kernels)
+    library = build_simulator(sources, network_harness(inputs, outputs), kernels)
     target.parent.mkdir(exist_ok=True)
     with replacing(target) as partial:
         shutil.copyfile(library, partial)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from headrace.backend.design import Design, Instance, Stream, unread
 from headrace.engines.base import Engine, Parameter
@@ -120,6 +120,11 @@ def render_network(design: Design, title: str) -> str:
         unread=tuple(unread(design)),
         instances=tuple(_instance(i) for i in design.instances),
     )
+    return template("network.sv.j2").render(net=view)
+
+
+def template(name: str) -> Template:
+    """A template of SystemVerilog."""
     environment = Environment(
         loader=PackageLoader("headrace", "backend"),
         undefined=StrictUndefined,
@@ -128,7 +133,7 @@ def render_network(design: Design, title: str) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template("network.sv.j2").render(net=view)
+    return environment.get_template(name)
 
 
 def rtl_sources(tops: Iterable[str]) -> list[Path]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiles a network's RTL into a shared object that `headrace_host.simulator` drives.
+"""Compiles RTL into shared objects: a network, which `headrace_host.simulator` drives, or a block with its board around it.
 
 Memory contents are read when the simulator starts, not compiled in, so networks of one shape share one compiled model. Models
 are cached by a hash of everything that goes into them.
@@ -21,6 +21,7 @@ from types import MappingProxyType
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from headrace.backend.design import Stream
+from headrace.backend.ip import IP
 from headrace.backend.rtl import NETWORK
 from headrace.build.csim import CYCLE_STREAMS, FAST, compile_objects, csim_key
 from headrace.build.precompiled import precompiled
@@ -42,9 +43,10 @@ VERILATOR_OPTIONS = (
     "-Wno-fatal",
     "-Wno-lint",
     "-Wno-style",
-    "-DHEADRACE_PROFILE",
     "--output-split",
     "12000",
+    "--prefix",
+    "Vsim_top",
 )
 CXX_OPTIONS = ("-fPIC", "-std=gnu++17", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_FINISH")
 """The harness takes over what Verilator's runtime would do on a failed assertion: end the process."""
@@ -122,48 +124,74 @@ KERNEL_OPTIONS = (*FAST, "-fPIC", "-fno-gnu-unique")  # unique names would stay 
 NO_KERNELS: Kernels = MappingProxyType({})
 
 
-def model_key(
-    sources: Sequence[Path], inputs: Sequence[Stream], outputs: Sequence[Stream], kernels: Kernels = NO_KERNELS
-) -> str:
-    """Hash of everything that decides the compiled model of a network.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harness:
+    """What stands around a model."""
+
+    source: str
+    """C++ file under sim/harness."""
+    top: str
+    """Module at the top."""
+    text: str = ""
+    """SystemVerilog of the top module, where it is not among the sources."""
+    options: tuple[str, ...] = ()
+    """Of Verilator."""
+
+
+def network_harness(inputs: Sequence[Stream], outputs: Sequence[Stream]) -> Harness:
+    """Feeds and takes the streams of a network."""
+    return Harness(source="network_sim.cpp", top="sim_top", text=render_top(inputs, outputs), options=("-DHEADRACE_PROFILE",))
+
+
+BOARD = Harness(source="board_sim.cpp", top=IP)
+"""Memory and processor around ``headrace_ip``."""
+
+
+def model_key(sources: Sequence[Path], harness: Harness, kernels: Kernels = NO_KERNELS) -> str:
+    """Hash of everything that decides a compiled model.
 
     Raises:
         ToolError: Verilator is absent, or there are kernels and what they are compiled with is.
     """
     version = importlib.metadata.version("verilator") if verilator_root() else ""
-    harness = data_dir("sim") / "harness" / "network_sim.cpp"
-    texts = [*VERILATOR_OPTIONS, *CXX_OPTIONS, *OPTIMIZE, version, render_top(inputs, outputs), harness.read_text()]
+    around = data_dir("sim") / "harness" / harness.source
+    texts = [
+        *VERILATOR_OPTIONS,
+        *CXX_OPTIONS,
+        *OPTIMIZE,
+        version,
+        harness.top,
+        harness.text,
+        *harness.options,
+        around.read_text(),
+    ]
     texts += [csim_key(instrument(files), KERNEL_OPTIONS, CYCLE_STREAMS) for _, files in sorted(kernels.items())]
     return content_key([*texts, *(source.read_text() for source in sources)])
 
 
-def build_simulator(
-    sources: Sequence[Path],
-    inputs: Sequence[Stream],
-    outputs: Sequence[Stream],
-    kernels: Kernels = NO_KERNELS,
-    jobs: int = 2,
-) -> Path:
-    """Returns the compiled model of a network, building it only if the cache has none.
+def build_simulator(sources: Sequence[Path], harness: Harness, kernels: Kernels = NO_KERNELS, jobs: int = 2) -> Path:
+    """Returns the compiled model, building it only if the cache has none.
 
     Args:
-        sources: the network's SystemVerilog files in compile order.
+        sources: SystemVerilog files in compile order.
         kernels: the C++ of its layers that are kernels.
         jobs: compiler processes.
 
     Raises:
         ToolError: Verilator or the compiler is absent or failed; the message names the log.
     """
-    target = cache_dir() / "networks" / f"{model_key(sources, inputs, outputs, kernels)}.so"
+    target = cache_dir() / "networks" / f"{model_key(sources, harness, kernels)}.so"
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
         scratch = Path(name)
-        (scratch / "sim_top.sv").write_text(render_top(inputs, outputs))
+        if harness.text:
+            (scratch / f"{harness.top}.sv").write_text(harness.text)
+            sources = [*sources, scratch / f"{harness.top}.sv"]
         objects = [_kernel_object(layer, files, scratch / layer) for layer, files in kernels.items()]
-        kept = target.with_name(f"{model_key(sources, inputs, outputs)}-verilated") if kernels else None
-        built = _link(scratch, _verilated(scratch, sources, jobs, kept), objects)
+        kept = target.with_name(f"{model_key(sources, harness)}-verilated") if kernels else None
+        built = _link(scratch, _verilated(scratch, sources, harness, jobs, kept), harness, objects)
         partial = target.with_suffix(f".{os.getpid()}.tmp")
         shutil.copyfile(built, partial)
         partial.replace(target)  # atomic: parallel runs see a whole model or none
@@ -179,7 +207,7 @@ def _kernel_object(layer: str, files: Mapping[str, str], scratch: Path) -> Path:
     return whole
 
 
-def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | None) -> Path:
+def _verilated(scratch: Path, sources: Sequence[Path], harness: Harness, jobs: int, kept: Path | None) -> Path:
     """The folder of the network's own archive and headers; of a network with kernels it is kept: they change, it does not."""
     if kept and kept.is_dir() and _runtime_folder().is_dir():
         return kept
@@ -187,14 +215,14 @@ def _verilated(scratch: Path, sources: Sequence[Path], jobs: int, kept: Path | N
     command = [
         *verilator_command(),
         *VERILATOR_OPTIONS,
+        *harness.options,
         "--top-module",
-        "sim_top",
+        harness.top,
         "--Mdir",
         str(objects),
         "-CFLAGS",
         " ".join(CXX_OPTIONS),
         *(str(source) for source in sources),
-        str(scratch / "sim_top.sv"),
     ]
     _run(command)
     whole = sum(path.stat().st_size for path in objects.glob("*.cpp")) <= SMALL
@@ -225,13 +253,13 @@ def _model_compiler(*options: str) -> list[str]:
     return ["g++", *options, f"-I{include}", f"-I{include / 'vltstd'}", "-DVERILATOR=1", *macros]
 
 
-def _link(scratch: Path, objects: Path, linked: Sequence[Path]) -> Path:
+def _link(scratch: Path, objects: Path, harness: Harness, linked: Sequence[Path]) -> Path:
     runtime = _runtime_folder()
     library = scratch / "network.so"
-    harness = data_dir("sim") / "harness" / "network_sim.cpp"
+    around = data_dir("sim") / "harness" / harness.source
     options = ("-O1", *CXX_OPTIONS)
     link = [*_model_compiler(*options), "-include", str(_header(*options)), "-shared"]
-    link += [f"-I{objects}", str(harness), *map(str, linked), str(objects / ARCHIVE)]
+    link += [f"-I{objects}", str(around), *map(str, linked), str(objects / ARCHIVE)]
     _run([*link, *(str(runtime / name) for name in RUNTIME), "-lpthread", "-o", str(library)])
     return library
 

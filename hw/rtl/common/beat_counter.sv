@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Counts beats in rounds of `Beats`: `last_o` stands while the next beat is the last of its round.
+module beat_counter #(
+  parameter int unsigned Beats = 4
+) (
+  input  logic clk_i,
+  input  logic rst_ni,  // synchronous
+  input  logic step_i,
+  output logic last_o
+);
+  if (Beats == 0) begin : gen_check
+    $fatal(1, "need at least one beat; got %0d", Beats);
+  end
+
+  if (Beats == 1) begin : gen_one
+    logic unused;
+    assign unused = &{1'b0, clk_i, rst_ni, step_i};
+    assign last_o = 1'b1;
+  end else begin : gen_count
+    localparam int unsigned COUNT_W = $clog2(Beats);
+    logic [COUNT_W-1:0] count_q;
+
+    assign last_o = count_q == COUNT_W'(Beats - 1);
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) count_q <= '0;
+      else if (step_i) count_q <= last_o ? '0 : count_q + 1'b1;
+    end
+  end
+endmodule

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Between a stream of pixels and a dense sequence of the same elements, as memory holds them.
+///
+/// The same elements come in and go out in the same order, `LanesIn` and `LanesOut` a beat. A beat
+/// ends where a segment of its side ends: after every `SegmentIn`, or `SegmentOut`, elements. What
+/// lies beyond the last element of a ragged beat is ignored at the input, and zero at the output.
+/// For example, RGB pixels that memory holds without gaps, 8 bytes a word, in frames of 49,152
+/// pixels, become beats of one pixel with `LanesIn` 8, `SegmentIn` 147456, `LanesOut` 3, `SegmentOut` 3.
+///
+/// A shift register of about one beat of each side, in units of the greatest common divisor of
+/// widths and segments: one beat a cycle at the side with more beats, latency 1. `ready_o` depends
+/// combinationally on `ready_i`.
+module stream_dense #(
+  parameter int unsigned LaneW      = 8,
+  parameter int unsigned LanesIn    = 8,
+  parameter int unsigned LanesOut   = 3,
+  /// Elements; one of the two must divide the other.
+  parameter int unsigned SegmentIn  = 48,
+  parameter int unsigned SegmentOut = 3
+) (
+  input  logic                           clk_i,
+  input  logic                           rst_ni,  // synchronous
+  input  logic                           valid_i,
+  output logic                           ready_o,
+  input  logic [LanesIn-1:0][LaneW-1:0]  data_i,
+  output logic                           valid_o,
+  input  logic                           ready_i,
+  output logic [LanesOut-1:0][LaneW-1:0] data_o
+);
+  if (LaneW == 0 || LanesIn == 0 || LanesOut == 0 || SegmentIn == 0 || SegmentOut == 0) begin : gen_check
+    $fatal(1, "no parameter may be 0; got LaneW %0d, lanes %0d and %0d, segments %0d and %0d",
+           LaneW, LanesIn, LanesOut, SegmentIn, SegmentOut);
+  end else if (SegmentIn % SegmentOut != 0 && SegmentOut % SegmentIn != 0) begin : gen_check
+    $fatal(1, "one segment must be a multiple of the other; got %0d and %0d elements",
+           SegmentIn, SegmentOut);
+  end
+
+  function automatic int unsigned gcd(int unsigned a, int unsigned b);
+    int unsigned rest;
+    while (b != 0) begin
+      rest = a % b;
+      a    = b;
+      b    = rest;
+    end
+    gcd = a;
+  endfunction
+
+  localparam int unsigned UNIT_LANES = gcd(gcd(LanesIn, LanesOut), gcd(SegmentIn, SegmentOut));
+  localparam int unsigned UNIT_W     = UNIT_LANES * LaneW;
+  localparam int unsigned UNITS_IN   = LanesIn / UNIT_LANES;
+  localparam int unsigned UNITS_OUT  = LanesOut / UNIT_LANES;
+  // Whatever the level, either an output beat is there or an input beat finds room.
+  localparam int unsigned UNITS      = UNITS_IN + UNITS_OUT - 1;
+  localparam int unsigned BEATS_IN   = (SegmentIn + LanesIn - 1) / LanesIn;
+  localparam int unsigned BEATS_OUT  = (SegmentOut + LanesOut - 1) / LanesOut;
+  localparam int unsigned LAST_IN    = (SegmentIn - (BEATS_IN - 1) * LanesIn) / UNIT_LANES;
+  localparam int unsigned LAST_OUT   = (SegmentOut - (BEATS_OUT - 1) * LanesOut) / UNIT_LANES;
+  localparam int unsigned LEVEL_W    = $clog2(UNITS + 1);
+  typedef logic [LEVEL_W-1:0] level_t;
+
+  logic   last_of_input;
+  logic   last_of_output;
+  logic   push;
+  logic   pop;
+  logic   room;
+  level_t coming;   // units of the input beat
+  level_t leaving;  // units of the output beat
+  level_t level_q;
+  level_t kept;     // units that stay in this cycle; the input goes behind them
+  logic [UNITS-1:0][UNIT_W-1:0]     units_q;
+  logic [UNITS-1:0][UNIT_W-1:0]     inserted;
+  logic [UNITS-1:0][UNIT_W-1:0]     shifted;
+  logic [UNITS_IN-1:0][UNIT_W-1:0]  data_in;
+  logic [UNITS_OUT-1:0][UNIT_W-1:0] data_out;
+
+  beat_counter #(.Beats(BEATS_IN)) u_in (.clk_i, .rst_ni, .step_i(push), .last_o(last_of_input));
+  beat_counter #(.Beats(BEATS_OUT)) u_out (.clk_i, .rst_ni, .step_i(pop), .last_o(last_of_output));
+
+  assign coming  = last_of_input ? level_t'(LAST_IN) : level_t'(UNITS_IN);
+  assign leaving = last_of_output ? level_t'(LAST_OUT) : level_t'(UNITS_OUT);
+  assign valid_o = level_q >= leaving;
+  assign pop     = valid_o && ready_i;
+  assign kept    = pop ? level_q - leaving : level_q;
+  assign room    = kept <= level_t'(UNITS) - coming;
+  assign ready_o = room;
+  assign push    = valid_i && room;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) level_q <= '0;
+    else level_q <= push ? kept + coming : kept;
+  end
+
+  // Units above the level are zero, so inserting is a bitwise or; nothing kept counts as all zero,
+  // which spares a reset. What the input has beyond its last element must not get in between.
+  for (genvar u = 0; u < UNITS_IN; u++) begin : gen_in
+    if (u < LAST_IN) begin : gen_always
+      assign data_in[u] = data_i[u*UNIT_LANES +: UNIT_LANES];
+    end else begin : gen_ragged
+      assign data_in[u] = last_of_input ? '0 : data_i[u*UNIT_LANES +: UNIT_LANES];
+    end
+  end
+  assign inserted = (UNITS * UNIT_W)'(data_in) << (32'(kept) * UNIT_W);
+
+  for (genvar s = 0; s < UNITS; s++) begin : gen_unit
+    always_comb begin
+      shifted[s] = units_q[s];
+      if (pop && last_of_output) begin
+        shifted[s] = s + LAST_OUT < UNITS ? units_q[(s+LAST_OUT)%UNITS] : '0;
+      end else if (pop) begin
+        shifted[s] = s + UNITS_OUT < UNITS ? units_q[(s+UNITS_OUT)%UNITS] : '0;
+      end
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    units_q <= (kept == '0 ? '0 : shifted) | (push ? inserted : '0);
+  end
+
+  // A ragged beat ends where the next one starts; that one is not to be seen yet.
+  for (genvar u = 0; u < UNITS_OUT; u++) begin : gen_out
+    if (u < LAST_OUT) begin : gen_always
+      assign data_out[u] = units_q[u];
+    end else begin : gen_ragged
+      assign data_out[u] = last_of_output ? '0 : units_q[u];
+    end
+  end
+  assign data_o = data_out;
+
+`ifndef SYNTHESIS
+  BeatHeldUntilTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      valid_o && !ready_i |=> valid_o && $stable(data_o))
+    else $error("%m: a beat changed or vanished before it was taken");
+`endif
+endmodule

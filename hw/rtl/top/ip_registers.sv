@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The registers of `headrace_ip`: commands, interrupts, identity, errors. `headrace_regs_pkg` and
+/// docs/registers.md say what each word is.
+///
+/// A command is offered to the queues with its frames and all addresses, and stands until they take
+/// it. What cannot be carried out is refused at once and noted as `bad_command`.
+module ip_registers
+  import headrace_regs_pkg::*;
+#(
+  parameter int unsigned Inputs    = 1,
+  parameter int unsigned Outputs   = 1,
+  parameter int unsigned AddrW     = 32,
+  parameter int unsigned WordBytes = 8,
+  parameter logic [63:0] BuildId   = 64'h0,
+  localparam int unsigned Tensors  = Inputs + Outputs
+) (
+  input  logic                          clk_i,
+  input  logic                          rst_ni,  // synchronous
+
+  input  logic                          write_i,
+  input  logic [11:0]                   write_addr_i,
+  input  logic [31:0]                   write_data_i,
+  input  logic [31:0]                   write_mask_i,
+  input  logic                          read_i,
+  input  logic [11:0]                   read_addr_i,
+  output logic [31:0]                   read_data_o,
+
+  output logic                          command_valid_o,
+  input  logic                          command_ready_i,
+  output logic [31:0]                   command_frames_o,
+  output logic [Tensors-1:0][AddrW-1:0] command_address_o,
+
+  output logic                          reset_request_o,
+  input  logic                          reset_busy_i,
+  output logic [31:0]                   watchdog_o,
+  output logic                          interrupt_o,
+
+  input  logic                          frame_done_i,
+  input  logic                          command_done_i,
+  input  logic [STATUS_COMMANDS-1:0]    status_i,  // its single bits; `reading` is bit 0
+  /// Bus errors in the order of ERRORS, up to `protocol`; one cycle each.
+  input  logic [ERRORS_PROTOCOL:0]      error_i,
+  input  logic [AddrW-1:0]              error_address_i
+);
+  localparam int unsigned OFFSET_W = $clog2(WordBytes);
+  localparam int unsigned ERRORS_W = ERRORS_BAD_COMMAND + 1;
+  localparam int unsigned ISR_W    = ISR_ERROR + 1;
+  localparam logic [11:0] BEYOND   = TENSORS + 12'(8 * Tensors);
+
+  if (Inputs == 0 || Outputs == 0 || Tensors > MAX_TENSORS || AddrW < 12 || AddrW > 64) begin : gen_check
+    $fatal(1, "need inputs, outputs, at most %0d tensors, and addresses of 12 to 64 bits; got %0d, %0d, %0d",
+           MAX_TENSORS, Inputs, Outputs, AddrW);
+  end
+
+  // ---- what is written
+  logic                      start_q;
+  logic                      start;       // AP_START is written
+  logic                      refused;     // the command that stands cannot be carried out
+  logic                      taken;
+  logic [31:0]               frames_q;
+  logic [Tensors-1:0][63:0]  address;     // as it is read: bits beyond the bus are zero
+  logic [Tensors-1:0]        misaligned;
+  logic [Tensors-1:0]        too_high;    // a bit beyond the bus is written
+  logic                      argument;    // FRAMES or an address is written
+  logic                      gie_q;
+  logic [ISR_W-1:0]          ier_q;
+  logic [ISR_W-1:0]          isr_q;
+  logic                      done_q;
+  logic                      ready_q;
+  logic [7:0]                commands_q;  // in the queues or worked on
+  logic                      clear;       // the core is being reset
+
+  function automatic logic [31:0] merged(logic [31:0] old);
+    merged = (old & ~write_mask_i) | (write_data_i & write_mask_i);
+  endfunction
+
+  logic [31:0] given;
+  assign given    = write_data_i & write_mask_i;
+  assign start    = write_i && write_addr_i == CTRL && given[CTRL_AP_START];
+  assign argument = write_i && (write_addr_i == FRAMES || (write_addr_i >= TENSORS && write_addr_i < BEYOND));
+  assign clear    = reset_busy_i;
+  assign refused  = start_q && (frames_q == '0 || |misaligned);
+  assign taken    = command_valid_o && command_ready_i;
+
+  assign command_valid_o  = start_q && !refused && !clear;
+  assign command_frames_o = frames_q;
+  assign reset_request_o  = write_i && write_addr_i == RESET && given[RESET_RESET];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear) start_q <= 1'b0;
+    else if (start) start_q <= 1'b1;
+    else if (taken || refused) start_q <= 1'b0;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      frames_q   <= '0;
+      watchdog_o <= WATCHDOG_RESET;
+      gie_q      <= 1'b0;
+      ier_q      <= '0;
+    end else if (write_i) begin
+      if (write_addr_i == FRAMES && !start_q) frames_q <= merged(frames_q);
+      if (write_addr_i == WATCHDOG) watchdog_o <= merged(watchdog_o);
+      if (write_addr_i == GIE && write_mask_i[0]) gie_q <= write_data_i[0];
+      if (write_addr_i == IER && write_mask_i[0]) ier_q <= write_data_i[ISR_W-1:0];
+    end
+  end
+
+  for (genvar t = 0; t < Tensors; t++) begin : gen_tensor
+    localparam logic [11:0] LOW = TENSORS + 12'(8 * t);
+    logic [AddrW-1:0] address_q;
+    logic [63:0]      written;
+
+    assign address[t]           = 64'(address_q);
+    assign command_address_o[t] = address_q;
+    assign misaligned[t]        = |address_q[OFFSET_W-1:0];
+    always_comb begin
+      written = address[t];
+      if (write_addr_i == LOW) written[31:0] = merged(written[31:0]);
+      if (write_addr_i == LOW + 12'd4) written[63:32] = merged(written[63:32]);
+    end
+    if (AddrW < 64) begin : gen_narrow
+      assign too_high[t] = |written[63:AddrW];
+    end else begin : gen_full
+      assign too_high[t] = 1'b0;
+    end
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) address_q <= '0;
+      else if (argument && !start_q) address_q <= written[AddrW-1:0];
+    end
+  end
+
+  // ---- commands and interrupts
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear) commands_q <= '0;
+    else commands_q <= commands_q + 8'(taken) - 8'(command_done_i);
+  end
+
+  logic reads_control;
+  assign reads_control = read_i && read_addr_i == CTRL;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear) begin
+      done_q  <= 1'b0;
+      ready_q <= 1'b0;
+    end else begin
+      done_q  <= command_done_i || (done_q && !reads_control);
+      ready_q <= taken || (ready_q && !reads_control);
+    end
+  end
+
+  logic [ERRORS_W-1:0] errors_q;
+  logic [ERRORS_W-1:0] errors_new;
+  logic [ISR_W-1:0]    events;
+  assign events = {|(errors_new & ~errors_q), taken, command_done_i};
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) isr_q <= '0;
+    else isr_q <= (isr_q & ~(write_i && write_addr_i == ISR ? given[ISR_W-1:0] : '0)) | events;
+  end
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) interrupt_o <= 1'b0;
+    else interrupt_o <= gie_q && |(isr_q & ier_q);
+  end
+
+  // ---- errors
+  logic [AddrW-1:0] error_address_q;
+  logic             bad_register;
+  logic             bad_command;
+  logic             read_known;
+  logic             write_known;
+
+  assign write_known = argument || write_addr_i inside {CTRL, GIE, IER, ISR, FRAMES, RESET, WATCHDOG, ERRORS};
+  assign bad_register = (read_i && !read_known) || (write_i && !write_known);
+  assign bad_command  = refused || (argument && (start_q || |too_high)) || (start && start_q);
+  assign errors_new   = {bad_command, bad_register, error_i};
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) errors_q <= '0;
+    else errors_q <= (errors_q & ~(write_i && write_addr_i == ERRORS ? given[ERRORS_W-1:0] : '0)) | errors_new;
+  end
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) error_address_q <= '0;
+    else if (|error_i[ERRORS_WRITE_DECERR:0] && errors_q[ERRORS_WRITE_DECERR:0] == '0) begin
+      error_address_q <= error_address_i;
+    end
+  end
+
+  // ---- counters
+  logic [63:0] cycles;
+  logic [63:0] busy;
+  logic [63:0] input_stall;
+  logic [63:0] output_stall;
+  logic [31:0] frames_done_q;
+  logic [31:0] commands_done_q;
+  logic [31:0] since_frame_q;
+  logic [31:0] interval_q;
+  logic [31:0] high_q;   // upper half of the 64-bit register whose lower half was read last
+  logic [63:0] wide;     // the 64-bit register at the address that is read
+  logic        is_wide;
+
+  event_counter u_cycles (.clk_i, .rst_ni, .event_i(1'b1), .count_o(cycles));
+  event_counter u_busy (.clk_i, .rst_ni(rst_ni && !clear), .event_i(commands_q != '0), .count_o(busy));
+  event_counter u_input (
+    .clk_i, .rst_ni(rst_ni && !clear), .event_i(status_i[STATUS_INPUT_WAITS]), .count_o(input_stall)
+  );
+  event_counter u_output (
+    .clk_i, .rst_ni(rst_ni && !clear), .event_i(status_i[STATUS_OUTPUT_WAITS]), .count_o(output_stall)
+  );
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear) begin
+      frames_done_q   <= '0;
+      commands_done_q <= '0;
+      since_frame_q   <= '0;
+      interval_q      <= '0;
+    end else begin
+      frames_done_q   <= frames_done_q + 32'(frame_done_i);
+      commands_done_q <= commands_done_q + 32'(command_done_i);
+      since_frame_q   <= frame_done_i ? '0 : since_frame_q + 1'b1;
+      if (frame_done_i) interval_q <= since_frame_q + 1'b1;
+    end
+  end
+
+  // ---- what is read
+  always_comb begin
+    is_wide = 1'b1;
+    case (read_addr_i)
+      ERROR_ADDRESS_LO: wide = 64'(error_address_q);
+      CYCLES_LO:        wide = cycles;
+      BUSY_LO:          wide = busy;
+      INPUT_STALL_LO:   wide = input_stall;
+      OUTPUT_STALL_LO:  wide = output_stall;
+      default: begin
+        wide    = '0;
+        is_wide = 1'b0;
+      end
+    endcase
+  end
+  always_ff @(posedge clk_i) if (read_i && is_wide) high_q <= wide[63:32];
+
+  always_comb begin
+    read_known  = 1'b1;
+    read_data_o = wide[31:0];
+    case (read_addr_i)
+      CTRL:     read_data_o = {28'h0, ready_q, commands_q == '0 && !start_q, done_q, start_q};
+      GIE:      read_data_o = 32'(gie_q);
+      IER:      read_data_o = 32'(ier_q);
+      ISR:      read_data_o = 32'(isr_q);
+      FRAMES:   read_data_o = frames_q;
+      RESET:    read_data_o = 32'(reset_busy_i);
+      WATCHDOG: read_data_o = watchdog_o;
+      VERSION:  read_data_o = {8'(Outputs), 8'(Inputs), 16'(MAP_VERSION)};
+      BUILD_LO: read_data_o = BuildId[31:0];
+      BUILD_HI: read_data_o = BuildId[63:32];
+      STATUS:   read_data_o = {8'h0, commands_q, status_i};
+      ERRORS:   read_data_o = 32'(errors_q);
+      ERROR_ADDRESS_HI, CYCLES_HI, BUSY_HI, INPUT_STALL_HI, OUTPUT_STALL_HI: read_data_o = high_q;
+      FRAMES_DONE:   read_data_o = frames_done_q;
+      COMMANDS_DONE: read_data_o = commands_done_q;
+      INTERVAL:      read_data_o = interval_q;
+      default: begin
+        read_known = is_wide;
+        for (int unsigned t = 0; t < Tensors; t++) begin
+          if (read_addr_i == TENSORS + 12'(8 * t)) begin
+            read_data_o = address[t][31:0];
+            read_known  = 1'b1;
+          end
+          if (read_addr_i == TENSORS + 12'(8 * t + 4)) begin
+            read_data_o = address[t][63:32];
+            read_known  = 1'b1;
+          end
+        end
+      end
+    endcase
+  end
+endmodule

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renders ``headrace_ip``: the network between memories, with AXI4-Lite control and one AXI4 master."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from headrace_host.layout import MemoryLayout
+from headrace_host.registers import MAP_VERSION, MAX_TENSORS, tensor_offset
+
+from headrace.backend.design import Design, Stream
+from headrace.backend.rtl import NETWORK, rtl_sources, template
+from headrace.boards import Memory
+from headrace.errors import BuildError
+from headrace.ir.graph import Graph
+
+IP = "headrace_ip"
+"""Name of the top module."""
+VLNV = "headrace.org:ip:headrace_ip:1.0"
+"""Vendor, library, name and version under which drivers find the block."""
+NO_ID = "0" * 16
+_PARTS = ("ip_control", "axi_read_mux", "axi_write_mux", "tensor_reader", "tensor_writer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortView:
+    """A tensor of the network and its way to memory."""
+
+    index: int
+    """Of its address register."""
+    tensor: str
+    wire: str
+    lanes: int
+    bits: int
+    signed: bool
+    channels: int
+    elements: int
+    """Of a frame."""
+    element_bits: int
+    """In memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpView:
+    """All that the template writes."""
+
+    module: str
+    network: str
+    build_id: str
+    data_bits: int
+    address_bits: int
+    inputs: tuple[PortView, ...]
+    outputs: tuple[PortView, ...]
+
+    @property
+    def size(self) -> int:
+        """AxSIZE of a whole word."""
+        return (self.data_bits // 8).bit_length() - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ip:
+    """A design's block for one kind of memory port."""
+
+    graph: Graph
+    design: Design
+    memory: Memory
+
+    def __post_init__(self) -> None:
+        count = len(self.design.inputs) + len(self.design.outputs)
+        if count > MAX_TENSORS:
+            raise BuildError(f"the network has {count} inputs and outputs; {IP} has registers for {MAX_TENSORS}")
+
+    def ports(self) -> tuple[tuple[PortView, ...], tuple[PortView, ...]]:
+        """The inputs and the outputs."""
+        streams = [*self.design.inputs, *self.design.outputs]
+        views = tuple(self._port(index, stream) for index, stream in enumerate(streams))
+        return views[: len(self.design.inputs)], views[len(self.design.inputs) :]
+
+    def _port(self, index: int, stream: Stream) -> PortView:
+        shape = self.graph.tensors[stream.tensor].shape
+        return PortView(
+            index=index,
+            tensor=stream.tensor,
+            wire=stream.wire,
+            lanes=stream.lanes,
+            bits=stream.bits,
+            signed=stream.signed,
+            channels=shape[-1],
+            elements=prod(shape),
+            element_bits=self._layout(stream).element_bits,
+        )
+
+    def _layout(self, stream: Stream) -> MemoryLayout:
+        shape = self.graph.tensors[stream.tensor].shape
+        return MemoryLayout.of(shape, stream.bits, stream.signed, self.memory.data_bits // 8)
+
+    def render(self, build_id: str) -> str:
+        """The top module; ``build_id`` is 16 hexadecimal digits."""
+        inputs, outputs = self.ports()
+        view = IpView(
+            module=IP,
+            network=NETWORK,
+            build_id=build_id,
+            data_bits=self.memory.data_bits,
+            address_bits=self.memory.address_bits,
+            inputs=inputs,
+            outputs=outputs,
+        )
+        return template("ip.sv.j2").render(ip=view)
+
+    def sources(self) -> list[Path]:
+        """The files under hw/rtl that the top module needs besides the network."""
+        return rtl_sources(_PARTS)
+
+    def describe(self, sources: Sequence[str]) -> Mapping[str, Any]:
+        """The manifest's part: where drivers find what, and how tensors lie in memory."""
+        tensors: list[dict[str, Any]] = []
+        for side, streams in (("input", self.design.inputs), ("output", self.design.outputs)):
+            for stream in streams:
+                layout = self._layout(stream)
+                tensors.append(
+                    {
+                        "tensor": stream.tensor,
+                        "side": side,
+                        "address_register": tensor_offset(len(tensors)),
+                        "element_bits": layout.element_bits,
+                        "frame_bytes": layout.frame_bytes,
+                    }
+                )
+        return {
+            "top": IP,
+            "vlnv": VLNV,
+            "register_map": MAP_VERSION,
+            "ps": self.memory.ps,
+            "data_bits": self.memory.data_bits,
+            "address_bits": self.memory.address_bits,
+            "tensors": tensors,
+            "sources": list(sources),
+        }
+
+
+def write_ip(ip: Ip, folder: Path, present: Sequence[str]) -> list[str]:
+    """Writes the block into ``folder``, with a build id of zero; returns the names of all its files in compile order.
+
+    Args:
+        present: the network's files there, in compile order.
+    """
+    parts = ip.sources()
+    for source in parts:
+        (folder / source.name).write_text(source.read_text())
+    (folder / f"{IP}.sv").write_text(ip.render(NO_ID))
+    own = [source.name for source in parts if source.name not in present]
+    return [*own, *present, f"{IP}.sv"]
