@@ -168,6 +168,7 @@ REGISTERS: tuple[Register, ...] = (
             ("read_timeout", "Memory did not answer a read for WATCHDOG cycles."),
             ("write_timeout", "Memory did not answer a write for WATCHDOG cycles."),
             ("protocol", "RLAST did not come with the last word of a burst, or an answer came unasked."),
+            ("bad_input", "A frame of an input is not as it was packed, by its check word."),
             ("bad_register", "A register was accessed that does not exist, or an ID register was written."),
             ("bad_command", "A command was refused: no frames, an address off the bus width, or written while AP_START stood."),
         ),
@@ -179,6 +180,7 @@ REGISTERS: tuple[Register, ...] = (
     *_halves("OUTPUT_STALL", 0x50, "Cycles in which the network waited for room at an output, since reset"),
     Register("FRAMES_DONE", 0x58, READ_ONLY, "Frames whose outputs are all in memory, since reset (wraps)."),
     Register("COMMANDS_DONE", 0x5C, READ_ONLY, "Commands done since reset (wraps)."),
+    Register("TAG", 0x64, READ_WRITE, "Tag of the next command, part of its frames' check words."),
     Register("INTERVAL", 0x60, READ_ONLY, "Cycles between the last two frames done."),
 )
 BY_NAME = {register.name: register for register in REGISTERS}

@@ -27,8 +27,8 @@ class Memory:
     def __post_init__(self) -> None:
         if self.ps not in PROCESSORS:
             raise ValueError(f"ps '{self.ps}' is none of {', '.join(PROCESSORS)}")
-        if self.data_bits not in (32, 64, 128):
-            raise ValueError(f"data_bits {self.data_bits} is none of 32, 64, 128")
+        if self.data_bits not in (64, 128):
+            raise ValueError(f"data_bits {self.data_bits} is neither 64 nor 128")
         if not 32 <= self.address_bits <= 64:
             raise ValueError(f"address_bits {self.address_bits} is not within 32 to 64")
 

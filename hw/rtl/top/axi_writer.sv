@@ -44,10 +44,10 @@ module axi_writer #(
   localparam int unsigned ROOM       = BurstBeats * Bursts;
   localparam int unsigned ROOM_W     = $clog2(ROOM + 1);
 
-  if (DataW < 32 || (DataW & (DataW - 1)) != 0 || BurstBeats < 2 || BurstBeats > 16 ||
+  if (DataW < 64 || (DataW & (DataW - 1)) != 0 || BurstBeats < 2 || BurstBeats > 16 ||
       (BurstBeats & (BurstBeats - 1)) != 0 || Bursts == 0 || FrameWords == 0 ||
       BurstBeats * WORD_BYTES > 4096) begin : gen_check
-    $fatal(1, "need DataW a power of two from 32, BurstBeats one of 2 to 16, Bursts and FrameWords; got %0d, %0d, %0d, %0d",
+    $fatal(1, "need DataW a power of two from 64, BurstBeats one of 2 to 16, Bursts and FrameWords; got %0d, %0d, %0d, %0d",
            DataW, BurstBeats, Bursts, FrameWords);
   end
 

@@ -64,8 +64,9 @@ package headrace_regs_pkg;
   localparam int unsigned ERRORS_READ_TIMEOUT = 4;
   localparam int unsigned ERRORS_WRITE_TIMEOUT = 5;
   localparam int unsigned ERRORS_PROTOCOL = 6;
-  localparam int unsigned ERRORS_BAD_REGISTER = 7;
-  localparam int unsigned ERRORS_BAD_COMMAND = 8;
+  localparam int unsigned ERRORS_BAD_INPUT = 7;
+  localparam int unsigned ERRORS_BAD_REGISTER = 8;
+  localparam int unsigned ERRORS_BAD_COMMAND = 9;
 
   localparam logic [11:0] ERROR_ADDRESS_LO = 12'h030;
 
@@ -90,6 +91,8 @@ package headrace_regs_pkg;
   localparam logic [11:0] FRAMES_DONE = 12'h058;
 
   localparam logic [11:0] COMMANDS_DONE = 12'h05c;
+
+  localparam logic [11:0] TAG = 12'h064;
 
   localparam logic [11:0] INTERVAL = 12'h060;
 endpackage

@@ -40,10 +40,12 @@ module ip_control
   output logic                          command_valid_o,  // to all tensors
   input  logic [Tensors-1:0]            command_ready_i,
   output logic [31:0]                   command_frames_o,
+  output logic [31:0]                   command_tag_o,
   output logic [Tensors-1:0][AddrW-1:0] command_address_o,
 
   input  logic [Tensors-1:0] busy_i,
   input  logic [Inputs-1:0]  input_waits_i,
+  input  logic [Inputs-1:0]  input_fault_i,  // one cycle: a frame is not as it was packed
   input  logic [Outputs-1:0] output_waits_i,
   input  logic [Outputs-1:0] frame_done_i,
   input  logic [Outputs-1:0] command_done_i,
@@ -76,7 +78,7 @@ module ip_control
   logic                       frame_done;
   logic                       command_done;
   logic [STATUS_COMMANDS-1:0] status;
-  logic [ERRORS_PROTOCOL:0]   errors;
+  logic [ERRORS_BAD_INPUT:0]  errors;
 
   axi_lite_slave #(.AddrW(12)) u_slave (
     .clk_i, .rst_ni,
@@ -96,7 +98,8 @@ module ip_control
     .clk_i, .rst_ni,
     .write_i(write), .write_addr_i(write_addr), .write_data_i(write_data), .write_mask_i(write_mask),
     .read_i(read), .read_addr_i(read_addr), .read_data_o(read_data),
-    .command_valid_o(offered), .command_ready_i(taken), .command_frames_o, .command_address_o,
+    .command_valid_o(offered), .command_ready_i(taken),
+    .command_frames_o, .command_tag_o, .command_address_o,
     .reset_request_o(reset_request), .reset_busy_i(reset_busy), .watchdog_o(watchdog), .interrupt_o,
     .frame_done_i(frame_done), .command_done_i(command_done),
     .status_i(status), .error_i(errors),
@@ -142,5 +145,6 @@ module ip_control
     errors[ERRORS_READ_TIMEOUT]  = timeout[0];
     errors[ERRORS_WRITE_TIMEOUT] = timeout[1];
     errors[ERRORS_PROTOCOL]      = |bus_protocol_i;
+    errors[ERRORS_BAD_INPUT]     = |input_fault_i;
   end
 endmodule

@@ -29,6 +29,7 @@ module ip_registers
   output logic                          command_valid_o,
   input  logic                          command_ready_i,
   output logic [31:0]                   command_frames_o,
+  output logic [31:0]                   command_tag_o,
   output logic [Tensors-1:0][AddrW-1:0] command_address_o,
 
   output logic                          reset_request_o,
@@ -39,8 +40,8 @@ module ip_registers
   input  logic                          frame_done_i,
   input  logic                          command_done_i,
   input  logic [STATUS_COMMANDS-1:0]    status_i,  // its single bits; `reading` is bit 0
-  /// Bus errors in the order of ERRORS, up to `protocol`; one cycle each.
-  input  logic [ERRORS_PROTOCOL:0]      error_i,
+  /// Errors in the order of ERRORS, up to `bad_input`; one cycle each.
+  input  logic [ERRORS_BAD_INPUT:0]     error_i,
   input  logic [AddrW-1:0]              error_address_i
 );
   localparam int unsigned OFFSET_W = $clog2(WordBytes);
@@ -78,7 +79,7 @@ module ip_registers
   logic [31:0] given;
   assign given    = write_data_i & write_mask_i;
   assign start    = write_i && write_addr_i == CTRL && given[CTRL_AP_START];
-  assign argument = write_i && (write_addr_i == FRAMES || (write_addr_i >= TENSORS && write_addr_i < BEYOND));
+  assign argument = write_i && (write_addr_i inside {FRAMES, TAG} || (write_addr_i >= TENSORS && write_addr_i < BEYOND));
   assign clear    = reset_busy_i;
   assign refused  = start_q && (frames_q == '0 || |misaligned);
   assign taken    = command_valid_o && command_ready_i;
@@ -95,12 +96,14 @@ module ip_registers
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      frames_q   <= '0;
+      frames_q      <= '0;
+      command_tag_o <= '0;
       watchdog_o <= WATCHDOG_RESET;
       gie_q      <= 1'b0;
       ier_q      <= '0;
     end else if (write_i) begin
       if (write_addr_i == FRAMES && !start_q) frames_q <= merged(frames_q);
+      if (write_addr_i == TAG && !start_q) command_tag_o <= merged(command_tag_o);
       if (write_addr_i == WATCHDOG) watchdog_o <= merged(watchdog_o);
       if (write_addr_i == GIE && write_mask_i[0]) gie_q <= write_data_i[0];
       if (write_addr_i == IER && write_mask_i[0]) ier_q <= write_data_i[ISR_W-1:0];
@@ -169,7 +172,7 @@ module ip_registers
   logic             read_known;
   logic             write_known;
 
-  assign write_known = argument || write_addr_i inside {CTRL, GIE, IER, ISR, FRAMES, RESET, WATCHDOG, ERRORS};
+  assign write_known = argument || write_addr_i inside {CTRL, GIE, IER, ISR, RESET, WATCHDOG, ERRORS};
   assign bad_register = (read_i && !read_known) || (write_i && !write_known);
   assign bad_command  = refused || (argument && (start_q || |too_high)) || (start && start_q);
   assign errors_new   = {bad_command, bad_register, error_i};
@@ -246,6 +249,7 @@ module ip_registers
       IER:      read_data_o = 32'(ier_q);
       ISR:      read_data_o = 32'(isr_q);
       FRAMES:   read_data_o = frames_q;
+      TAG:      read_data_o = command_tag_o;
       RESET:    read_data_o = 32'(reset_busy_i);
       WATCHDOG: read_data_o = watchdog_o;
       VERSION:  read_data_o = {8'(Outputs), 8'(Inputs), 16'(MAP_VERSION)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Brings one stream of the network to memory: elements, queue of commands, bursts.
+/// Brings one stream of the network to memory: elements, check words, queue of
+/// commands, bursts.
 ///
 /// The layout in memory is that of `tensor_reader`; elements are widened with their sign if they
 /// have one, and what a frame's last word has beyond its last element is zero.
@@ -24,6 +25,7 @@ module tensor_writer #(
   output logic                        command_ready_o,
   input  logic [AddrW-1:0]            command_address_i,
   input  logic [31:0]                 command_frames_i,
+  input  logic [31:0]                 command_tag_i,
 
   input  logic                        valid_i,
   output logic                        ready_o,
@@ -42,15 +44,20 @@ module tensor_writer #(
   localparam int unsigned WORD_ELEMENTS = DataW / ElementW;
   localparam int unsigned FRAME_WORDS   = (FrameElements + WORD_ELEMENTS - 1) / WORD_ELEMENTS;
 
-  if (ElementW == 0 || (ElementW & (ElementW - 1)) != 0 || LaneW > ElementW || ElementW > DataW) begin : gen_check
-    $fatal(1, "need ElementW a power of two with LaneW <= ElementW <= DataW; got %0d, %0d, %0d",
-           ElementW, LaneW, DataW);
+  if (ElementW == 0 || (ElementW & (ElementW - 1)) != 0 || LaneW > ElementW || ElementW > 64) begin : gen_check
+    $fatal(1, "need ElementW a power of two with LaneW <= ElementW <= 64; got %0d, %0d",
+           ElementW, LaneW);
   end
 
   logic                                    queued_valid;
   logic                                    queued_ready;
   logic [AddrW-1:0]                        queued_address;
   logic [31:0]                             queued_frames;
+  logic                                    walk_ready;
+  logic                                    seal_ready;
+  logic                                    sealed_valid;
+  logic                                    sealed_ready;
+  logic [DataW-1:0]                        sealed;
   logic                                    word_valid;
   logic                                    word_ready;
   logic [WORD_ELEMENTS-1:0][ElementW-1:0]  word;
@@ -74,19 +81,28 @@ module tensor_writer #(
     end
   end
 
+  assign command_ready_o = walk_ready && seal_ready;
+  frame_sealer #(.DataW(DataW), .Words(FRAME_WORDS), .Commands(Commands)) u_seal (
+    .clk_i, .rst_ni,
+    .command_valid_i(command_valid_i && walk_ready), .command_ready_o(seal_ready),
+    .command_tag_i, .command_frames_i,
+    .valid_i(word_valid), .ready_o(word_ready), .data_i(word),
+    .valid_o(sealed_valid), .ready_i(sealed_ready), .data_o(sealed)
+  );
+
   stream_fifo #(.Width(AddrW + 32), .Depth(Commands), .Block(1'b0)) u_commands (
     .clk_i, .rst_ni,
-    .valid_i(command_valid_i), .ready_o(command_ready_o), .data_i({command_address_i, command_frames_i}),
+    .valid_i(command_valid_i && seal_ready), .ready_o(walk_ready), .data_i({command_address_i, command_frames_i}),
     .valid_o(queued_valid), .ready_i(queued_ready), .data_o({queued_address, queued_frames})
   );
 
   axi_writer #(
-    .DataW(DataW), .AddrW(AddrW), .FrameWords(FRAME_WORDS), .BurstBeats(BurstBeats)
+    .DataW(DataW), .AddrW(AddrW), .FrameWords(FRAME_WORDS + 1), .BurstBeats(BurstBeats)
   ) u_writer (
     .clk_i, .rst_ni,
     .command_valid_i(queued_valid), .command_ready_o(queued_ready),
     .command_address_i(queued_address), .command_frames_i(queued_frames),
-    .valid_i(word_valid), .ready_o(word_ready), .data_i(word),
+    .valid_i(sealed_valid), .ready_o(sealed_ready), .data_i(sealed),
     .request_valid_o, .request_ready_i, .request_address_o, .request_beats_o,
     .request_ends_frame_o, .request_ends_command_o,
     .word_take_i, .word_o,
