@@ -25,7 +25,8 @@ module soft_reset #(
   logic               seen_q;   // `drain_o` stood for a cycle, so `bus_idle_i` counts
   logic [COUNT_W-1:0] left_q;
 
-  assign drain_o = drain_q;
+  // Until the reset is there, or a burst could begin in the cycle between.
+  assign drain_o = busy_o;
   assign busy_o  = drain_q || left_q != '0;
 
   always_ff @(posedge clk_i) begin
