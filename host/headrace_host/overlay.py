@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pynq
 from pynq import Overlay, allocate
 
 from headrace_host.accelerator import ProgramRunner
@@ -53,6 +54,8 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
         build = Build.load(Path(bitfile_name).resolve().parent)
         if "ip" not in build.manifest:
             raise BoardError(f"{build.folder}: this build has no block for a board; compile it for a PYNQ board")
+        if build.manifest["ip"]["ps"] == "zynq7" and int(pynq.__version__.split(".")[0]) >= 4:
+            raise BoardError(f"pynq {pynq.__version__} has dropped Zynq-7000, for which this build is; install 'pynq>=3.1,<4'")
         super().__init__(str(bitfile_name), **options)
         self.build = build
         runner = ProgramRunner(Program.load(build.folder))
