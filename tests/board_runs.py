@@ -44,9 +44,7 @@ def on_board(folder: Path, version: str, script: str, *arguments: object, second
     links = folder / "links"
     links.mkdir(exist_ok=True)
     command = [str(python), "-W", "ignore", "-m", "headrace_sim", str(SCRIPTS / script), *map(str, arguments)]
-    done = subprocess.run(
-        command, env=child_environment(links), capture_output=True, text=True, timeout=seconds, check=False
-    )
+    done = subprocess.run(command, env=child_environment(links), capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -26,8 +26,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def of(ps: str, model: str = "tiny") -> Path:
         if (ps, model) not in made:
             folder = tmp_path_factory.mktemp(ps)
-            compile_model(resolve_model(model), load_board(BOARDS[ps]), folder / model, Goal())
-            deploy(Build.load(folder / model), folder / "deployed", simulated=True)
+            compile_model(resolve_model(model), load_board(BOARDS[ps]), folder / Path(model).stem, Goal())
+            deploy(Build.load(folder / Path(model).stem), folder / "deployed", simulated=True)
             made[ps, model] = folder / "deployed"
         return made[ps, model]
 

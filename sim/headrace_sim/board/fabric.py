@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from headrace_host.errors import HostError
 from headrace_host.registers import BY_NAME
 
 CHANNELS = {"ar": 1, "r": 2, "aw": 4, "w": 8, "b": 16, "clock": 32, "lite": 64}
@@ -30,7 +31,7 @@ QUIET_SECONDS = 0.0003
 ALWAYS = 0xFFFFFFFF
 
 
-class FabricError(Exception):
+class FabricError(HostError):
     """An assertion of the hardware failed, or a register access was not answered."""
 
 
@@ -186,6 +187,12 @@ class Fabric:
             self._busy = True
             self._after()
             self._wake.notify_all()
+
+    def run(self, cycles: int) -> None:
+        """Lets the clock run for so many cycles before anything else happens."""
+        with self._wake:
+            self._lib.hb_run(self._handle, cycles, -1)
+            self._tell()
 
     def close(self) -> None:
         """Stops the clock and frees the model."""

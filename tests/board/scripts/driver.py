@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from typing import Any
 
 import numpy as np
 from headrace_host.accelerator import Accelerator
@@ -15,15 +16,15 @@ bitfile, frames_file = sys.argv[1:]
 frames = np.load(frames_file)
 with Accelerator(bitfile.rpartition("/")[0], device="board") as accelerator:
     results = accelerator.run(frames)
-np.savez(frames_file.replace("frames.npy", "results.npz"), **results)
+np.savez(frames_file.replace("frames.npy", "results.npz"), **results)  # type: ignore[arg-type]
 
 
-def same(other: dict, at: slice = slice(None)) -> bool:
+def same(other: dict[str, Any], at: slice = slice(None)) -> bool:
     return all(np.array_equal(other[name], results[name][at]) for name in results)
 
 
 overlay = AcceleratorOverlay(bitfile, batch_size=3)
-seen = {"stream": [], "ishape": overlay.ishape_normal, "idt": str(overlay.idt)}
+seen: dict[str, Any] = {"stream": [], "ishape": overlay.ishape_normal, "idt": str(overlay.idt)}
 for k, part in enumerate(overlay.stream(frames[i : i + 3] for i in range(0, len(frames), 3))):
     seen["stream"].append(same(part, slice(3 * k, 3 * k + 3)))
 seen["execute"] = same(dict(zip(overlay.outputs, overlay.execute(frames), strict=True)))
