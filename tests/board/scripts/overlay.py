@@ -56,5 +56,5 @@ for name, (layout, buffer) in buffers.items():
         seen[f"stale {name}"] = bool(stale)
         seen[f"intact {name}"] = bool(layout.intact(np.asarray(buffer), check_start(99, len(frames))).all())
         results[name] = layout.unpack(np.asarray(buffer))
-np.savez(frames_file.replace("frames.npy", "results.npz"), **results)
+np.savez(frames_file.replace("frames.npy", "results.npz"), **results)  # type: ignore[arg-type]
 print(json.dumps(seen))
