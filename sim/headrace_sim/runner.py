@@ -33,10 +33,14 @@ from headrace_sim.case import Case, write_case
 
 HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
 FORMAL = HW.parent / "formal"
+TOPS = Path(__file__).resolve().parent / "tops"
+"""Modules that benches put around those of the RTL."""
 
 ParameterValue = int | str
 _OPTIMIZE = " ".join([*OPTIMIZE, "VM_PARALLEL_BUILDS=0"])
 _BUILD_OPTIONS = ("--no-public-flat-rw", "--assert", "-Wno-fatal", "-Werror-USERFATAL", "--quiet")
+_PUBLIC = ("*_i", "*_o", "*_ni", "*_axi_*", "aclk", "aresetn", "irq")
+"""The ports that benches touch."""
 _LOG_TAIL = 6000
 _FUTURE = 4_000_000_000  # seconds since 1970: the year 2096
 
@@ -78,13 +82,14 @@ def replaced_sources(files: Mapping[str, Path]) -> Iterator[None]:
         _replaced.update(before)
 
 
-def module_sources(top: str, *, folders: Sequence[Path] = (HW,)) -> list[Path]:
-    """Return the files under ``folders`` (default: ``hw/rtl``) that ``top`` needs, in order of name.
+def module_sources(top: str, *, folders: Sequence[Path] = (HW,), more: Sequence[Path] = ()) -> list[Path]:
+    """Return the files under ``folders`` (default: ``hw/rtl``), or among ``more``, that ``top`` needs, in order of name.
 
     Raises:
         BenchError: No file holds the module.
     """
-    known = {path.stem: path for folder in folders for path in sorted(folder.rglob("*.sv"))} | _replaced
+    known = {path.stem: path for folder in folders for path in sorted(folder.rglob("*.sv"))}
+    known |= {path.stem: path for path in more} | _replaced
     if top not in known:
         raise BenchError(f"no file {top}.sv under {', '.join(map(str, folders))}; there are {', '.join(known)}")
     found: set[str] = set()
@@ -111,12 +116,13 @@ def run_bench(
     roms: Mapping[str, str] | None = None,
     defines: Sequence[str] = (),
     cpp: Sequence[Path] = (),
+    rendered: Sequence[Path] = (),
     testcase: str | None = None,
 ) -> None:
     """Build ``top`` with ``parameters`` and run the tests of the module ``bench`` on it.
 
     Args:
-        top: The module, in the file of its name under ``hw/rtl``.
+        top: The module, in the file of its name under ``hw/rtl``, beside the benches, or among ``rendered``.
         bench: Import name of the cocotb half, such as ``headrace_sim.benches.stream_fifo``.
         folder: An empty folder for logs and ROM files, such as pytest's ``tmp_path``.
         parameters: Integers, strings, or literals made by `packed`.
@@ -125,6 +131,7 @@ def run_bench(
         roms: File names and contents (`headrace_sim.words.rom_lines`), found through ``+rom_dir``.
         defines: Macros to define.
         cpp: C++ files that implement DPI functions.
+        rendered: Modules made for this run, a file each.
         testcase: Run this test only.
 
     Raises:
@@ -132,7 +139,7 @@ def run_bench(
         ToolError: Verilator is absent.
     """
     parameters = dict(parameters or {})
-    executable = build_model(top, parameters, defines=defines, cpp=cpp)
+    executable = build_model(top, parameters, defines=defines, cpp=cpp, rendered=rendered)
     for name, text in (roms or {}).items():
         (folder / name).write_text(text)
     path = write_case(Case(parameters=parameters, data=case or {}, arrays=arrays or {}, folder=folder))
@@ -191,6 +198,7 @@ def build_model(
     *,
     defines: Sequence[str] = (),
     cpp: Sequence[Path] = (),
+    rendered: Sequence[Path] = (),
 ) -> Path:
     """Return the simulation executable of ``top``, compiled only if the cache has none.
 
@@ -198,11 +206,11 @@ def build_model(
         BenchError: Verilator or the compiler failed.
         ToolError: Verilator is absent.
     """
-    sources = module_sources(top)
+    sources = module_sources(top, folders=(HW, TOPS, FORMAL), more=rendered)
     options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
     options += _COVERAGE_OPTIONS if _coverage_folder else ()
     texts = (path.read_text() for path in (*sources, *cpp))
-    key = content_key([*_versions(), _optimize(), *_BUILD_OPTIONS, top, *options, *texts])
+    key = content_key([*_versions(), _optimize(), *_BUILD_OPTIONS, *_PUBLIC, top, *options, *texts])
     target = cache_dir() / "benches" / f"{top}-{key}" / top
     if target.is_file():
         return target
@@ -226,9 +234,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
     build.mkdir()
     control = scratch / "ports.vlt"
     # Only what a bench touches is public: models compile faster and run several times faster.
-    control.write_text(
-        "`verilator_config\n" + "".join(f'public_flat_rw -module "{top}" -var "{v}"\n' for v in ("*_i", "*_o", "*_ni"))
-    )
+    control.write_text("`verilator_config\n" + "".join(f'public_flat_rw -module "{top}" -var "{name}"\n' for name in _PUBLIC))
     runtime = cache_dir() / "benches" / f"runtime-{content_key([*_versions(), _OPTIMIZE])}"
     for path in runtime.glob("*.o"):
         copy = Path(shutil.copyfile(path, build / path.name))

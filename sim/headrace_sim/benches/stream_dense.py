@@ -21,7 +21,7 @@ class _Run:
     def __init__(self, dut: Any, *, stall: tuple[float, float], seed: int) -> None:
         p = current_case().parameters
         self.lane_w, self.lanes, self.segments = p["LaneW"], (p["LanesIn"], p["LanesOut"]), (p["SegmentIn"], p["SegmentOut"])
-        self.round = max(self.segments)
+        self.round = int(max(self.segments))
         rng = np.random.default_rng(seed)
         self.elements = rng.integers(0, 1 << self.lane_w, _ROUNDS * self.round, dtype=np.int64)
         beats = beats_of(self.elements.reshape(-1, self.segments[0]), self.lanes[0])
@@ -32,7 +32,8 @@ class _Run:
 
     def beats(self, side: int) -> int:
         """Beats of a round at the input (0) or output (1)."""
-        return self.round // self.segments[side] * ceil_div(self.segments[side], self.lanes[side])
+        per_segment = ceil_div(self.segments[side], self.lanes[side])
+        return self.round // int(self.segments[side]) * per_segment
 
     def _disturb(self, beats: IntArray, rng: np.random.Generator) -> None:
         """Fills the lanes beyond the last element of each segment with noise."""
