@@ -39,7 +39,7 @@ TOPS = Path(__file__).resolve().parent / "tops"
 ParameterValue = int | str
 _OPTIMIZE = " ".join([*OPTIMIZE, "VM_PARALLEL_BUILDS=0"])
 _BUILD_OPTIONS = ("--no-public-flat-rw", "--assert", "-Wno-fatal", "-Werror-USERFATAL", "--quiet")
-_PUBLIC = ("*_i", "*_o", "*_ni", "*_axi_*", "aclk", "aresetn", "irq")
+_PUBLIC = ("*_i", "*_o", "*_ni", "*_no", "*_axi_*", "aclk", "aresetn", "irq")
 """The ports that benches touch."""
 _LOG_TAIL = 6000
 _FUTURE = 4_000_000_000  # seconds since 1970: the year 2096
@@ -117,6 +117,7 @@ def run_bench(
     defines: Sequence[str] = (),
     cpp: Sequence[Path] = (),
     rendered: Sequence[Path] = (),
+    public: Sequence[str] = (),
     testcase: str | None = None,
 ) -> None:
     """Build ``top`` with ``parameters`` and run the tests of the module ``bench`` on it.
@@ -132,6 +133,7 @@ def run_bench(
         defines: Macros to define.
         cpp: C++ files that implement DPI functions.
         rendered: Modules made for this run, a file each.
+        public: Variables that the bench touches besides the ports of ``top``, as ``module.variable``.
         testcase: Run this test only.
 
     Raises:
@@ -139,7 +141,7 @@ def run_bench(
         ToolError: Verilator is absent.
     """
     parameters = dict(parameters or {})
-    executable = build_model(top, parameters, defines=defines, cpp=cpp, rendered=rendered)
+    executable = build_model(top, parameters, defines=defines, cpp=cpp, rendered=rendered, public=public)
     for name, text in (roms or {}).items():
         (folder / name).write_text(text)
     path = write_case(Case(parameters=parameters, data=case or {}, arrays=arrays or {}, folder=folder))
@@ -199,6 +201,7 @@ def build_model(
     defines: Sequence[str] = (),
     cpp: Sequence[Path] = (),
     rendered: Sequence[Path] = (),
+    public: Sequence[str] = (),
 ) -> Path:
     """Return the simulation executable of ``top``, compiled only if the cache has none.
 
@@ -210,13 +213,14 @@ def build_model(
     options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
     options += _COVERAGE_OPTIONS if _coverage_folder else ()
     texts = (path.read_text() for path in (*sources, *cpp))
-    key = content_key([*_versions(), _optimize(), *_BUILD_OPTIONS, *_PUBLIC, top, *options, *texts])
+    touched = [*(f"{top}.{name}" for name in _PUBLIC), *public]
+    key = content_key([*_versions(), _optimize(), *_BUILD_OPTIONS, *touched, *options, *texts])
     target = cache_dir() / "benches" / f"{top}-{key}" / top
     if target.is_file():
         return target
     target.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent.parent, prefix="building-") as scratch:
-        built = _compile(top, sources, options, cpp, Path(scratch))
+        built = _compile(top, sources, [*options, *(str(path) for path in cpp)], touched, Path(scratch))
         keep = Path(scratch) / "keep"
         keep.mkdir()
         shutil.move(built, keep / top)
@@ -228,13 +232,15 @@ def build_model(
     return target
 
 
-def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Sequence[Path], scratch: Path) -> Path:
+def _compile(top: str, sources: Sequence[Path], options: Sequence[str], public: Sequence[str], scratch: Path) -> Path:
     """Compile in ``scratch``; return the executable."""
     build, log = scratch / "build", scratch / "build.log"
     build.mkdir()
     control = scratch / "ports.vlt"
     # Only what a bench touches is public: models compile faster and run several times faster.
-    control.write_text("`verilator_config\n" + "".join(f'public_flat_rw -module "{top}" -var "{name}"\n' for name in _PUBLIC))
+    touched = (name.split(".") for name in public)
+    lines = (f'public_flat_rw -module "{module}" -var "{variable}"\n' for module, variable in touched)
+    control.write_text("".join(["`verilator_config\n", *lines]))
     runtime = cache_dir() / "benches" / f"runtime-{content_key([*_versions(), _OPTIMIZE])}"
     for path in runtime.glob("*.o"):
         copy = Path(shutil.copyfile(path, build / path.name))
@@ -253,7 +259,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
                 hdl_toplevel=top,
                 build_dir=build,
                 log_file=log,
-                build_args=[*_BUILD_OPTIONS, *options, *(str(path) for path in cpp)],
+                build_args=[*_BUILD_OPTIONS, *options],
             )
         except (SystemExit, RuntimeError) as error:
             raise BenchBuildError(f"{top} {list(options)}: {error}\n{_tail(log)}") from error
