@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a build: on the CPU (the golden integer program) or on the Verilated hardware."""
+"""Runs a build: on the CPU (the golden integer program), on the Verilated network, or on a board."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headrace_host.manifest import Build
 from headrace_host.program import Program
 from headrace_host.simulator import NetworkSimulator, SimulationError, SimulationResult, StreamSpec
 
-DEVICES = ("cpu", "sim")
+DEVICES = ("cpu", "sim", "board")
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,13 @@ class Accelerator:
 
     Args:
         build: a build directory.
-        device: ``cpu`` runs the golden integer program, ``sim`` the Verilated RTL, cycle by cycle.
+        device: ``cpu`` runs the golden integer program, ``sim`` the Verilated RTL, cycle by cycle, ``board`` the bitstream of
+            a deployed build through pynq.
         progress: on ``sim``, called with (frames done, cycles simulated).
 
     Raises:
-        HostError: the build is missing or damaged, the device unknown, or the simulator not built.
+        HostError: the build is missing or damaged, the device unknown, the simulator not built, or pynq not installed.
+        BoardError: what the board holds is not what was deployed.
     """
 
     def __init__(self, build: str | Path, device: str = "cpu", progress: Callable[[int, int], None] | None = None) -> None:
@@ -79,6 +81,7 @@ class Accelerator:
         self._runner = runner
         self.input_name, self.input_shape, self.outputs = runner.input_name, runner.input_shape, runner.outputs
         self._simulator = self._open_simulator() if device == "sim" else None
+        self._overlay = self._open_overlay() if device == "board" else None
         self.last_simulation: SimulationResult | None = None
         """Timing of the last run on ``sim``."""
 
@@ -91,6 +94,18 @@ class Accelerator:
         build.verify_hardware()
         inputs, outputs = ([StreamSpec.from_json(e) for e in build.manifest[side]] for side in ("inputs", "outputs"))
         return NetworkSimulator(build.simulator, build.rom_dir, inputs, outputs)
+
+    def _open_overlay(self) -> Any:
+        try:
+            from headrace_host.overlay import AcceleratorOverlay
+        except ModuleNotFoundError as error:
+            raise HostError(
+                f"device 'board' needs pynq, which is not here ({error}); run on a PYNQ board, or with python -m headrace_sim"
+            ) from error
+        bitfile = self.build.folder / f"{self.build.manifest['name']}.bit"
+        if not bitfile.is_file():
+            raise HostError(f"{bitfile}: missing; make a folder for the board with: headrace deploy BUILD --to DIR")
+        return AcceleratorOverlay(str(bitfile))
 
     def run(self, batch: IntArray) -> dict[str, IntArray]:
         """Runs a batch of frames.
@@ -105,6 +120,9 @@ class Accelerator:
             HostError: wrong shape, type or range, or the simulated hardware failed.
         """
         self._runner.program.check_input(self.input_name, batch)
+        if self._overlay is not None:
+            results: dict[str, IntArray] = self._overlay.run(batch)
+            return results
         if self._simulator is None:
             return self._runner.run(batch)
         try:
@@ -118,6 +136,8 @@ class Accelerator:
         """Frees the device."""
         if self._simulator is not None:
             self._simulator.close()
+        if self._overlay is not None:
+            self._overlay.close()
 
     def __enter__(self) -> Accelerator:
         return self

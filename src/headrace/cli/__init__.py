@@ -14,6 +14,7 @@ from headrace.cli.boards import boards
 from headrace.cli.check import check
 from headrace.cli.compile import compile_command
 from headrace.cli.data import data
+from headrace.cli.deploy import deploy
 from headrace.cli.detect import detect
 from headrace.cli.doctor import doctor
 from headrace.cli.eval import eval_command
@@ -36,7 +37,7 @@ def cli() -> None:
     """
 
 
-for command in (train, export, eval_command, compile_command, simulate, check, detect, data, boards, doctor):
+for command in (train, export, eval_command, compile_command, simulate, check, deploy, detect, data, boards, doctor):
     cli.add_command(command)
 
 

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the accelerator busy: packs the next batch and unpacks the last one while the fabric works on others."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace_host.block import Block
+from headrace_host.errors import BoardError
+from headrace_host.golden import IntArray
+from headrace_host.layout import MemoryLayout, check_start
+
+Frames = Mapping[str, IntArray]
+"""Integer tensors (N, H, W, C) by name."""
+
+
+class Buffer:
+    """Memory that processor and fabric share: ``pynq.allocate``'s buffers, or anything like them."""
+
+    def __init__(self, array: Any, address: int) -> None:
+        self.memory: npt.NDArray[np.uint8] = np.asarray(array)
+        self.address = address
+        self._array = array
+
+    def flush(self) -> None:
+        """Makes the processor's writes visible to the fabric."""
+        if hasattr(self._array, "flush"):
+            self._array.flush()
+
+    def invalidate(self) -> None:
+        """Makes the fabric's writes visible to the processor."""
+        if hasattr(self._array, "invalidate"):
+            self._array.invalidate()
+
+
+Allocate = Callable[[tuple[int, int]], Buffer]
+"""Makes a buffer of uint8 (frames, bytes), aligned to pages."""
+
+
+def layouts_of(manifest: Mapping[str, Any]) -> tuple[dict[str, MemoryLayout], dict[str, MemoryLayout]]:
+    """How a build's inputs and outputs lie in memory.
+
+    Raises:
+        BoardError: the build's manifest contradicts itself.
+    """
+    ip = manifest["ip"]
+    sides: tuple[dict[str, MemoryLayout], dict[str, MemoryLayout]] = ({}, {})
+    described = {entry["tensor"]: entry for entry in (*manifest["inputs"], *manifest["outputs"])}
+    for entry in ip["tensors"]:
+        tensor = described[entry["tensor"]]
+        layout = MemoryLayout.of(tensor["shape"], tensor["bits"], tensor["signed"], ip["data_bits"] // 8)
+        if (layout.element_bits, layout.frame_bytes) != (entry["element_bits"], entry["frame_bytes"]):
+            raise BoardError(
+                f"the manifest gives '{entry['tensor']}' another layout than this driver; install its headrace-host"
+            )
+        sides[entry["side"] == "output"][entry["tensor"]] = layout
+    return sides
+
+
+@dataclass
+class Slot:
+    """Buffers of one batch on its way."""
+
+    inputs: dict[str, Buffer]
+    outputs: dict[str, Buffer]
+    frames: int = 0
+    starts: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    command: int = 0
+
+    @property
+    def addresses(self) -> list[int]:
+        """Of all tensors, inputs first."""
+        return [buffer.address for buffer in (*self.inputs.values(), *self.outputs.values())]
+
+
+class Batches:
+    """Batches through one block, several on their way at once, results in order.
+
+    Args:
+        block: the accelerator.
+        manifest: of its build.
+        allocate: makes the buffers.
+        batch_size: most frames of a batch.
+        slots: batches on their way; two keep the fabric busy while a third is packed.
+    """
+
+    def __init__(
+        self, block: Block, manifest: Mapping[str, Any], allocate: Allocate, batch_size: int = 8, slots: int = 3
+    ) -> None:
+        if batch_size < 1 or slots < 1:
+            raise BoardError(f"batch_size {batch_size} and slots {slots} must be at least 1")
+        self.block, self.batch_size = block, batch_size
+        self.inputs, self.outputs = layouts_of(manifest)
+        self._tag = secrets.randbits(32)  # so that nothing of an earlier program passes for this one's
+        self.slots = [
+            Slot(
+                {name: allocate((batch_size, layout.frame_bytes)) for name, layout in self.inputs.items()},
+                {name: allocate((batch_size, layout.frame_bytes)) for name, layout in self.outputs.items()},
+            )
+            for _ in range(slots)
+        ]
+        self._free = deque(self.slots)
+        self._flying: deque[Slot] = deque()
+
+    def run(self, frames: Frames) -> dict[str, IntArray]:
+        """Runs any number of frames; returns the outputs (N, H, W, C) by name.
+
+        Raises:
+            BoardError: the accelerator failed, or memory did not keep what was written; it is reset, and may be used again.
+        """
+        count = len(next(iter(frames.values())))
+        parts = ({name: x[at : at + self.batch_size] for name, x in frames.items()} for at in range(0, count, self.batch_size))
+        results = {name: np.empty((count, *layout.shape), layout.dtype) for name, layout in self.outputs.items()}
+        at = 0
+        for part in self.stream(parts):
+            for name, values in part.items():
+                results[name][at : at + len(values)] = values
+            at += len(next(iter(part.values())))
+        return results
+
+    def stream(self, batches: Iterable[Frames]) -> Iterator[dict[str, IntArray]]:
+        """Runs batches of at most ``batch_size`` frames as they come; gives the outputs of each, in order.
+
+        Raises:
+            BoardError: as of `run`.
+        """
+        try:
+            for batch in batches:
+                if not self._free:
+                    yield self.finish()
+                self.start(batch)
+            while self._flying:
+                yield self.finish()
+        finally:
+            if self._flying:  # the caller lost interest, or something failed
+                self.recover()
+
+    def start(self, frames: Frames) -> None:
+        """Packs a batch and queues it; there must be a free slot."""
+        self.launch(self.fill(frames))
+
+    def fill(self, frames: Frames) -> Slot:
+        """Packs a batch into a free slot.
+
+        Raises:
+            BoardError: no slot is free, or the batch has no frames or too many.
+        """
+        if not self._free:
+            raise BoardError(f"all {len(self.slots)} slots are on their way; finish one first")
+        slot = self._free[0]
+        slot.frames = len(next(iter(frames.values())))
+        if not 1 <= slot.frames <= self.batch_size:
+            raise BoardError(f"a batch of {slot.frames} frames; this accelerator takes 1 to {self.batch_size} at once")
+        self._tag = (self._tag + 1) & 0xFFFFFFFF
+        slot.starts = check_start(self._tag, slot.frames)
+        for name, layout in self.inputs.items():
+            memory = slot.inputs[name].memory[: slot.frames]
+            layout.pack(frames[name], memory)
+            layout.seal(memory, slot.starts)
+            slot.inputs[name].flush()
+        return slot
+
+    def launch(self, slot: Slot) -> None:
+        """Queues a packed slot."""
+        self._free.remove(slot)
+        self._flying.append(slot)
+        with self._recovering():
+            slot.command = self.block.submit(slot.addresses, slot.frames, int(slot.starts[0] >> np.uint64(32)))
+
+    def finish(self) -> dict[str, IntArray]:
+        """Waits for the oldest batch on its way; unpacks its outputs."""
+        slot = self._flying[0]
+        with self._recovering():
+            self.block.wait(slot.command)
+            results = {}
+            for name, layout in self.outputs.items():
+                slot.outputs[name].invalidate()
+                memory = slot.outputs[name].memory[: slot.frames]
+                self._check(name, layout.intact(memory, slot.starts))
+                results[name] = layout.unpack(memory)
+        self._free.append(self._flying.popleft())
+        return results
+
+    def _check(self, name: str, intact: npt.NDArray[np.bool_]) -> None:
+        if not intact.all():
+            wrong = int(np.flatnonzero(~intact)[0])
+            raise BoardError(
+                f"frame {wrong} of output '{name}' is not what the fabric wrote (its check word differs): memory lost bits, "
+                "or another program uses it"
+            )
+
+    def _recovering(self) -> _Recovering:
+        return _Recovering(self)
+
+    def recover(self) -> None:
+        """Drops all batches on their way and resets the accelerator."""
+        while self._flying:
+            self._free.append(self._flying.popleft())
+        self.block.reset()
+
+
+class _Recovering:
+    """Resets the accelerator when something fails, so that the next batch finds it at rest."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if kind is None:
+            return
+        try:
+            self._batches.recover()
+        except BoardError as stuck:
+            if isinstance(error, BoardError):
+                raise BoardError(f"{error} And {stuck}") from error
