@@ -18,6 +18,8 @@ TENSORS = 0x100
 MAP_BYTES = 0x1000
 """Size of the register space."""
 MAX_TENSORS = (MAP_BYTES - TENSORS) // 8
+MAX_PER_SIDE = 255
+"""Inputs, and outputs: as many as VERSION can tell."""
 
 READ_WRITE, READ_ONLY, CLEAR_ON_READ, WRITE_ONE_TO_CLEAR, START = "rw", "ro", "cor", "w1c", "start"
 """``start``: writing one sets it, hardware clears it."""
@@ -66,7 +68,9 @@ def _bits(access: str, *named: tuple[str, str], first: int = 0) -> tuple[Field, 
 def _halves(name: str, offset: int, text: str) -> tuple[Register, Register]:
     return (
         Register(f"{name}_LO", offset, READ_ONLY, f"{text}: bits 31 to 0. Reading it keeps bits 63 to 32 for {name}_HI."),
-        Register(f"{name}_HI", offset + 4, READ_ONLY, f"{text}: bits 63 to 32, as of the last reading of {name}_LO."),
+        Register(
+            f"{name}_HI", offset + 4, READ_ONLY, f"{text}: bits 63 to 32, as they were when {name}_LO was read, just before."
+        ),
     )
 
 
@@ -142,7 +146,7 @@ REGISTERS: tuple[Register, ...] = (
             *_bits(
                 READ_ONLY,
                 ("reading", "An input is not read to the end of its commands."),
-                ("writing", "An output is not written to the end of its commands."),
+                ("writing", "Bursts of an output's commands are still to begin."),
                 ("read_open", "Memory owes data."),
                 ("write_open", "Memory owes write responses."),
                 ("ar_waits", "Memory does not take a read address."),
@@ -169,8 +173,12 @@ REGISTERS: tuple[Register, ...] = (
             ("write_timeout", "Memory did not answer a write for WATCHDOG cycles."),
             ("protocol", "RLAST did not come with the last word of a burst, or an answer came unasked."),
             ("bad_input", "A frame of an input is not as it was packed, by its check word."),
-            ("bad_register", "A register was accessed that does not exist, or an ID register was written."),
-            ("bad_command", "A command was refused: no frames, an address off the bus width, or written while AP_START stood."),
+            ("bad_register", "A register was accessed that does not exist, or one was written that is read only."),
+            (
+                "bad_command",
+                "A command was refused: no frames, an address within a word or beyond the bus, or anything of it written while "
+                "AP_START stood or the core was in reset.",
+            ),
         ),
     ),
     *_halves("ERROR_ADDRESS", 0x30, "Address of the first burst that memory answered with an error, since ERRORS were cleared"),

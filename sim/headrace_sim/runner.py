@@ -33,10 +33,14 @@ from headrace_sim.case import Case, write_case
 
 HW = Path(__file__).resolve().parents[2] / "hw" / "rtl"
 FORMAL = HW.parent / "formal"
+TOPS = Path(__file__).resolve().parent / "tops"
+"""Modules that benches put around those of the RTL."""
 
 ParameterValue = int | str
 _OPTIMIZE = " ".join([*OPTIMIZE, "VM_PARALLEL_BUILDS=0"])
 _BUILD_OPTIONS = ("--no-public-flat-rw", "--assert", "-Wno-fatal", "-Werror-USERFATAL", "--quiet")
+_PUBLIC = ("*_i", "*_o", "*_ni", "*_no", "*_axi_*", "aclk", "aresetn", "irq")
+"""The ports that benches touch."""
 _LOG_TAIL = 6000
 _FUTURE = 4_000_000_000  # seconds since 1970: the year 2096
 
@@ -78,13 +82,14 @@ def replaced_sources(files: Mapping[str, Path]) -> Iterator[None]:
         _replaced.update(before)
 
 
-def module_sources(top: str, *, folders: Sequence[Path] = (HW,)) -> list[Path]:
-    """Return the files under ``folders`` (default: ``hw/rtl``) that ``top`` needs, in order of name.
+def module_sources(top: str, *, folders: Sequence[Path] = (HW,), more: Sequence[Path] = ()) -> list[Path]:
+    """Return the files under ``folders`` (default: ``hw/rtl``), or among ``more``, that ``top`` needs, in order of name.
 
     Raises:
         BenchError: No file holds the module.
     """
-    known = {path.stem: path for folder in folders for path in sorted(folder.rglob("*.sv"))} | _replaced
+    known = {path.stem: path for folder in folders for path in sorted(folder.rglob("*.sv"))}
+    known |= {path.stem: path for path in more} | _replaced
     if top not in known:
         raise BenchError(f"no file {top}.sv under {', '.join(map(str, folders))}; there are {', '.join(known)}")
     found: set[str] = set()
@@ -111,12 +116,14 @@ def run_bench(
     roms: Mapping[str, str] | None = None,
     defines: Sequence[str] = (),
     cpp: Sequence[Path] = (),
+    rendered: Sequence[Path] = (),
+    public: Sequence[str] = (),
     testcase: str | None = None,
 ) -> None:
     """Build ``top`` with ``parameters`` and run the tests of the module ``bench`` on it.
 
     Args:
-        top: The module, in the file of its name under ``hw/rtl``.
+        top: The module, in the file of its name under ``hw/rtl``, beside the benches, or among ``rendered``.
         bench: Import name of the cocotb half, such as ``headrace_sim.benches.stream_fifo``.
         folder: An empty folder for logs and ROM files, such as pytest's ``tmp_path``.
         parameters: Integers, strings, or literals made by `packed`.
@@ -125,6 +132,8 @@ def run_bench(
         roms: File names and contents (`headrace_sim.words.rom_lines`), found through ``+rom_dir``.
         defines: Macros to define.
         cpp: C++ files that implement DPI functions.
+        rendered: Modules made for this run, a file each.
+        public: Variables that the bench touches besides the ports of ``top``, as ``module.variable``.
         testcase: Run this test only.
 
     Raises:
@@ -132,7 +141,7 @@ def run_bench(
         ToolError: Verilator is absent.
     """
     parameters = dict(parameters or {})
-    executable = build_model(top, parameters, defines=defines, cpp=cpp)
+    executable = build_model(top, parameters, defines=defines, cpp=cpp, rendered=rendered, public=public)
     for name, text in (roms or {}).items():
         (folder / name).write_text(text)
     path = write_case(Case(parameters=parameters, data=case or {}, arrays=arrays or {}, folder=folder))
@@ -191,6 +200,8 @@ def build_model(
     *,
     defines: Sequence[str] = (),
     cpp: Sequence[Path] = (),
+    rendered: Sequence[Path] = (),
+    public: Sequence[str] = (),
 ) -> Path:
     """Return the simulation executable of ``top``, compiled only if the cache has none.
 
@@ -198,17 +209,18 @@ def build_model(
         BenchError: Verilator or the compiler failed.
         ToolError: Verilator is absent.
     """
-    sources = module_sources(top)
+    sources = module_sources(top, folders=(HW, TOPS, FORMAL), more=rendered)
     options = [*_parameter_options(parameters), *(f"-D{name}" for name in defines)]
     options += _COVERAGE_OPTIONS if _coverage_folder else ()
     texts = (path.read_text() for path in (*sources, *cpp))
-    key = content_key([*_versions(), _optimize(), *_BUILD_OPTIONS, top, *options, *texts])
+    touched = [*(f"{top}.{name}" for name in _PUBLIC), *public]
+    key = content_key([*_versions(), _optimize(), *_BUILD_OPTIONS, *touched, *options, *texts])
     target = cache_dir() / "benches" / f"{top}-{key}" / top
     if target.is_file():
         return target
     target.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent.parent, prefix="building-") as scratch:
-        built = _compile(top, sources, options, cpp, Path(scratch))
+        built = _compile(top, sources, [*options, *(str(path) for path in cpp)], touched, Path(scratch))
         keep = Path(scratch) / "keep"
         keep.mkdir()
         shutil.move(built, keep / top)
@@ -220,15 +232,15 @@ def build_model(
     return target
 
 
-def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Sequence[Path], scratch: Path) -> Path:
+def _compile(top: str, sources: Sequence[Path], options: Sequence[str], public: Sequence[str], scratch: Path) -> Path:
     """Compile in ``scratch``; return the executable."""
     build, log = scratch / "build", scratch / "build.log"
     build.mkdir()
     control = scratch / "ports.vlt"
     # Only what a bench touches is public: models compile faster and run several times faster.
-    control.write_text(
-        "`verilator_config\n" + "".join(f'public_flat_rw -module "{top}" -var "{v}"\n' for v in ("*_i", "*_o", "*_ni"))
-    )
+    touched = (name.split(".") for name in public)
+    lines = (f'public_flat_rw -module "{module}" -var "{variable}"\n' for module, variable in touched)
+    control.write_text("".join(["`verilator_config\n", *lines]))
     runtime = cache_dir() / "benches" / f"runtime-{content_key([*_versions(), _OPTIMIZE])}"
     for path in runtime.glob("*.o"):
         copy = Path(shutil.copyfile(path, build / path.name))
@@ -247,7 +259,7 @@ def _compile(top: str, sources: Sequence[Path], options: Sequence[str], cpp: Seq
                 hdl_toplevel=top,
                 build_dir=build,
                 log_file=log,
-                build_args=[*_BUILD_OPTIONS, *options, *(str(path) for path in cpp)],
+                build_args=[*_BUILD_OPTIONS, *options],
             )
         except (SystemExit, RuntimeError) as error:
             raise BenchBuildError(f"{top} {list(options)}: {error}\n{_tail(log)}") from error

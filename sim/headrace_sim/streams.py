@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers and monitors of valid/ready streams, stepped by one loop that also makes the clock.
+"""Drivers and monitors of valid/ready streams, and other agents, stepped by one loop that also makes the clock.
 
 One loop instead of a coroutine per stream keeps runs reproducible from their seed and costs the
 simulator two wake-ups a cycle, whatever the number of streams.
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from cocotb.triggers import Timer
 
 _STEP_NS = 1
 
 
-class _Port:
+class Port:
     """One port of the design; streams of a vector own slices of it, written together."""
 
     def __init__(self, dut: Any, name: str) -> None:
@@ -41,10 +41,31 @@ class _Port:
         return int(self.handle.value)
 
 
+class Agent(Protocol):
+    """What else takes part in a run besides streams: a memory, a watcher of pulses."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it waits for nothing."""
+        ...
+
+    def reset(self) -> None:
+        """Put its ports to rest."""
+        ...
+
+    def drive(self, cycle: int, rng: random.Random) -> None:
+        """Decide what it shows in this cycle."""
+        ...
+
+    def sample(self, cycle: int) -> None:
+        """Look at the end of the cycle."""
+        ...
+
+
 class _Stream:
     """What sources and sinks share: where the stream lies in its ports, and when beats moved."""
 
-    def __init__(self, valid: _Port, ready: _Port, data: _Port, bit: int, slice_: tuple[int, int]) -> None:
+    def __init__(self, valid: Port, ready: Port, data: Port, bit: int, slice_: tuple[int, int]) -> None:
         self.valid, self.ready, self.data = valid, ready, data
         self.bit = bit
         self.offset, self.width = slice_
@@ -127,9 +148,10 @@ class StreamBench:
         self._execute = getattr(dut, "execute", None)
         """Of a kernel in C simulation, which takes and gives all words at once; see `headrace_sim.csim`."""
         self._rng = random.Random(seed)
-        self._ports: dict[str, _Port] = {}
+        self._ports: dict[str, Port] = {}
         self.sources: list[Source] = []
         self.sinks: list[Sink] = []
+        self.agents: list[Agent] = []
         self.cycle = 0
         """Clock cycles since the end of reset."""
 
@@ -148,7 +170,7 @@ class StreamBench:
 
         ``bits``: offset and width of its data, where the streams of a vector are not equally wide.
         """
-        ports = self._port(valid), self._port(ready), self._port(data)
+        ports = self.port(valid), self.port(ready), self.port(data)
         source = Source(*ports, index or 0, bits or _slice(ports, index))
         source.words, source.stall = words, stall
         self.sources.append(source)
@@ -166,7 +188,7 @@ class StreamBench:
         shared_data: bool = False,
     ) -> Sink:
         """Add a sink of ``count`` beats; ``shared_data``: all streams of a vector share the data."""
-        ports = self._port(valid), self._port(ready), self._port(data)
+        ports = self.port(valid), self.port(ready), self.port(data)
         sink = Sink(*ports, index or 0, _slice(ports, None if shared_data else index))
         sink.count, sink.stall, sink.words = count, stall, []
         self.sinks.append(sink)
@@ -187,7 +209,7 @@ class StreamBench:
             self._execute(self.sources, self.sinks)
             return
         await self._reset()
-        while not all(stream.done for stream in self._streams):
+        while not all(part.done for part in (*self._streams, *self.agents)):
             if stop_after is not None and self.cycle >= stop_after:
                 return
             assert self.cycle < limit, f"after {limit} cycles: {self._progress()}"
@@ -202,9 +224,10 @@ class StreamBench:
     def _streams(self) -> list[Source | Sink]:
         return [*self.sources, *self.sinks]
 
-    def _port(self, name: str) -> _Port:
+    def port(self, name: str) -> Port:
+        """The port of that name, one object however often it is asked for."""
         if name not in self._ports:
-            self._ports[name] = _Port(self._dut, name)
+            self._ports[name] = Port(self._dut, name)
         return self._ports[name]
 
     async def _reset(self) -> None:
@@ -215,6 +238,8 @@ class StreamBench:
             noise = self._rng.getrandbits(source.width)
             source.data.set_slice(source.offset, source.width, noise)
             source.data.flush()
+        for agent in self.agents:
+            agent.reset()
         dut.rst_ni.value = 0
         for _ in range(3):
             await self._tick()
@@ -231,6 +256,8 @@ class StreamBench:
         """One clock cycle: drive, let the logic settle, sample, clock edge."""
         for stream in self._streams:
             stream.drive(self.cycle, self._rng)
+        for agent in self.agents:
+            agent.drive(self.cycle, self._rng)
         for port in self._ports.values():
             if port.written is not None:
                 port.flush()
@@ -240,6 +267,8 @@ class StreamBench:
             source.sample(self.cycle, self._rng)
         for sink in self.sinks:
             sink.sample(self.cycle)
+        for agent in self.agents:
+            agent.sample(self.cycle)
         self._dut.clk_i.value = 1
         await Timer(_STEP_NS, "ns")
         self.cycle += 1
@@ -250,7 +279,7 @@ class StreamBench:
         return f"sent {sent or 'nothing'} beats; received {got or 'nothing'}"
 
 
-def _slice(ports: tuple[_Port, _Port, _Port], index: int | None) -> tuple[int, int]:
+def _slice(ports: tuple[Port, Port, Port], index: int | None) -> tuple[int, int]:
     """Offset and width of a stream's data in its port."""
     if index is None:
         return 0, ports[2].width

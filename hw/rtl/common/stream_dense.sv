@@ -8,9 +8,10 @@
 /// For example, RGB pixels that memory holds without gaps, 8 bytes a word, in frames of 49,152
 /// pixels, become beats of one pixel with `LanesIn` 8, `SegmentIn` 147456, `LanesOut` 3, `SegmentOut` 3.
 ///
-/// A shift register of about one beat of each side, in units of the greatest common divisor of
-/// widths and segments: one beat a cycle at the side with more beats, latency 1. `ready_o` depends
-/// combinationally on `ready_i`.
+/// A shift register of one beat of each side less a unit, the greatest common divisor of widths and
+/// segments. Latency 1. A round, which is one of the longer segments, takes as many cycles as the
+/// side with more beats has; where the sides' beats are nearly as many, up to a cycle more for each
+/// shorter segment behind its first. `ready_o` depends combinationally on `ready_i`.
 module stream_dense #(
   parameter int unsigned LaneW      = 8,
   parameter int unsigned LanesIn    = 8,

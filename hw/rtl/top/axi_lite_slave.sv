@@ -3,7 +3,8 @@
 /// AXI4-Lite slave in front of a register file: one write and one read at a time, in any order.
 ///
 /// A write reaches the registers when address and data are there, as one cycle of `write_o`; a read
-/// as one cycle of `read_o`, whose answer `read_data_i` is taken in the same cycle. Every access is
+/// as one cycle of `read_o`, whose answer `read_data_i` is taken in the same cycle. Addresses are those
+/// of words: a processor gives those of bytes, too, and says the rest with strobes. Every access is
 /// answered with OKAY: an error response stops the program on a Zynq (a bus error), so the register
 /// file itself keeps note of accesses to nothing. At most one access each 2 cycles.
 module axi_lite_slave #(
@@ -44,12 +45,14 @@ module axi_lite_slave #(
   logic             w_held_q;
   logic             ar_held_q;
   logic [3:0]       strobe_q;
+  logic             unused_low;
 
   assign s_axi_awready = !aw_held_q;
   assign s_axi_wready  = !w_held_q;
   assign s_axi_arready = !ar_held_q;
   assign s_axi_bresp   = OKAY;
   assign s_axi_rresp   = OKAY;
+  assign unused_low    = ^{s_axi_awaddr[1:0], s_axi_araddr[1:0]};
 
   assign write_o = aw_held_q && w_held_q && (!s_axi_bvalid || s_axi_bready);
   assign read_o  = ar_held_q && (!s_axi_rvalid || s_axi_rready);
@@ -79,12 +82,12 @@ module axi_lite_slave #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (s_axi_awvalid && s_axi_awready) write_addr_o <= s_axi_awaddr;
+    if (s_axi_awvalid && s_axi_awready) write_addr_o <= {s_axi_awaddr[AddrW-1:2], 2'b00};
     if (s_axi_wvalid && s_axi_wready) begin
       write_data_o <= s_axi_wdata;
       strobe_q     <= s_axi_wstrb;
     end
-    if (s_axi_arvalid && s_axi_arready) read_addr_o <= s_axi_araddr;
+    if (s_axi_arvalid && s_axi_arready) read_addr_o <= {s_axi_araddr[AddrW-1:2], 2'b00};
     if (read_o) s_axi_rdata <= read_data_i;
   end
 

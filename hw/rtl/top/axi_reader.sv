@@ -36,7 +36,7 @@ module axi_reader #(
   output logic              valid_o,
   input  logic              ready_i,
   output logic [DataW-1:0]  data_o,
-  /// A command is not yet read to its end.
+  /// A command is not yet read to its end: words of it are to be asked for, to come or to be taken.
   output logic              busy_o
 );
   localparam int unsigned WORD_BYTES = DataW / 8;
@@ -50,6 +50,7 @@ module axi_reader #(
            DataW, BurstBeats, Bursts, FrameWords);
   end
 
+  logic              walking;
   logic              grant;
   logic              pop;
   logic [ROOM_W-1:0] room_q;  // words that the buffer can take besides those on their way
@@ -63,13 +64,14 @@ module axi_reader #(
   ) u_walk (
     .clk_i, .rst_ni,
     .command_valid_i, .command_ready_o, .command_address_i, .command_frames_i,
-    .burst_valid_o(busy_o), .burst_take_i(grant),
+    .burst_valid_o(walking), .burst_take_i(grant),
     .address_o(request_address_o), .beats_o(request_beats_o),
     .last_of_frame_o(ends[0]), .last_of_command_o(ends[1])
   );
 
   assign room            = room_q >= ROOM_W'(BurstBeats);
-  assign request_valid_o = busy_o && room;
+  assign busy_o          = walking || room_q != ROOM_W'(ROOM);
+  assign request_valid_o = walking && room;
   assign grant           = request_valid_o && request_ready_i;
   assign pop             = valid_o && ready_i;
 

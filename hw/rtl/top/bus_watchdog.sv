@@ -10,10 +10,18 @@ module bus_watchdog (
   output logic        timeout_o  // one cycle
 );
   logic [31:0] count_q;
+  logic        late;
+  logic        told_q;
 
-  assign timeout_o = limit_i != '0 && count_q == limit_i;
+  assign late      = limit_i != '0 && count_q >= limit_i;
+  assign timeout_o = late && !told_q;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || !waiting_i || progress_i) count_q <= '0;
-    else if (count_q != '1) count_q <= count_q + 1'b1;
+    if (!rst_ni || !waiting_i || progress_i) begin
+      count_q <= '0;
+      told_q  <= 1'b0;
+    end else begin
+      if (count_q != '1) count_q <= count_q + 1'b1;
+      told_q <= told_q || late;
+    end
   end
 endmodule

@@ -3,7 +3,7 @@
 /// Sums the words of frames, from {tag, frames left} of their command on.
 ///
 /// `step_i` passes a word: `Words` of a frame, then (`at_check_o`) its check word, which is not
-/// summed. `active_o` stands while there is a command; between commands one cycle passes.
+/// summed. `active_o` stands while there is a command; a queued one follows without a pause.
 module frame_sum #(
   parameter int unsigned DataW    = 64,
   parameter int unsigned Words    = 8,
@@ -44,8 +44,8 @@ module frame_sum #(
     .clk_i, .rst_ni, .step_i(step_i && !at_check_o), .last_o(last)
   );
 
-  assign load = !active_o && queued;
   assign ends = step_i && at_check_o && frames_q == 32'd1;
+  assign load = queued && (!active_o || ends);
 
   always_comb begin
     part = '0;

@@ -47,10 +47,11 @@ module ip_registers
   localparam int unsigned OFFSET_W = $clog2(WordBytes);
   localparam int unsigned ERRORS_W = ERRORS_BAD_COMMAND + 1;
   localparam int unsigned ISR_W    = ISR_ERROR + 1;
-  localparam logic [11:0] BEYOND   = TENSORS + 12'(8 * Tensors);
+  localparam logic [12:0] BEYOND   = 13'(TENSORS) + 13'(8 * Tensors);
 
-  if (Inputs == 0 || Outputs == 0 || Tensors > MAX_TENSORS || AddrW < 12 || AddrW > 64) begin : gen_check
-    $fatal(1, "need inputs, outputs, at most %0d tensors, and addresses of 12 to 64 bits; got %0d, %0d, %0d",
+  if (Inputs == 0 || Outputs == 0 || Inputs > 255 || Outputs > 255 || Tensors > MAX_TENSORS ||
+      AddrW < 32 || AddrW > 64) begin : gen_check
+    $fatal(1, "need 1 to 255 inputs and outputs, at most %0d tensors, and addresses of 32 to 64 bits; got %0d, %0d, %0d",
            MAX_TENSORS, Inputs, Outputs, AddrW);
   end
 
@@ -63,6 +64,7 @@ module ip_registers
   logic [Tensors-1:0][63:0]  address;     // as it is read: bits beyond the bus are zero
   logic [Tensors-1:0]        misaligned;
   logic [Tensors-1:0]        too_high;    // a bit beyond the bus is written
+  logic [Tensors-1:0]        beyond_q;    // it was, and the high half was not written anew
   logic                      argument;    // FRAMES or an address is written
   logic                      gie_q;
   logic [ISR_W-1:0]          ier_q;
@@ -79,9 +81,9 @@ module ip_registers
   logic [31:0] given;
   assign given    = write_data_i & write_mask_i;
   assign start    = write_i && write_addr_i == CTRL && given[CTRL_AP_START];
-  assign argument = write_i && (write_addr_i inside {FRAMES, TAG} || (write_addr_i >= TENSORS && write_addr_i < BEYOND));
+  assign argument = write_i && (write_addr_i inside {FRAMES, TAG} || (write_addr_i >= TENSORS && 13'(write_addr_i) < BEYOND));
   assign clear    = reset_busy_i;
-  assign refused  = start_q && (frames_q == '0 || |misaligned);
+  assign refused  = start_q && (frames_q == '0 || |misaligned || |beyond_q);
   assign taken    = command_valid_o && command_ready_i;
 
   assign command_valid_o  = start_q && !refused && !clear;
@@ -125,8 +127,15 @@ module ip_registers
     end
     if (AddrW < 64) begin : gen_narrow
       assign too_high[t] = |written[63:AddrW];
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) beyond_q[t] <= 1'b0;
+        else if (write_i && write_addr_i == LOW + 12'd4 && !start_q) begin
+          beyond_q[t] <= too_high[t] || (beyond_q[t] && !(&write_mask_i));
+        end
+      end
     end else begin : gen_full
       assign too_high[t] = 1'b0;
+      assign beyond_q[t] = 1'b0;
     end
     always_ff @(posedge clk_i) begin
       if (!rst_ni) address_q <= '0;
@@ -154,8 +163,10 @@ module ip_registers
 
   logic [ERRORS_W-1:0] errors_q;
   logic [ERRORS_W-1:0] errors_new;
+  logic [ERRORS_W-1:0] errors_kept;  // those that are not cleared in this cycle
   logic [ISR_W-1:0]    events;
-  assign events = {|(errors_new & ~errors_q), taken, command_done_i};
+  assign errors_kept = errors_q & ~(write_i && write_addr_i == ERRORS ? given[ERRORS_W-1:0] : '0);
+  assign events      = {|(errors_new & ~errors_kept), taken, command_done_i};
   always_ff @(posedge clk_i) begin
     if (!rst_ni) isr_q <= '0;
     else isr_q <= (isr_q & ~(write_i && write_addr_i == ISR ? given[ISR_W-1:0] : '0)) | events;
@@ -174,16 +185,16 @@ module ip_registers
 
   assign write_known = argument || write_addr_i inside {CTRL, GIE, IER, ISR, RESET, WATCHDOG, ERRORS};
   assign bad_register = (read_i && !read_known) || (write_i && !write_known);
-  assign bad_command  = refused || (argument && (start_q || |too_high)) || (start && start_q);
+  assign bad_command  = refused || (argument && (start_q || |too_high)) || (start && (start_q || clear));
   assign errors_new   = {bad_command, bad_register, error_i};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) errors_q <= '0;
-    else errors_q <= (errors_q & ~(write_i && write_addr_i == ERRORS ? given[ERRORS_W-1:0] : '0)) | errors_new;
+    else errors_q <= errors_kept | errors_new;
   end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) error_address_q <= '0;
-    else if (|error_i[ERRORS_WRITE_DECERR:0] && errors_q[ERRORS_WRITE_DECERR:0] == '0) begin
+    else if (|error_i[ERRORS_WRITE_DECERR:0] && errors_kept[ERRORS_WRITE_DECERR:0] == '0) begin
       error_address_q <= error_address_i;
     end
   end

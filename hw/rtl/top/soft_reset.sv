@@ -3,7 +3,8 @@
 /// Resets the core in the middle of its work without breaking off what it began on the bus.
 ///
 /// On `request_i` the bus is drained first: bursts on their way end, no further one begins. Then the
-/// core is reset for `Cycles` cycles. `busy_o` stands from the request to the end. The fabric's own
+/// core is reset for `Cycles` cycles, and the bus stays drained, so that nothing begins between the
+/// two. `busy_o` stands from the request to the end. The fabric's own
 /// reset resets the core at once.
 module soft_reset #(
   parameter int unsigned Cycles = 16
@@ -22,12 +23,11 @@ module soft_reset #(
 
   localparam int unsigned COUNT_W = $clog2(Cycles + 1);
   logic               drain_q;
-  logic               seen_q;   // `drain_o` stood for a cycle, so `bus_idle_i` counts
+  logic               seen_q;   // `drain_q` stood for a cycle, so `bus_idle_i` counts
   logic [COUNT_W-1:0] left_q;
 
-  // Until the reset is there, or a burst could begin in the cycle between.
-  assign drain_o = busy_o;
   assign busy_o  = drain_q || left_q != '0;
+  assign drain_o = busy_o;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace_host.layout import MemoryLayout
-from headrace_host.registers import MAP_VERSION, MAX_TENSORS, tensor_offset
+from headrace_host.registers import MAP_VERSION, MAX_PER_SIDE, MAX_TENSORS, tensor_offset
 
 from headrace.backend.design import Design, Stream
 from headrace.backend.rtl import NETWORK, rtl_sources, template
@@ -71,9 +71,12 @@ class Ip:
     memory: Memory
 
     def __post_init__(self) -> None:
-        count = len(self.design.inputs) + len(self.design.outputs)
-        if count > MAX_TENSORS:
-            raise BuildError(f"the network has {count} inputs and outputs; {IP} has registers for {MAX_TENSORS}")
+        inputs, outputs = len(self.design.inputs), len(self.design.outputs)
+        if max(inputs, outputs) > MAX_PER_SIDE or inputs + outputs > MAX_TENSORS:
+            raise BuildError(
+                f"the network has {inputs} inputs and {outputs} outputs; {IP} has registers for {MAX_PER_SIDE} of each, "
+                f"{MAX_TENSORS} in all"
+            )
 
     def ports(self) -> tuple[tuple[PortView, ...], tuple[PortView, ...]]:
         """The inputs and the outputs."""

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tensors in the memory of a bench, and the commands that move them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from headrace_host.layout import MemoryLayout, check_start
+
+from headrace_sim.words import IntArray, beats_of, pack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """A tensor of a network: what its stream and its frames in memory look like."""
+
+    shape: tuple[int, int, int]
+    bits: int
+    signed: bool
+    lanes: int
+    word_bytes: int
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], word_bytes: int) -> Tensor:
+        """From what a case carries."""
+        return cls(
+            shape=(data["shape"][0], data["shape"][1], data["shape"][2]),
+            bits=data["bits"],
+            signed=data["signed"],
+            lanes=data["lanes"],
+            word_bytes=word_bytes,
+        )
+
+    @property
+    def layout(self) -> MemoryLayout:
+        """Of its frames."""
+        return MemoryLayout.of(self.shape, self.bits, self.signed, self.word_bytes)
+
+    @property
+    def words(self) -> int:
+        """Of memory that a frame takes."""
+        return self.layout.frame_bytes // self.word_bytes
+
+    @property
+    def beats(self) -> int:
+        """Of the stream for a frame."""
+        return self.shape[0] * self.shape[1] * -(-self.shape[2] // self.lanes)
+
+    def parameters(self, suffix: str) -> dict[str, int]:
+        """Of `tensor_reader` and `tensor_writer`."""
+        layout = self.layout
+        named = {
+            "ElementW": layout.element_bits,
+            "LaneW": self.bits,
+            "Lanes": self.lanes,
+            "Channels": self.shape[2],
+            "Elements": layout.elements,
+        }
+        return {f"{name}{suffix}": value for name, value in named.items()}
+
+    def random(self, count: int, rng: np.random.Generator) -> IntArray:
+        """Frames (N, H, W, C)."""
+        low = -(1 << (self.bits - 1)) if self.signed else 0
+        return rng.integers(low, low + (1 << self.bits), (count, *self.shape), dtype=np.int64)
+
+    def stream(self, frames: IntArray) -> list[int]:
+        """The beats of frames (N, H, W, C)."""
+        return pack(beats_of(frames.reshape(-1, self.shape[2]), self.lanes), bits=self.bits)
+
+    def sealed(self, frames: IntArray, tag: int) -> npt.NDArray[np.uint8]:
+        """The bytes (N, frame bytes) of a command's frames, with their check words."""
+        memory = np.zeros((len(frames), self.layout.frame_bytes), np.uint8)
+        self.layout.pack(frames, memory)
+        self.layout.seal(memory, check_start(tag, len(frames)))
+        return memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Frames (N, H, W, C) of one tensor that lie, or are to lie, at ``address``."""
+
+    tensor: Tensor
+    frames: IntArray
+    tag: int
+    address: int
+
+    @property
+    def sealed(self) -> npt.NDArray[np.uint8]:
+        """Their bytes (N, frame bytes)."""
+        return self.tensor.sealed(self.frames, self.tag)
+
+    @property
+    def stream(self) -> list[int]:
+        """Their beats."""
+        return self.tensor.stream(self.frames)
+
+    def word(self, address_bits: int) -> int:
+        """As the tops of the benches take it: tag, frames, address."""
+        return (self.tag << 32 | len(self.frames)) << address_bits | self.address
+
+    @property
+    def addresses(self) -> list[int]:
+        """Of its words."""
+        return list(range(self.address, self.address + self.sealed.size, self.tensor.word_bytes))
+
+
+class Arena:
+    """A piece of memory in which commands get their places, with gaps of random width between them."""
+
+    def __init__(self, *, base: int, size: int, word_bytes: int, rng: np.random.Generator) -> None:
+        self.base, self.word_bytes, self.rng = base, word_bytes, rng
+        self.data = rng.integers(0, 256, size, dtype=np.uint8)
+        self._next = base
+
+    def command(self, tensor: Tensor, count: int) -> Command:
+        """One of ``count`` random frames, at the next free place."""
+        address = self._next + int(self.rng.integers(0, 20)) * self.word_bytes
+        tag = int(self.rng.integers(0, 1 << 32))
+        command = Command(tensor=tensor, frames=tensor.random(count, self.rng), tag=tag, address=address)
+        self._next = address + count * tensor.layout.frame_bytes
+        assert self._next <= self.base + len(self.data), "the arena is too small"
+        return command
+
+    def place(self, command: Command) -> npt.NDArray[np.uint8]:
+        """The bytes (N, frame bytes) of a command's frames, to look at and to change."""
+        first, layout = command.address - self.base, command.tensor.layout
+        return self.data[first : first + len(command.frames) * layout.frame_bytes].reshape(-1, layout.frame_bytes)
