@@ -21,6 +21,7 @@ from headrace_host.errors import HostError
 from headrace_host.live import Seen, record, watch
 from headrace_host.manifest import Build
 from headrace_host.sources import Source, is_video, open_source
+from headrace_host.web.server import PageServer, Show
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +34,13 @@ def _parser() -> argparse.ArgumentParser:
     detect.add_argument("-o", "--out", type=Path, default=Path("detections"), help="folder for the results")
     detect.add_argument("--threshold", type=float, help="lowest score shown (default: the model's)")
     detect.add_argument("--limit", type=int, help="stop after so many pictures")
+    serve = commands.add_parser("serve", help="show live detections on a web page")
+    serve.add_argument("sources", nargs="+", metavar="SOURCE", help="as of detect; what ends is shown again")
+    serve.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy (or compile) made")
+    serve.add_argument("--device", choices=DEVICES, default="board", help="default: board")
+    serve.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
+    serve.add_argument("--port", type=int, default=8080, help="default: 8080; 0 takes a free one")
+    serve.add_argument("--pause", type=float, default=0.0, help="seconds between pictures")
     bench = commands.add_parser("bench", help="measure the board's rate, and the CPU's beside it")
     bench.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy made")
     bench.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
@@ -43,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status, 2 for what the user can mend."""
     options = _parser().parse_args(argv)
     try:
-        result = _detect(options) if options.command == "detect" else _bench(options)
+        result = {"detect": _detect, "bench": _bench, "serve": _serve}[options.command](options)
     except HostError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -52,10 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _detect(options: argparse.Namespace) -> dict[str, Any]:
-    build = Build.load(options.build)
-    if not build.manifest["detector"]:
-        raise HostError(f"{options.build}: the model carries no detector description; detection needs one")
-    config = DetectorConfig.from_json(build.manifest["detector"])
+    build, config = _described(options.build)
     if options.threshold is not None:
         config = replace(config, score_threshold=options.threshold)
     source = open_source(options.sources)
@@ -64,6 +69,31 @@ def _detect(options: argparse.Namespace) -> dict[str, Any]:
         moving = source.live or any(is_video(path) for path in source.paths)
         run = _record if moving else _pictures
         return {"build_id": build.build_id, "device": options.device, **run(detector, source, options)}
+
+
+def _described(folder: Path) -> tuple[Build, DetectorConfig]:
+    build = Build.load(folder)
+    if not build.manifest["detector"]:
+        raise HostError(f"{folder}: the model carries no detector description; detection needs one")
+    return build, DetectorConfig.from_json(build.manifest["detector"])
+
+
+def _serve(options: argparse.Namespace) -> dict[str, Any]:
+    build, config = _described(options.build)
+    source = open_source(options.sources)
+    with Accelerator(options.build, options.device) as accelerator:
+        show = Show(accelerator, Detector(accelerator, config), source, options.pause)
+        server = PageServer(show, options.host, options.port)
+        show.start()
+        print(f"serving on http://{options.host}:{server.server_port}/ until Ctrl-C", file=sys.stderr, flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.server_close()
+            show.stop()
+        return {"build_id": build.build_id, "device": options.device, "pictures": show.state["pictures"]}
 
 
 def _tell(seen: Seen) -> None:

@@ -85,6 +85,11 @@ class Accelerator:
         self.last_simulation: SimulationResult | None = None
         """Timing of the last run on ``sim``."""
 
+    @property
+    def program(self) -> Program:
+        """The integer program of the build."""
+        return self._runner.program
+
     def _open_simulator(self) -> NetworkSimulator:
         build = self.build
         if not build.simulator.is_file():
