@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from headrace_host.errors import BoardError
@@ -13,6 +14,8 @@ from headrace_host.registers import BY_NAME, MAP_VERSION, tensor_offset
 CLOCK_SECONDS = 2.0
 """Time in which a clock that runs must have moved the cycle counter."""
 LONGEST_SLEEP = 0.005
+LOOK_SECONDS = 0.25
+"""Between looks at the registers while an interrupt is awaited."""
 _WRAP = 1 << 32
 
 
@@ -108,6 +111,32 @@ class Block:
             BoardError: the block reports an error, or is stuck; it says what the registers tell.
         """
         self._until(lambda: self.is_done(command))
+
+    async def wait_async(self, command: int, interrupt: Callable[[], Awaitable[Any]]) -> None:
+        """Waits until a command is done, while other coroutines run.
+
+        Args:
+            interrupt: waits for the block's interrupt, such as pynq's ``Interrupt.wait``. If it does not come, the registers
+                are looked at every `LOOK_SECONDS`.
+
+        Raises:
+            BoardError: as of `wait`.
+        """
+        progress = _Progress(self)
+        while not self.is_done(command):
+            waiting = asyncio.ensure_future(interrupt())
+            await asyncio.wait({waiting}, timeout=LOOK_SECONDS)
+            waiting.cancel()
+            self.check()
+            progress.look()
+        self.check()
+
+    def enable_interrupts(self, on: bool) -> None:
+        """Lets the block's interrupt out for commands done and for errors, or holds it back."""
+        fields = BY_NAME["IER"]
+        self.write("IER", (fields.field("done").mask | fields.field("error").mask) if on else 0)
+        self.write("ISR", 0xFFFFFFFF)
+        self.write("GIE", int(on))
 
     def is_done(self, command: int) -> bool:
         """Whether a command is done."""
