@@ -86,16 +86,18 @@ BROKEN = [
     ("axi_read_mux", "any && !drain_i &&", "any &&", "NothingWhileDrained_A", 8),
     ("axi_read_mux", "!open_o && !m_axi_arvalid;", "!m_axi_arvalid;", "Idle_A", 8),
     ("axi_write_mux", "any && !drain_i &&", "any &&", "NothingWhileDrained_A", 8),
-    ("axi_write_mux", "m_axi_wlast  = left_q == BeatsW'(1)", "m_axi_wlast  = left_q <= BeatsW'(2)", "LastWordMarked_A|WordsFollow_A", 8),
+    ("axi_write_mux", "m_axi_wlast  = left_q == BeatsW'(1)", "m_axi_wlast  = left_q <= BeatsW'(2)",
+     "LastWordMarked_A|WordsFollow_A", 8),
     ("axi_write_mux", "answered && ends_command && owner", "answered && ends_frame && owner", "CommandDone_A", 10),
     ("axi_reader", "room_q >= ROOM_W'(BurstBeats)", "room_q != '0", "FindsRoom_A|AsksForRoomThereIs_A|Room_A", 20),
     ("axi_reader", "walking || room_q != ROOM_W'(ROOM)", "walking", "Busy_A", 10),
     ("axi_writer", "free_q >= ROOM_W'(request_beats_o)", "free_q != '0", "IsThere_A|AsksWithAllWords_A|Free_A", 12),
     ("round_robin", "&& PortW'(p - 1) >= turn_q)", ")", "Fair_A|Turn_A", 10),
     ("bus_watchdog", "assign timeout_o = late && !told_q;", "assign timeout_o = late;", "Once_A", 8),
-    ("axi_lite_slave", "aw_held_q && w_held_q && (!s_axi_bvalid || s_axi_bready)", "aw_held_q && (!s_axi_bvalid || s_axi_bready)",
-     "WriteAsked_A|WritesWhatWasGiven_A|Owed_A|Held_A", 8),
-    ("axi_lite_slave", "ar_held_q && (!s_axi_rvalid || s_axi_rready)", "ar_held_q", "ReadAnswerHeld_A|NoneIsLost_A|Answered_A|Owed_A", 8),
+    ("axi_lite_slave", "aw_held_q && w_held_q && (!s_axi_bvalid || s_axi_bready)",
+     "aw_held_q && (!s_axi_bvalid || s_axi_bready)", "WriteAsked_A|WritesWhatWasGiven_A|Owed_A|Held_A", 8),
+    ("axi_lite_slave", "ar_held_q && (!s_axi_rvalid || s_axi_rready)", "ar_held_q",
+     "ReadAnswerHeld_A|NoneIsLost_A|Answered_A|Owed_A", 8),
 ]  # fmt: skip
 QUICK_BROKEN = range(3)
 
