@@ -17,13 +17,13 @@ from headrace_host.batches import Batches, Buffer
 from headrace_host.block import Block
 from headrace_host.boardfile import unpack_boardfile
 from headrace_host.detector import letterbox
+from headrace_host.images import find_images, read_image
 from headrace_host.manifest import Build
 from headrace_host.program import Program
 from headrace_sim.board.environment import child_environment, pynq_python
 from headrace_sim.board.fabric import Fabric, MemoryModel
 
 from headrace.build.toolenv import cache_dir
-from headrace.images import find_images, read_image
 from headrace.ir.ops import IntArray
 from headrace.models import zoo_images
 

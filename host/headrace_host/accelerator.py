@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,11 @@ class Accelerator:
         self.last_simulation: SimulationResult | None = None
         """Timing of the last run on ``sim``."""
 
+    @property
+    def program(self) -> Program:
+        """The integer program of the build."""
+        return self._runner.program
+
     def _open_simulator(self) -> NetworkSimulator:
         build = self.build
         if not build.simulator.is_file():
@@ -131,6 +136,35 @@ class Accelerator:
             raise HostError(f"{self.build.folder}: {error}") from error
         self.last_simulation = result
         return result.outputs
+
+    def stream(self, batches: Iterable[IntArray]) -> Iterator[dict[str, IntArray]]:
+        """Runs batches (n, H, W, C) as they come; gives the outputs of each, in order.
+
+        On ``board`` several are on their way at once, and n is at most its batch size.
+
+        Raises:
+            HostError: as of `run`.
+        """
+        return self._overlay.stream(batches) if self._overlay is not None else map(self.run, batches)
+
+    @property
+    def batch_size(self) -> int:
+        """Frames that are best run at once."""
+        return int(self._overlay.batch_size) if self._overlay is not None else 1
+
+    def throughput_test(self, seconds: float = 2.0) -> dict[str, float]:
+        """On ``board``: see `headrace_host.overlay.AcceleratorOverlay.throughput_test`.
+
+        Raises:
+            HostError: another device.
+        """
+        if self._overlay is None:
+            raise HostError(f"device '{self.device}' has no throughput test; it measures a board")
+        return dict(self._overlay.throughput_test(seconds))
+
+    def counters(self) -> dict[str, int]:
+        """On ``board``, the counters of the fabric; elsewhere none."""
+        return dict(self._overlay.counters()) if self._overlay is not None else {}
 
     def close(self) -> None:
         """Frees the device."""

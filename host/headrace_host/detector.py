@@ -8,8 +8,10 @@ its 3x3 neighbourhood ("Objects as Points", arXiv 1904.07850; distances as in TT
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +20,7 @@ from PIL import Image
 
 from headrace_host.boxes import suppress
 from headrace_host.errors import HostError
+from headrace_host.sources import Picture
 
 KIND = "centernet-ltrb"
 """The only kind of head that this module decodes."""
@@ -232,6 +235,31 @@ class Detector:
         outputs = self.accelerator.run(np.stack([pixels for pixels, _ in fitted]))
         heatmap, box = (self._real(outputs, name) for name in (self.config.heatmap, self.config.box))
         return [decode(heatmap[i], box[i], self.config, placed) for i, (_, placed) in enumerate(fitted)]
+
+    def stream(self, pictures: Iterable[Picture], batch: int = 1) -> Iterator[tuple[Picture, list[Detection]]]:
+        """Detect in pictures as they come; give each with its detections, in order.
+
+        The accelerator works on some while others are fitted or decoded here.
+
+        Args:
+            batch: pictures that go to the accelerator at once; more are faster, fewer come sooner.
+        """
+        height, width = self.accelerator.input_shape[1:3]
+        flying: deque[list[tuple[Picture, Letterbox]]] = deque()
+
+        def batches() -> Iterator[NDArray[np.uint8]]:
+            coming = iter(pictures)
+            while group := list(islice(coming, batch)):
+                fitted = [letterbox(picture.pixels, height, width) for picture in group]
+                flying.append([(picture, placed) for picture, (_, placed) in zip(group, fitted, strict=True)])
+                yield np.stack([pixels for pixels, _ in fitted])
+
+        run = self.accelerator.run
+        stream = getattr(self.accelerator, "stream", lambda given: map(run, given))
+        for outputs in stream(batches()):
+            heatmap, box = (self._real(outputs, name) for name in (self.config.heatmap, self.config.box))
+            for i, (picture, placed) in enumerate(flying.popleft()):
+                yield picture, decode(heatmap[i], box[i], self.config, placed)
 
     def _real(self, outputs: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
         return real_values(outputs[name], self.accelerator.outputs[name])

@@ -118,17 +118,21 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
         return self.block.counters()
 
     async def run_async(self, frames: IntArray) -> dict[str, IntArray]:
-        """Runs at most ``batch_size`` frames; other coroutines run until the accelerator's interrupt comes."""
+        """Runs at most ``batch_size`` frames; other coroutines run until the accelerator's interrupt comes.
+
+        Raises:
+            BoardError: as of `run`; a lost interrupt only costs time.
+        """
         self.program.check_input(self.input_name, frames)
-        block, interrupt = self.block, getattr(self, self.block_name).irq
-        block.write("ISR", 0xFFFFFFFF)
-        block.write("IER", 0b101)
-        block.write("GIE", 1)
+        self.block.enable_interrupts(True)
         self.batches.start({self.input_name: frames})
         try:
-            await interrupt.wait()
+            await self.block.wait_async(self.block.submitted, getattr(self, self.block_name).irq.wait)
+        except BaseException:
+            self.batches.recover()
+            raise
         finally:
-            block.write("GIE", 0)
+            self.block.enable_interrupts(False)
         return self.batches.finish()
 
     # ---- as FINN's driver

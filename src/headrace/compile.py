@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from headrace_host.images import find_images
 from headrace_host.manifest import MANIFEST
 
 from headrace.backend.ip import IP, Ip, write_ip
@@ -25,7 +26,6 @@ from headrace.frontend.importer import import_model
 from headrace.hls.build import HlsOptions, write_hls
 from headrace.hls.layer import mixed_design
 from headrace.hls.simulation import HLS
-from headrace.images import find_images
 from headrace.ir.graph import Graph, to_program
 from headrace.passes.fold import fold
 from headrace.passes.requantize import requantize

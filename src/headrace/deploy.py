@@ -22,6 +22,7 @@ from headrace import __version__
 from headrace.build.board import write_simulated
 from headrace.errors import BuildError
 from headrace.files import check_target, save_json
+from headrace.models import zoo_images
 
 BITSTREAMS = "bitstream"
 """Folder of a build that holds its bitstream once it has one."""
@@ -63,6 +64,11 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
         for file in (MANIFEST, *PROGRAM_FILES):
             shutil.copyfile(build.folder / file, scratch / file)
         write_wheel(scratch / WHEEL)
+        shutil.copytree(
+            str(files(headrace_host) / "notebooks"), scratch / "notebooks", ignore=shutil.ignore_patterns("*.py", "__pycache__")
+        )
+        if build.manifest["detector"]:
+            shutil.copytree(zoo_images(), scratch / "images")
         save_json(scratch / DEPLOYED, {"build_id": build.build_id, "files": sorted(path.name for path in scratch.iterdir())})
         if out.exists():
             shutil.rmtree(out)
@@ -78,6 +84,8 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
         MANIFEST: "what the driver reads of the build",
         " ".join(PROGRAM_FILES): "the same network for the CPU",
         WHEEL: "the driver: pip install it on the board",
+        "notebooks/": "Jupyter notebooks that use all this",
+        **({"images/": "photographs to try it with"} if build.manifest["detector"] else {}),
     }
 
 
@@ -114,7 +122,11 @@ def write_wheel(path: Path) -> None:
         for source in sorted(root.rglob("*"))
         if source.is_file() and "__pycache__" not in source.parts
     }
-    members |= {f"{info}/METADATA": _METADATA.encode(), f"{info}/WHEEL": _KIND.encode()}
+    members |= {
+        f"{info}/METADATA": _METADATA.encode(),
+        f"{info}/WHEEL": _KIND.encode(),
+        f"{info}/entry_points.txt": b"[pynq.notebooks]\nheadrace = headrace_host.notebooks\n",
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in [*members.items(), (f"{info}/RECORD", _record(members, f"{info}/RECORD"))]:
             entry = zipfile.ZipInfo(name, _EPOCH)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from headrace_host.detector import letterbox
+from headrace_host.images import find_images, read_image
 
 from headrace.errors import BuildError
-from headrace.images import find_images, read_image
 from headrace.ir.ops import IntArray
 
 Inputs = Sequence[Mapping[str, Any]]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
@@ -190,3 +191,28 @@ def test_check_words_are_not_of_the_program_before(board: Board) -> None:
     starts = check_start(board.batches._tag, 3)
     assert np.unique(starts).size == 3
     assert re.fullmatch(r"[0-9a-f]{1,16}", f"{int(starts[0]):x}")
+
+
+def test_an_interrupt_that_is_lost_costs_only_time(board: Board) -> None:
+    async def never() -> None:
+        await asyncio.sleep(1000)
+
+    frames = board.random(3)
+    board.batches.start(frames)
+    asyncio.run(board.block.wait_async(board.block.submitted, never))
+    found = board.batches.finish()
+    for name, values in board.program.run(frames).items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+def test_an_error_is_told_to_who_waits_for_an_interrupt(board: Board) -> None:
+    async def never() -> None:
+        await asyncio.sleep(1000)
+
+    board.model(error_reads=1)
+    board.batches.start(board.random(3))
+    with pytest.raises(BoardError, match="answered a read with SLVERR"):
+        asyncio.run(board.block.wait_async(board.block.submitted, never))
+    board.model()
+    board.batches.recover()
+    board.assert_exact(board.random(3))

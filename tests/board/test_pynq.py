@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,31 @@ def test_our_driver(version: str, ps: str, deployed: Deployed, tmp_path: Path) -
 def test_pynq_4_on_zynq_7000_is_refused_in_one_line(deployed: Deployed, tmp_path: Path) -> None:
     said = on_board(tmp_path, "4.0.0", "refusal.py", deployed("zynq7") / "tiny.bit")
     assert said == "pynq 4.0.0 has dropped Zynq-7000, for which this build is; install 'pynq>=3.1,<4'"
+
+
+def test_a_handoff_file_of_another_design(deployed: Deployed, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(deployed("zynq7"), tmp_path / "mixed"))
+    handoff = folder / "tiny.hwh"
+    handoff.write_text(handoff.read_text().replace("headrace.org:ip:headrace_ip:1.0", "xilinx.com:ip:axi_dma:7.1"))
+    said = on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
+    assert said.startswith("the .hwh file names 0 blocks of headrace.org:ip:headrace_ip:1.0, one is needed; it has: ")
+    assert "headrace_ip_0 (xilinx.com:ip:axi_dma:7.1)" in said
+
+
+@pytest.mark.parametrize("name", ["tiny.hwh", "manifest.json", "weights.npz"])
+def test_a_missing_file(name: str, deployed: Deployed, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(deployed("zynq7"), tmp_path / "cut"))
+    (folder / name).unlink()
+    said = on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
+    assert name in said
+
+
+def test_a_bitstream_of_no_simulated_board(deployed: Deployed, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(deployed("zynq7"), tmp_path / "real"))
+    (folder / "tiny.bit").write_bytes(bytes(1000))
+    said = on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
+    assert "tiny.bit: no bitstream of the simulated board" in said
+    assert "headrace deploy BUILD --simulated --to DIR" in said
 
 
 @pytest.mark.deep

@@ -17,13 +17,13 @@ import pytest
 from command_line import Run, assert_refused, files_of, left_in
 from headrace_host.accelerator import Accelerator
 from headrace_host.errors import HostError
+from headrace_host.images import read_image
 from headrace_host.manifest import MANIFEST, Build, seal
 from PIL import Image
 
 from headrace import simulation
-from headrace.errors import BuildError, DataError, ModelError
+from headrace.errors import BuildError, ModelError
 from headrace.files import check_target, replacing, save_json
-from headrace.images import read_image
 from headrace.models import resolve_model, zoo
 from headrace.simulation import record_step
 
@@ -182,7 +182,7 @@ def test_greyscale_of_32_bits(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 65535]], np.int32)).save(path)
     assert read_image(path)[0, :, 0].tolist() == [0, 255]
     Image.fromarray(np.array([[0, 65536]], np.int32)).save(path)
-    with pytest.raises(DataError, match="greyscale from 0 to 65536 is beyond 16 bits"):
+    with pytest.raises(HostError, match="greyscale from 0 to 65536 is beyond 16 bits"):
         read_image(path)
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from headrace_host.detector import letterbox
+from headrace_host.images import find_images, read_image
 from headrace_host.program import Program
 from hls_check import check_kernels
 
 from headrace.backend.design import build_design
 from headrace.boards import load_board
 from headrace.compile import lower
-from headrace.images import find_images, read_image
 from headrace.ir.graph import to_program
 from headrace.models import resolve_model, zoo_images
 from headrace.passes.fold import fold

@@ -89,7 +89,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]  # pynq has no types
         """What the .hwh beside the bitstream says, read by the parser that pynq uses on boards."""
         hwh = Path(bitfile_name).with_suffix(".hwh")
         if not hwh.is_file():
-            raise RuntimeError(f"Unable to find metadata for bitstream: no {hwh}")
+            raise HostError(f"{hwh}: missing; pynq needs it beside the bitstream")
         return embedded_device.RuntimeMetadataParser(Metadata(input=hwh))
 
     def download(self, bitstream: Any, parser: Any = None) -> None:

@@ -59,7 +59,7 @@ def status(*, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def counter(title: str, total: int, *, quiet: bool) -> Iterator[Callable[[int, str], None]]:
+def counter(title: str, total: int | None, *, quiet: bool) -> Iterator[Callable[[int, str], None]]:
     """A progress bar on a terminal: call it with (done so far, detail)."""
     err = Console(stderr=True, quiet=quiet, highlight=False)
     if not err.is_terminal:

@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 from headrace_host.accelerator import DEVICES, Accelerator
 from headrace_host.detector import Detection, Detector, DetectorConfig
 from headrace_host.draw import draw
+from headrace_host.images import read_image
+from headrace_host.live import entry, record
 from headrace_host.manifest import Build
+from headrace_host.sources import Source, is_video, open_source
 from rich.table import Table
 
 from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
 from headrace.errors import BuildError, DataError, MismatchError
 from headrace.files import replacing, save_json
-from headrace.images import find_images, read_image
 from headrace.simulation import ensure_simulator
 
 CHUNK = 16
@@ -33,26 +34,41 @@ CHUNK = 16
 @click.option("-o", "--out", type=PATH, default=Path("detections"), show_default=True, help="Folder for pictures and JSON.")
 @click.option("--threshold", type=FiniteRange(0, 1), help="Lowest score shown.  [default: the model's]")
 @click.option("--check", is_flag=True, help="Also run on the CPU and fail unless every detection is the same.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after so many pictures.")
 @json_option
-def detect(paths: tuple[Path, ...], device: str, out: Path, threshold: float | None, check: bool, as_json: bool) -> None:
-    """Find objects in IMAGES (files or folders) with the network of BUILD.
+def detect(
+    paths: tuple[Path, ...],
+    device: str,
+    out: Path,
+    threshold: float | None,
+    check: bool,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Find objects in IMAGES with the network of BUILD.
 
-    Prints a table, writes OUT/detections.json and an annotated picture for each image.
+    IMAGES are files or folders: prints a table, writes OUT/detections.json and an annotated picture for each image.
+
+    Or videos, or a camera (camera, camera:1, /dev/video0), which need OpenCV: writes OUT/detections.jsonl and an
+    annotated video (of a camera: OUT/latest.jpg, until Ctrl-C or --limit), and prints the frame rate.
+
+    On a PYNQ board, BUILD is the folder that headrace deploy made, and the command python -m headrace_host detect.
     """
     if len(paths) < 2:
         raise click.UsageError("give at least one image and, last, a build directory")
     build = Build.load(paths[-1])
-    images = find_images(paths[:-1])
+    source = open_source([str(path) for path in paths[:-1]])
+    if source.live or any(is_video(path) for path in source.paths):
+        if check:
+            raise click.UsageError("--check compares pictures; leave it out for videos and cameras")
+        _record(build, source, device, out, threshold, limit, as_json)
+        return
+    images = list(source.paths[:limit])
     targets = picture_paths(images, out)
     for path in images:
         read_image(path)  # a damaged one is told before anything is written
     config = detector_config(build, threshold)
-    changed: tuple[str, ...] = ()
-    if device == "sim":
-        with status(quiet=as_json) as note:
-            changed = ensure_simulator(build, note).changed
-            if changed:
-                note(f"changed since it was compiled: {', '.join(changed)}")
+    changed = _prepare(build, device, as_json)
     out.mkdir(parents=True, exist_ok=True)
     with counter(f"detecting on {device}", len(images), quiet=as_json) as advance:
         found, cycles = _detect(build, config, images, targets, device, check, advance)
@@ -62,7 +78,7 @@ def detect(paths: tuple[Path, ...], device: str, out: Path, threshold: float | N
         "changed": list(changed),
         "cycles_per_frame": cycles,
         "images": [
-            {"file": str(path), "picture": target.name, "detections": [_entry(d) for d in detections]}
+            {"file": str(path), "picture": target.name, "detections": [entry(d) for d in detections]}
             for path, target, detections in zip(images, targets, found, strict=True)
         ],
     }
@@ -71,6 +87,52 @@ def detect(paths: tuple[Path, ...], device: str, out: Path, threshold: float | N
         emit_json(report)
     else:
         _show(images, found, config.classes, device, out, check)
+
+
+def _prepare(build: Build, device: str, as_json: bool) -> tuple[str, ...]:
+    """Makes the simulator if it is needed; names the C++ files in it that were changed by hand."""
+    if device != "sim":
+        return ()
+    with status(quiet=as_json) as note:
+        changed = ensure_simulator(build, note).changed
+        if changed:
+            note(f"changed since it was compiled: {', '.join(changed)}")
+    return changed
+
+
+def _record(
+    build: Build, source: Source, device: str, out: Path, threshold: float | None, limit: int | None, as_json: bool
+) -> None:
+    """Videos and cameras."""
+    config = detector_config(build, threshold)
+    if any(out.resolve() == path.resolve().parent for path in source.paths):
+        raise BuildError(f"{out}: holds the video itself; choose another -o")
+    _prepare(build, device, as_json)
+    with Accelerator(build.folder, device) as accelerator, counter(source.name, source.count, quiet=as_json) as advance:
+        summary = record(
+            Detector(accelerator, config),
+            source,
+            out,
+            accelerator.batch_size,
+            limit,
+            lambda seen: advance(seen.number, f"{seen.fps:.1f} frames/s"),
+        )
+    facts = {
+        "build_id": build.build_id,
+        "device": device,
+        "pictures": summary.pictures,
+        "frames_per_second": round(summary.fps, 3),
+        "found": summary.counts,
+        "counters": summary.counters,
+        "folder": str(out),
+    }
+    if as_json:
+        emit_json(facts)
+        return
+    found = ", ".join(f"{count} {name}" for name, count in summary.counts.items()) or "nothing"
+    console(quiet=False).print(
+        f"{summary.pictures} pictures at {summary.fps:.1f} frames/s on {device}: {found}; in [bold]{out}[/bold]"
+    )
 
 
 def picture_paths(images: Sequence[Path], out: Path) -> list[Path]:
@@ -154,10 +216,6 @@ def _compare(
     for path, a, b in zip(images, expected, found, strict=False):
         if a != b:
             raise MismatchError(f"{path}: cpu and {device} find different boxes; run headrace simulate {build.folder}")
-
-
-def _entry(d: Detection) -> dict[str, Any]:
-    return {"class": d.name, "score": round(d.score, 6), "box": [round(v, 3) for v in d.box]}
 
 
 def _show(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from headrace.errors import DataError
+from headrace_host.errors import HostError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -20,7 +20,7 @@ def find_images(paths: Iterable[Path]) -> list[Path]:
     """All image files among ``paths``, folders searched one level deep, in order of name.
 
     Raises:
-        DataError: a path does not exist, or there is no image at all.
+        HostError: a path does not exist, or there is no image at all.
     """
     found: list[Path] = []
     asked = list(paths)
@@ -30,9 +30,9 @@ def find_images(paths: Iterable[Path]) -> list[Path]:
         elif path.is_file():
             found.append(path)
         else:
-            raise DataError(f"{path}: no such image or folder")
+            raise HostError(f"{path}: no such image or folder")
     if not found:
-        raise DataError(f"{', '.join(map(str, asked))}: no images ({', '.join(SUFFIXES)})")
+        raise HostError(f"{', '.join(map(str, asked))}: no images ({', '.join(SUFFIXES)})")
     return found
 
 
@@ -42,13 +42,13 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     Greyscale of 16 bits is scaled to 8: 65535 becomes 255.
 
     Raises:
-        DataError: the file is damaged or no image, or its pixels have more than 16 bits.
+        HostError: the file is damaged or no image, or its pixels have more than 16 bits.
     """
     try:
         with Image.open(path) as image:
             return np.asarray(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable image ({' '.join(str(error).split())[:120]})") from error
+        raise HostError(f"{path}: not a readable image ({' '.join(str(error).split())[:120]})") from error
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
