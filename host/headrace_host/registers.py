@@ -69,7 +69,10 @@ def _halves(name: str, offset: int, text: str) -> tuple[Register, Register]:
     return (
         Register(f"{name}_LO", offset, READ_ONLY, f"{text}: bits 31 to 0. Reading it keeps bits 63 to 32 for {name}_HI."),
         Register(
-            f"{name}_HI", offset + 4, READ_ONLY, f"{text}: bits 63 to 32, as they were when {name}_LO was read, just before."
+            f"{name}_HI",
+            offset + 4,
+            READ_ONLY,
+            f"{text}: bits 63 to 32, as they were when {name}_LO was read; to be read before another lower half.",
         ),
     )
 

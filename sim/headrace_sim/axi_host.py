@@ -14,7 +14,7 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from headrace_host.registers import Register, register_map
 
 _ALL_BYTES = 0b1111
-_PERIOD_NS = 2
+PERIOD_NS = 2
 
 
 def pauses(probability: float, seed: int) -> Iterator[bool]:
@@ -26,8 +26,8 @@ def pauses(probability: float, seed: int) -> Iterator[bool]:
 
 async def start_clock(clock: Any, reset: Any) -> None:
     """Start the clock, and reset everything for some cycles."""
+    Clock(clock, PERIOD_NS, "ns").start()
     reset.value = 0
-    Clock(clock, _PERIOD_NS, "ns").start()
     await ClockCycles(clock, 4)
     reset.value = 1
     await RisingEdge(clock)

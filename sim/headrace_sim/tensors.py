@@ -116,16 +116,20 @@ class Arena:
         self.data = rng.integers(0, 256, size, dtype=np.uint8)
         self._next = base
 
-    def command(self, tensor: Tensor, count: int) -> Command:
-        """One of ``count`` random frames, at the next free place."""
+    def command(self, tensor: Tensor, count: int, *, values: IntArray | None = None, tag: int | None = None) -> Command:
+        """One of ``count`` frames at the next free place; its frames and its tag are random if not given."""
         address = self._next + int(self.rng.integers(0, 20)) * self.word_bytes
-        tag = int(self.rng.integers(0, 1 << 32))
-        command = Command(tensor=tensor, frames=tensor.random(count, self.rng), tag=tag, address=address)
-        self._next = address + count * tensor.layout.frame_bytes
-        assert self._next <= self.base + len(self.data), "the arena is too small"
-        return command
+        size = count * tensor.layout.frame_bytes
+        if address + size > self.base + len(self.data):  # what lay there first is done
+            address = self.base
+        self._next = address + size
+        frames = tensor.random(count, self.rng) if values is None else values
+        return Command(
+            tensor=tensor, frames=frames, tag=int(self.rng.integers(0, 1 << 32)) if tag is None else tag, address=address
+        )
 
-    def place(self, command: Command) -> npt.NDArray[np.uint8]:
-        """The bytes (N, frame bytes) of a command's frames, to look at and to change."""
+    def place(self, command: Command, data: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+        """The bytes (N, frame bytes) of a command's frames in ``data``, the arena's own if not told otherwise, to change."""
         first, layout = command.address - self.base, command.tensor.layout
-        return self.data[first : first + len(command.frames) * layout.frame_bytes].reshape(-1, layout.frame_bytes)
+        size = len(command.frames) * layout.frame_bytes
+        return (self.data if data is None else data)[first : first + size].reshape(-1, layout.frame_bytes)

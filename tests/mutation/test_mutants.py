@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from headrace_sim.runner import HW, BenchBuildError, BenchError, replaced_sources
+from mutation.bus_mutants import BUS_MUTANTS
 from mutation.mutants import MUTANTS, Mutant
+
+ALL = (*MUTANTS, *BUS_MUTANTS)
 
 
 def mutate(mutant: Mutant, folder: Path) -> Path:
@@ -26,7 +29,7 @@ def _name(mutant: Mutant) -> str:
     return f"{mutant.module}: {mutant.right.strip()} -> {mutant.wrong.strip()}".replace("\n", " ")
 
 
-@pytest.mark.parametrize("mutant", [m if m.quick else pytest.param(m, marks=pytest.mark.deep) for m in MUTANTS], ids=_name)
+@pytest.mark.parametrize("mutant", [m if m.quick else pytest.param(m, marks=pytest.mark.deep) for m in ALL], ids=_name)
 def test_the_bench_finds_it(mutant: Mutant, tmp_path: Path) -> None:
     (tmp_path / "rtl").mkdir()
     (tmp_path / "run").mkdir()
@@ -36,12 +39,12 @@ def test_the_bench_finds_it(mutant: Mutant, tmp_path: Path) -> None:
     assert not isinstance(failure.value, BenchBuildError), f"the mutant does not compile, so no bench saw it: {failure.value}"
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=_name)
+@pytest.mark.parametrize("mutant", ALL, ids=_name)
 def test_the_change_applies(mutant: Mutant, tmp_path: Path) -> None:
     mutate(mutant, tmp_path)
 
 
-BENCHES = {m.bench.name: m.bench for m in MUTANTS}
+BENCHES = {m.bench.name: m.bench for m in ALL}
 
 
 @pytest.mark.deep

@@ -13,7 +13,7 @@ from headrace_sim.tensors import Tensor
 
 # name: bits of a word and of an address; two tensors: shape, bits, signed, lanes
 PAIRS: dict[str, tuple[int, int, tuple[Any, Any]]] = {
-    "bytes_and_nibbles": (64, 32, (((4, 5, 3), 8, False, 3), ((3, 3, 7), 3, True, 2))),
+    "bytes_and_nibbles": (64, 32, (((6, 9, 3), 8, False, 3), ((3, 3, 7), 3, True, 2))),
     "bits_and_words": (64, 40, (((9, 5, 13), 1, False, 5), ((3, 7, 5), 32, True, 2))),
     "wide_bus": (128, 40, (((5, 5, 6), 8, True, 6), ((4, 4, 9), 16, False, 16))),
     "less_than_a_word": (128, 32, (((1, 1, 3), 2, False, 1), ((1, 2, 1), 33, True, 1))),

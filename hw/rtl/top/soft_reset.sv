@@ -4,8 +4,7 @@
 ///
 /// On `request_i` the bus is drained first: bursts on their way end, no further one begins. Then the
 /// core is reset for `Cycles` cycles, and the bus stays drained, so that nothing begins between the
-/// two. `busy_o` stands from the request to the end. The fabric's own
-/// reset resets the core at once.
+/// two. `busy_o` stands from the request to the end. The fabric's own reset resets the core at once.
 module soft_reset #(
   parameter int unsigned Cycles = 16
 ) (

@@ -70,7 +70,7 @@ class _Run:
             assert sink.words == [word for command in commands for word in command.stream]
 
     def check_bursts(self) -> None:
-        """Each word was read once, none besides; bursts that do not end a frame end at multiples of their full size."""
+        """Each word was read once, none besides; bursts end at multiples of their full size and at the ends of frames only."""
         bursts = self.memory.bursts
         step = self.memory.word_bytes
         read = sorted(burst.address + k * step for burst in bursts for k in range(burst.words))
@@ -79,6 +79,7 @@ class _Run:
         for burst in bursts:
             end = burst.address + burst.words * step
             assert end in ends or end % (16 * step) == 0, hex(end)
+            assert burst.address // (16 * step) == (end - 1) // (16 * step), hex(burst.address)
 
 
 @cocotb.test
