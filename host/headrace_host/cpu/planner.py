@@ -20,6 +20,7 @@ from headrace_host.cpu.memory import Array, Binder, Margin
 from headrace_host.cpu.moves import Raster
 from headrace_host.cpu.pools import Pool, Reduce
 from headrace_host.cpu.rescale import Requantizer, Rescale, rescale
+from headrace_host.cpu.sums import scaled_sum
 from headrace_host.cpu.tables import MAX_ENTRIES, Table
 from headrace_host.expressions import evaluate
 from headrace_host.golden import exact_dtype
@@ -150,12 +151,14 @@ class Planner:
 
     def _rescale(self, node: Node | None) -> Rescale | None:
         """Of a requantizer; None as well if there is none, or it needs more than float64."""
-        if node is None:
-            return None
+        return rescale(self._stated(node)) if node else None
+
+    def _stated(self, node: Node) -> Requantizer:
+        """A requantizer and what reaches it."""
         a, w, (least, most) = node["attrs"], self._arrays(node), self._range(node["inputs"][0])
         numbers = {name: int(a[name]) for name in ("shift", "lo", "hi")}
         mul, add = (np.atleast_1d(w[name]).astype(np.int64) for name in ("mul", "add"))
-        return rescale(Requantizer(mul=mul, add=add, **numbers, odd=bool(a.get("odd", False)), least=least, most=most))
+        return Requantizer(mul=mul, add=add, **numbers, odd=bool(a.get("odd", False)), least=least, most=most)
 
     def _floats(self, *names: str) -> bool:
         """Whether all these tensors are stored in float32."""
@@ -167,9 +170,10 @@ class Planner:
 
     def _conv(self, node: Node, later: Node | None) -> Layer | None:
         (x,), a, weight = node["inputs"], node["attrs"], self._arrays(node)["weight"]
-        m, kh, kw, c_group = weight.shape
         groups, last = int(a["groups"]), self._rescale(later)
-        window = Window((kh, kw), _pair(a["stride"]), _four(a["pad"]), _pair(a["dilation"]))
+        window = Window(weight.shape[1:3], _pair(a["stride"]), _four(a["pad"]), _pair(a["dilation"]))
+        window, weight = window.without_idle_taps(weight, self.tensors[x]["shape"])
+        m, _, _, c_group = weight.shape
         target, span = (later or node)["outputs"][0], self._range(x)
         if later is not None and last is None:
             return None
@@ -280,12 +284,16 @@ class Planner:
         return Reduce(x, (later or node)["outputs"][0], axes, bool(a["total"]), last)
 
     def _pointwise(self, node: Node, later: Node | None) -> Layer | None:
-        expression, last = node["attrs"]["expression"], self._rescale(later)
-        evaluate(expression, [np.zeros((1, 1, 1, 1), np.int64) for _ in node["inputs"]])  # refuses what is none
-        dtype = exact_dtype(extent(expression, [self._range(name) for name in node["inputs"]]))
+        names, expression = tuple(node["inputs"]), node["attrs"]["expression"]
+        evaluate(expression, [np.zeros((1, 1, 1, 1), np.int64) for _ in names])  # refuses what is none
+        target, ranges = (later or node)["outputs"][0], [self._range(name) for name in names]
+        dtype, last = exact_dtype(extent(expression, ranges)), self._rescale(later)
         if not issubclass(dtype, np.floating) or (later is not None and last is None):
             return None
-        return Pointwise(tuple(node["inputs"]), (later or node)["outputs"][0], expression, dtype, last)
+        scaled = scaled_sum(expression, ranges, self._stated(later)) if later and last and last.mul is not None else None
+        if scaled:
+            return Pointwise(names, target, scaled[0], np.float32, scaled[1])
+        return Pointwise(names, target, expression, dtype, last)
 
     def _move(self, node: Node) -> Layer | None:
         a, w = node["attrs"], self._arrays(node)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cpu_check import check_graph, windows
 from headrace_host.cpu import depthwise, finish, planner
-from headrace_host.cpu.conv import Product, grouped_weight, magnitude
+from headrace_host.cpu.conv import Product, Window, grouped_weight, magnitude
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nets import NetBuilder
@@ -145,3 +145,25 @@ def test_repeated_factors(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
     net = NetBuilder(rng=np.random.default_rng(5), exact=False)
     y = net.conv(net.input((7, 11, 3)), 6)
     assert check_graph(net.graph(net.quantize(y, 0, 255)), frames=3) == ["Dense"]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("depthwise_", [False, True])
+def test_taps_that_only_meet_padding_are_left_out(stride: int, depthwise_: bool) -> None:
+    window = Window((9, 31), (stride, stride), (4, 15, 4, 15), (1, 1))
+    weight = np.ones((1, 9, 31, 1))
+    cut, kept = window.without_idle_taps(weight, (20, 5))
+    assert (cut.kernel, cut.pad) == ((9, 9), (4, 4, 4, 4))
+    assert kept.shape == (1, 9, 9, 1)
+    assert cut.size((20, 5)) == window.size((20, 5))
+    net = NetBuilder(rng=np.random.default_rng(6))
+    y = net.conv(net.input((20, 5, 3)), 4, (9, 31), (stride, stride), (4, 15, 4, 15), depthwise=depthwise_)
+    assert check_graph(net.graph(net.quantize(y, 0, 255))) == ["Depthwise" if depthwise_ else "Dense"]
+
+
+def test_a_window_of_nothing_but_padding_keeps_a_tap() -> None:
+    window = Window((1, 1), (1, 1), (-1, 3, 2, 0), (1, 1))
+    assert window.without_idle_taps(np.ones((1, 1, 1, 1)), (2, 2))[0] == window
+    net = NetBuilder(rng=np.random.default_rng(6))
+    y = net.conv(net.input((2, 2, 3)), 4, (1, 1), (5, 5), (4, 4, 4, 4))
+    assert check_graph(net.graph(y)) == ["Dense"]
