@@ -64,6 +64,14 @@ class Window:
         )
         return rows, cols
 
+    def meets(self, shape: tuple[int, ...]) -> bool:
+        """Whether each window meets a pixel of a map (H, W, ...), not only padding."""
+        return all(
+            any(0 <= at * self.stride[a] - self.pad[a] + tap * self.dilation[a] < shape[a] for tap in range(self.kernel[a]))
+            for a, count in enumerate(self.size(shape))
+            for at in range(count)
+        )
+
     def without_idle_taps(self, weight: Array, shape: tuple[int, ...]) -> tuple[Window, Array]:
         """The window and weights (M, KH, KW, ...) without the outer taps that only meet padding, on a map (H, W, ...)."""
         out, pad, kept = self.size(shape), list(self.pad), []

@@ -72,7 +72,7 @@ class Depthwise:
         (rows, cols, channels), kernel = target.shape, self.window.kernel
         frame, row, col, down, across = self.window.strides(source)
         count = kernel[0] * kernel[1]
-        for tile in tiles(binder, rows, cols * channels * (count + 1)):
+        for tile in tiles(binder, rows, cols * channels * count // 4):
             size = *tile.count, cols
             pixels = int(np.prod(size))
             view = source.strided(self.window.start(source, tile), (*kernel, *size), (down, across, frame, row, col), channels)

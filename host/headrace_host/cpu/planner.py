@@ -175,7 +175,7 @@ class Planner:
         window, weight = window.without_idle_taps(weight, self.tensors[x]["shape"])
         m, _, _, c_group = weight.shape
         target, span = (later or node)["outputs"][0], self._range(x)
-        if later is not None and last is None:
+        if (later is not None and last is None) or not self._fits(node, window, weight, groups):
             return None
         if x in self.narrow:
             return Depthwise(x, target, window, weight[..., 0].transpose(1, 2, 0).astype(np.int16), last)
@@ -191,6 +191,12 @@ class Planner:
         if c_group == 1 and m == groups:
             return Depthwise(x, target, window, taps[:, :, 0].astype(np.float32), last)
         return Grouped(x, target, window, grouped_weight(taps.transpose(3, 0, 1, 2), groups), last)
+
+    def _fits(self, node: Node, window: Window, weight: Array, groups: int) -> bool:
+        """Whether weights (M, KH, KW, C / groups) fit the tensors; if not, the reference tells what is wrong."""
+        (h, w, c), result = self.tensors[node["inputs"][0]]["shape"], self.tensors[node["outputs"][0]]["shape"]
+        m, size = len(weight), window.size((h, w))
+        return c == weight.shape[3] * groups and m % groups == 0 and min(size) >= 1 and [*size, m] == list(result)
 
     def _deform_depthwise(self, node: Node, later: Node | None) -> Layer | None:
         a, weight = node["attrs"], self._arrays(node)["weight"]
@@ -214,6 +220,8 @@ class Planner:
         ranges = [self._range(name) for name in node["inputs"]]
         reach = max(map(abs, ranges[0])) * scale * (max(map(abs, ranges[2])) if len(ranges) > 2 else 1)
         if reach >= FLOAT32_EXACT or not self._floats(*node["inputs"]) or (later is not None and last is None):
+            return None
+        if not self._fits(node, taps.window, weight, m if depthwise else groups):
             return None
         flat = weight.transpose(1, 2, 3, 0).reshape(-1, m)
         if depthwise and magnitude(flat, -reach, reach).max() >= FLOAT32_EXACT:
@@ -259,8 +267,8 @@ class Planner:
         floor = min(0, self._range(x)[0]) if max(window.pad) > 0 else 0
         if later is not None or min(window.pad) < 0 or self.dtype(x) is np.int64 or not self._alike(node):
             return None
-        if any(window.pad[a + b] > (window.kernel[a] - 1) * window.dilation[a] for a in (0, 1) for b in (0, 2)):
-            return None  # a window of nothing but padding is of no value that is known here
+        if not window.meets(self.tensors[x]["shape"]):
+            return None  # the maximum of nothing but padding is for the reference to say
         return Pool(x, node["outputs"][0], window, np.maximum, float(floor), None)
 
     def _sum_pool(self, node: Node, later: Node | None) -> Layer | None:

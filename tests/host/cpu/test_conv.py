@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from cpu_check import check_graph, windows
-from headrace_host.cpu import depthwise, finish, planner
+from headrace_host.cpu import PlannedProgram, depthwise, finish, planner
 from headrace_host.cpu.conv import Product, Window, grouped_weight, magnitude
+from headrace_host.program import Program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nets import NetBuilder
+
+from headrace.ir.graph import to_program
 
 Array = np.ndarray[Any, Any]
 SIGNS = st.sampled_from([(0, 255), (-128, 127), (-255, 0), (3, 17)])
@@ -167,3 +171,22 @@ def test_a_window_of_nothing_but_padding_keeps_a_tap() -> None:
     net = NetBuilder(rng=np.random.default_rng(6))
     y = net.conv(net.input((2, 2, 3)), 4, (1, 1), (5, 5), (4, 4, 4, 4))
     assert check_graph(net.graph(y)) == ["Dense"]
+
+
+def test_windows_that_meet_the_map() -> None:
+    assert Window((3, 1), (2, 1), (2, 0, 2, 0), (1, 1)).meets((3, 4))
+    assert not Window((3, 1), (1, 1), (3, 0, 0, 0), (1, 1)).meets((3, 4))
+    assert not Window((2, 1), (1, 1), (1, 0, 1, 0), (3, 1)).meets((2, 4))  # around the map on both sides
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((2, 3, 3, 2), 1), ((3, 1, 1, 2), 2), ((1, 9, 9, 4), 1)])
+def test_what_does_not_fit_is_refused_as_by_the_reference(shape: tuple[int, ...], groups: int) -> None:
+    net = NetBuilder(rng=np.random.default_rng(0))
+    y = net.conv(net.input((4, 4, 4)), 2, (3, 3), pad=(1, 1, 1, 1))
+    program = Program(*to_program(net.graph(y)))
+    spec = copy.deepcopy(program.spec)
+    spec["nodes"][0]["attrs"]["groups"] = groups
+    broken = Program(spec, {name: np.ones(shape, np.int64) for name in program.arrays})
+    for run in (broken.run, PlannedProgram(broken).run):
+        with pytest.raises(ValueError, match="conv2d"):
+            run({"image0": np.zeros((1, 4, 4, 4), np.uint8)})
