@@ -110,6 +110,18 @@ def blocks_of(x: Array, shape: tuple[int, ...], width: int) -> Array:
     return np.ndarray(shape, np.dtype((np.void, width * x.itemsize)), x.data)
 
 
+def thinned(rows: Array, stride: int, channels: int, out: Array) -> tuple[Array, Array]:
+    """A copy that keeps every ``stride``-th pixel of contiguous ``rows`` (N, H, elements): to and from.
+
+    Args:
+        out: contiguous, (N, H, W * channels).
+    """
+    shape, size = (*out.shape[:2], out.shape[2] // channels), rows.itemsize
+    target = out.reshape(shape) if channels == 1 else blocks_of(out, shape, channels)
+    strides = (*rows.strides[:2], stride * channels * size)
+    return target, np.ndarray(shape, target.dtype, rows.data, 0, strides)
+
+
 @dataclass(slots=True)
 class Binder:
     """Places the tensors of ``frames`` frames in memory and collects the steps that compute them.

@@ -34,9 +34,17 @@ def test_dense(w: Any, span: tuple[int, int], c_in: int, c_out: int, quantized: 
     assert check_graph(net.graph(net.quantize(y, 0, 255) if quantized else y)) == ["Dense"]
 
 
+@pytest.mark.parametrize("long_row", [1, 256])
 @settings(max_examples=80)
 @given(w=windows(), span=SIGNS, channels=st.integers(1, 5), bits=st.sampled_from([4, 8]), seed=st.integers(0, 99))
-def test_depthwise(w: Any, span: tuple[int, int], channels: int, bits: int, seed: int) -> None:
+def test_depthwise(long_row: int, w: Any, span: tuple[int, int], channels: int, bits: int, seed: int) -> None:
+    """With every second pixel of what all rows give, and with a map for each tap."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(depthwise, "LONG_ROW", long_row)
+        check_depthwise(w, span, channels, bits, seed)
+
+
+def check_depthwise(w: Any, span: tuple[int, int], channels: int, bits: int, seed: int) -> None:
     net = NetBuilder(rng=np.random.default_rng(seed), exact=bool(seed % 2))
     hw, *window = w
     y = net.conv(net.input((*hw, channels), *span), 0, *window, bits=bits, depthwise=True)
