@@ -3,7 +3,7 @@
 
     python benchmarks/cpu_path.py                  cellnet, all families, networks in the QDQ format: some minutes
     python benchmarks/cpu_path.py cellnet resnet   those whose names hold one of these
-    python benchmarks/cpu_path.py --golden         also the golden, at batch 1
+    python benchmarks/cpu_path.py --golden         also the golden
 
 What is compared. *Ours* is what `Accelerator(..., device="cpu").run` calls: integers (N, H, W, C) in, integers out, numpy and
 its BLAS on one thread. *onnxruntime* is the CPU provider with all graph optimizations and ``intra_op_num_threads=1``, from a
@@ -19,9 +19,9 @@ program does is leave out the quantizers. The ratio is our speed over that of th
 stands beside it, since int8 kernels are out of reach of float32 BLAS where a network is bound by large matrix products.
 
 Each turn runs one of them for some hundredths of a second, one after the other; the times are medians over all turns. Before
-that, results are compared: the share of output values that differ, and the largest difference over the largest value. Float32
-arithmetic in onnxruntime, and biases rounded to int32 in its int8 form, may move a value across a step. Networks that
-headrace_models makes exact must agree in every value of the float form.
+that, results are compared: how many output values differ, and the mean difference relative to the mean magnitude. Float32
+arithmetic in onnxruntime, and biases rounded to int32 in its int8 form, may move a value across a step, and what follows with
+it. Networks that headrace_models makes exact must agree in every value of the float form.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ Array = np.ndarray[Any, Any]
 BATCHES = (1, 8)
 SECONDS, TURN = 1.5, 0.03
 """Of measuring one network at one batch size, and of one turn."""
-CLOSE = 0.05
-"""Largest difference, relative to the largest value, that rounding may make."""
+CLOSE = 0.1
+"""Largest mean difference, relative to the mean magnitude, that rounding may make in a network that nobody trained."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class Agreement:
 
     differing: int
     values: int
-    largest: float
-    """Difference, relative to the largest value."""
+    mean: float
+    """Difference, relative to the mean magnitude."""
 
     @classmethod
     def of(cls, expected: dict[str, Array], got: list[Array]) -> Agreement:
@@ -139,11 +139,11 @@ class Agreement:
         return cls(
             differing=sum(int((y != z).sum()) for y, z in pairs),
             values=sum(y.size for y, _ in pairs),
-            largest=max(float(np.abs(y - z).max() / max(1, np.abs(y).max())) for y, z in pairs),
+            mean=max(float(np.abs(y - z).mean() / np.abs(y.astype(np.int64)).mean()) for y, z in pairs),
         )
 
     def __str__(self) -> str:
-        return f"{self.differing} of {self.values}" + (f", by {self.largest:.1%}" if self.differing else "")
+        return f"{self.differing} of {self.values}" + (f" ({self.mean:.1%})" if self.differing else "")
 
 
 def measure(network: Network, batch: int, *, golden: bool) -> None:
@@ -159,14 +159,14 @@ def measure(network: Network, batch: int, *, golden: bool) -> None:
     for form in ("float", "int8"):
         ort = session(OrtNetwork(program, form).model())
         agreement = Agreement.of(expected, ort.run(None, {f"in_{name}": frames}))
-        if agreement.largest > CLOSE or (network.exact and form == "float" and agreement.differing):
+        if agreement.mean > CLOSE or (network.exact and form == "float" and agreement.differing):
             raise SystemExit(f"{network.name}: onnxruntime's {form} form gives something else ({agreement})")
         agreements.append(f"{form} {agreement}")
         runs[form] = lambda ort=ort: ort.run(None, {f"in_{name}": frames})  # type: ignore[misc]  # bound at once
     if network.file:
         file, real = session(network.file), (frames * np.float32(1 / 255)).astype(np.float32)
         runs["file"] = lambda: file.run(None, {"x": real})
-    if golden and batch == 1:
+    if golden:
         runs["golden"] = lambda: program.run({name: pixels})
     seconds = medians(runs)
     fastest = min(seconds[form] for form in ("float", "int8", "file") if form in seconds)

@@ -172,7 +172,9 @@ class OrtNetwork:
         A bias is a multiple of the weights' scale, so weights of fewer bits are written as multiples of a finer one.
         """
         finer = next(f for f in (64, 32, 16, 8, 4, 2, 1) if weight.max() * f <= 127 and weight.min() * f >= -128)
-        weight, scale = weight * finer, scale / finer
+        exact = weight * scale[:, None, None, None]
+        scale = np.maximum(scale / finer, np.abs(bias) / 2**30)  # a filter of next to nothing, and its bias
+        weight = np.rint(exact / scale[:, None, None, None])
         scales, zeros = self.constant(scale), np.zeros(len(scale))
         whole = np.rint(bias / scale).clip(-(2**31), 2**31 - 1)
         return (

@@ -64,6 +64,27 @@ class Window:
         )
         return rows, cols
 
+    def meets(self, shape: tuple[int, ...]) -> bool:
+        """Whether each window meets a pixel of a map (H, W, ...), not only padding."""
+        return all(
+            any(0 <= at * self.stride[a] - self.pad[a] + tap * self.dilation[a] < shape[a] for tap in range(self.kernel[a]))
+            for a, count in enumerate(self.size(shape))
+            for at in range(count)
+        )
+
+    def without_idle_taps(self, weight: Array, shape: tuple[int, ...]) -> tuple[Window, Array]:
+        """The window and weights (M, KH, KW, ...) without the outer taps that only meet padding, on a map (H, W, ...)."""
+        out, pad, kept = self.size(shape), list(self.pad), []
+        for axis in (0, 1):
+            last = (out[axis] - 1) * self.stride[axis]
+            starts = [tap * self.dilation[axis] - self.pad[axis] for tap in range(self.kernel[axis])]
+            used = [tap for tap, start in enumerate(starts) if start < shape[axis] and start + last >= 0] or [0]
+            pad[axis] -= used[0] * self.dilation[axis]
+            pad[axis + 2] -= (self.kernel[axis] - 1 - used[-1]) * self.dilation[axis]
+            kept.append(slice(used[0], used[-1] + 1))
+        kernel = kept[0].stop - kept[0].start, kept[1].stop - kept[1].start
+        return replace(self, kernel=kernel, pad=(pad[0], pad[1], pad[2], pad[3])), weight[:, kept[0], kept[1]]
+
     @property
     def margin(self) -> Margin:
         """The zeros that it reads around the map."""

@@ -32,13 +32,13 @@ class Taps:
 
     @property
     def anchors(self) -> Array:
-        """(taps, 2): rows and columns of each tap from the window's first pixel, or where it is square from its middle."""
-        kernel, dilation = self.window.kernel, self.window.dilation
-        places = np.array(list(np.ndindex(*kernel)))
-        return places - self._middle if self.square else places * np.array(dilation)
+        """(2, taps): rows and columns of each tap from the window's first pixel, or where it is square from its middle."""
+        places = np.array(list(np.ndindex(*self.window.kernel)))
+        return (places - self.middle if self.square else places * np.array(self.window.dilation)).T
 
     @property
-    def _middle(self) -> Array:
+    def middle(self) -> Array:
+        """(2,): row and column of the kernel's middle."""
         return np.array([(size - 1) // 2 for size in self.window.kernel])
 
     @property
@@ -46,46 +46,35 @@ class Taps:
         """Zeros around the map that the farthest taps reach."""
         bits, pad = self.fraction_bits, self.window.pad
         reach = []
-        for axis in (0, 1):
+        for axis, (anchors, middle) in enumerate(zip(self.anchors.tolist(), self.middle.tolist(), strict=True)):
             if self.square:
-                ends = [int(d) * int(a) for d in (self.lo, self.hi) for a in self.anchors[:, axis]]
-                least, most = int(self._middle[axis]) + (min(ends) >> bits), int(self._middle[axis]) + (max(ends) >> bits)
+                ends = [d * anchor for d in (self.lo, self.hi) for anchor in anchors]
+                least, most = middle + (min(ends) >> bits), middle + (max(ends) >> bits)
             else:
-                least, most = self.lo >> bits, int(self.anchors[-1, axis]) + (self.hi >> bits)
+                least, most = self.lo >> bits, anchors[-1] + (self.hi >> bits)
             last = most + int(bits > 0) - (self.window.kernel[axis] - 1) * self.window.dilation[axis]
             reach.append(max(0, pad[axis] - least, pad[axis + 2] + last))
         return Margin(*reach)
 
-    def positions(self, binder: Binder, offset: Array, axis: int) -> Array:
-        """Adds the steps that compute where the taps lie along an axis.
-
-        Args:
-            offset: (pixels, 1 or 2 * taps) whole numbers, clipped.
-
-        Returns:
-            (taps, pixels), in steps, without the pixel's own place.
-        """
-        out = binder.scratch((self.count, len(offset)), np.intp)
-        if self.square:
-            binder.do(np.multiply, self.anchors[:, axis : axis + 1], offset.T, out)
-            start = np.array(int(self._middle[axis]) << self.fraction_bits)
-        else:
-            binder.do(np.copyto, out, offset.T[axis::2])
-            start = self.anchors[:, axis : axis + 1] << self.fraction_bits
-        binder.do(np.add, out, start, out)
-        return out
-
-    def origins(self, tile: Tile, cols: int, axis: int) -> Array:
-        """(pixels,): the first row (or column) of each pixel's window."""
-        frames, count = tile.count
-        stride, pad = self.window.stride[axis], self.window.pad[axis]
-        along = np.arange(tile.rows.start, tile.rows.stop)[:, None] if axis == 0 else np.arange(cols)
-        return np.broadcast_to(along * stride - pad, (frames, count, cols)).reshape(-1)
+    def origins(self, tile: Tile, cols: int, source: Map) -> Array:
+        """(pixels,): the cell of the map's memory where each pixel's window begins."""
+        frames, rows = (np.arange(part.start, part.stop) for part in (tile.frames, tile.rows))
+        (down, across), (top, left) = self.window.stride, self.window.pad[:2]
+        cells = (
+            frames[:, None, None] * source.frame_cells
+            + (rows[:, None] * down - top) * source.pitch
+            + (np.arange(cols) * across - left)
+        )
+        origins: Array = cells.reshape(-1) + source.origin // source.channels
+        return origins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deform:
-    """A deformable convolution of whole or fractional offsets, with or without masks; depthwise or of one group."""
+    """A deformable convolution of whole or fractional offsets, with or without masks; depthwise or of one group.
+
+    Samples are (taps, pixels, C) for depthwise sums, else (pixels, taps, C), for a matrix product.
+    """
 
     sources: tuple[str, ...]
     """Activations, offsets, and maybe masks"""
@@ -117,43 +106,38 @@ class Deform:
             elif self.depthwise is not None:
                 run = run_length(pixels, channels) * channels
                 weights = binder.repeated(self.depthwise, run // channels).reshape(-1, run)
-                taps = samples.reshape(self.taps.count, -1, run).transpose(1, 0, 2)
-                binder.do(einsum, "btx,tx->bx", taps, weights, out=acc.reshape(-1, run))
+                parts = samples.reshape(self.taps.count, -1, run).transpose(1, 0, 2)
+                binder.do(einsum, "btx,tx->bx", parts, weights, out=acc.reshape(-1, run))
             finish(binder, self.rescale, acc, compact_picks(*tile.count, cols * channels), target, tile)
 
+    def _ordered(self, x: Array) -> Array:
+        """A view of something (..., pixels, taps) in the order of the samples."""
+        return x if self.product is not None else x.swapaxes(-1, -2)
+
+    def _per_tap(self, x: Array) -> Array:
+        """Something (..., taps) to meet all pixels."""
+        return self._ordered(x[..., None, :])
+
     def _samples(self, binder: Binder, source: Map, tile: Tile, cols: int) -> Array:
-        """Adds the steps to the samples: (taps, pixels, C), or (pixels, taps, C) if they go into a product."""
+        """Adds the steps to the samples."""
         places = self._places(binder, tile)
-        index, weights = self._addresses(binder, source, tile, cols, places)
+        weights = self._weights(binder, places) if self.taps.fraction_bits else None
+        index = self._addresses(binder, source, tile, cols, places)
         if len(self.sources) > 2:
-            mask = self._pixels(binder, self.sources[2], tile, np.float32)
+            mask = self._ordered(self._pixels(binder, self.sources[2], tile, np.float32))
             if weights is None:
-                weights = mask.T[None]
+                weights = mask[None]
             else:
-                binder.do(np.multiply, weights, mask.T, weights)
-        if self.product is not None:
-            index = index.transpose(0, 2, 1)
-            weights = None if weights is None else weights.transpose(0, 2, 1)
+                binder.do(np.multiply, weights, mask, weights)
         cells = source.data[: source.data.size // source.channels * source.channels].reshape(-1, source.channels)
-        order = binder.scratch(index.shape, np.intp)
-        if index.flags.c_contiguous:
-            order = index
-        else:
-            binder.do(np.copyto, order, index)
         samples = binder.scratch((*index.shape, source.channels))
-        binder.do(cells.take, order, 0, samples, "clip")
+        binder.do(cells.take, index, 0, samples, "clip")
         if weights is not None:
             binder.do(np.multiply, samples, weights[..., None], samples)
         for corner in samples[1:]:
             binder.do(np.add, samples[0], corner, samples[0])
         result: Array = samples[0]
         return result
-
-    def _places(self, binder: Binder, tile: Tile) -> tuple[Array, Array]:
-        """Positions (taps, pixels) along rows and columns, in steps, relative to each window's first pixel."""
-        offset = self._pixels(binder, self.sources[1], tile, np.intp)
-        binder.do(clip, offset, np.array(self.taps.lo), np.array(self.taps.hi), offset)
-        return self.taps.positions(binder, offset, 0), self.taps.positions(binder, offset, 1)
 
     def _pixels(self, binder: Binder, name: str, tile: Tile, dtype: type) -> Array:
         """Adds the step that copies a tile of an input: (pixels, channels)."""
@@ -162,41 +146,46 @@ class Deform:
         binder.do(np.copyto, out, kept, casting="unsafe")
         return out.reshape(-1, binder.maps[name].channels)
 
-    def _addresses(
-        self, binder: Binder, source: Map, tile: Tile, cols: int, places: tuple[Array, Array]
-    ) -> tuple[Array, Array | None]:
-        """Adds the steps to cells of the map's memory (corners, taps, pixels), and to the corners' weights."""
-        bits, (down, across) = self.taps.fraction_bits, places
-        index = binder.scratch((4 if bits else 1, *down.shape), np.intp)
-        weights = self._weights(binder, down, across) if bits else None
-        if bits:
-            binder.do(np.right_shift, down, bits, down)
-            binder.do(np.right_shift, across, bits, across)
-        binder.do(np.multiply, down, source.pitch, down)
-        binder.do(np.add, down, across, index[0])
-        first = np.repeat(np.arange(tile.frames.start, tile.frames.stop) * source.frame_cells, tile.count[1] * cols)
-        here = first + self.taps.origins(tile, cols, 0) * source.pitch + self.taps.origins(tile, cols, 1)
-        binder.do(np.add, index[0], here + source.origin // source.channels, index[0])
-        for corner, step in ((1, 1), (2, source.pitch), (3, source.pitch + 1)):
-            if bits:
-                binder.do(np.add, index[0], step, index[corner])
-        return index, weights
+    def _places(self, binder: Binder, tile: Tile) -> Array:
+        """Adds the steps to rows and columns of the taps, in the order of the samples, in steps from each window's origin."""
+        taps = self.taps
+        offset = self._pixels(binder, self.sources[1], tile, np.intp)
+        binder.do(clip, offset, np.array(taps.lo), np.array(taps.hi), offset)
+        shape = (2, len(offset), taps.count)
+        out = binder.scratch(shape if self.product is not None else (2, taps.count, len(offset)), np.intp)
+        if taps.square:
+            binder.do(np.multiply, self._ordered(offset[None]), self._per_tap(taps.anchors), out)
+            start = (taps.middle << taps.fraction_bits)[:, None, None]
+            binder.do(np.add, out, start, out)
+        else:  # rows and columns of the taps in turn
+            pairs = offset.reshape(-1, taps.count, 2).transpose(2, 0, 1)
+            binder.do(np.add, self._ordered(pairs), self._per_tap(taps.anchors << taps.fraction_bits), out)
+        return out
 
-    def _weights(self, binder: Binder, down: Array, across: Array) -> Array:
-        """Adds the steps to the weights (4, taps, pixels) of the corners: above left, above right, below left, below right."""
+    def _weights(self, binder: Binder, places: Array) -> Array:
+        """Adds the steps to the corners' weights: above left, above right, below left, below right."""
         one = 1 << self.taps.fraction_bits
-        fractions = []
-        for places in (down, across):
-            later, sooner, whole = (
-                binder.scratch(places.shape),
-                binder.scratch(places.shape),
-                binder.scratch(places.shape, np.intp),
-            )
-            binder.do(np.bitwise_and, places, one - 1, whole)
-            binder.do(np.copyto, later, whole)
-            binder.do(np.subtract, np.array(one, np.float32), later, sooner)
-            fractions.append((sooner, later))
-        weights = binder.scratch((4, *down.shape))
-        for corner in range(4):
-            binder.do(np.multiply, fractions[0][corner >> 1], fractions[1][corner & 1], weights[corner])
-        return weights
+        fractions = binder.scratch(places.shape, np.intp)
+        binder.do(np.bitwise_and, places, one - 1, fractions)
+        sides = binder.scratch((2, *places.shape))
+        binder.do(np.copyto, sides[1], fractions)
+        binder.do(np.subtract, np.array(one, np.float32), sides[1], sides[0])
+        weights = binder.scratch((2, 2, *places.shape[1:]))
+        binder.do(np.multiply, sides[:, 0][:, None], sides[:, 1][None], weights)
+        return weights.reshape(4, *places.shape[1:])
+
+    def _addresses(self, binder: Binder, source: Map, tile: Tile, cols: int, places: Array) -> Array:
+        """Adds the steps from places to cells of the map's memory, one for each corner; places are overwritten."""
+        bits = self.taps.fraction_bits
+        if bits:
+            binder.do(np.right_shift, places, bits, places)
+        binder.do(np.multiply, places[0], source.pitch, places[0])
+        binder.do(np.add, places[0], places[1], places[0])
+        here = self._ordered(self.taps.origins(tile, cols, source)[:, None])
+        if not bits:
+            binder.do(np.add, places[0], here, places[0])
+            return places[:1]
+        index = binder.scratch((4, *places.shape[1:]), np.intp)
+        corners = np.array([0, 1, source.pitch, source.pitch + 1])[:, None, None]
+        binder.do(np.add, places[0], here + corners, index)
+        return index

@@ -9,12 +9,14 @@ import numpy as np
 
 from headrace_host.cpu.conv import Window
 from headrace_host.cpu.finish import Picks, accumulators, compact_picks, finish, tiles
-from headrace_host.cpu.memory import Array, Binder, Map, Margin, blocks_of
+from headrace_host.cpu.memory import Array, Binder, Map, Margin, blocks_of, thinned
 from headrace_host.cpu.raw import einsum
 from headrace_host.cpu.rescale import Rescale
 
 RUN = 2048
 """Elements that numpy's innermost loop takes at a time, about."""
+LONG_ROW = 256
+"""Elements of a row from which on twice the columns are computed faster than every second one."""
 
 
 def run_length(pixels: int, channels: int) -> int:
@@ -45,34 +47,44 @@ class Depthwise:
     def bind(self, binder: Binder) -> None:
         """Adds the steps."""
         source, target = binder.maps[self.source], binder.maps[self.target]
-        if self.window.stride == (1, 1):
+        if self.window.stride == (1, 1) or (self.window.stride[1] <= 2 and source.strides[1] >= LONG_ROW):
             self._shifted(binder, source, target)
         else:
             self._gathered(binder, source, target)
 
     def _shifted(self, binder: Binder, source: Map, target: Map) -> None:
-        """Whole rows with their margins, several at a time; what falls into the margins is dropped."""
+        """Whole rows with their margins, several at a time; columns between and margins are dropped."""
         rows, cols, channels = target.shape
-        frame, row, _, down, across = self.window.strides(source)
+        frame, step, _, down, across = self.window.strides(source)
+        row = source.strides[1]
         for tile in tiles(binder, rows, row):
             frames, count = tile.count
-            together = run_length(count, row)
+            together = run_length(count, row) if step == row else 1
             run = together * row
             taps = source.strided(
                 self.window.start(source, tile),
                 (frames, count // together, *self.window.kernel, run),
-                (frame, run, down, across, 1),
+                (frame, together * step, down, across, 1),
             )
-            acc = accumulators(binder, target, tile, self.rescale, frames * count * source.pitch, self.weight.dtype)
-            self._sum(binder, taps, run, acc.reshape(frames, count // together, run))
-            finish(binder, self.rescale, acc, Picks((frames, count, cols * channels), (count * row, row)), target, tile)
+            picks, cells = Picks((frames, count, cols * channels), (count * row, row)), frames * count * source.pitch
+            if self.window.stride[1] == 1:
+                acc = accumulators(binder, target, tile, self.rescale, cells, self.weight.dtype)
+                self._sum(binder, taps, run, acc.reshape(frames, count // together, run))
+            else:
+                every = binder.scratch((frames, count, row), self.weight.dtype)
+                self._sum(binder, taps, run, every.reshape(frames, count // together, run))
+                picks = compact_picks(frames, count, cols * channels)
+                acc = accumulators(binder, target, tile, self.rescale, frames * count * cols, self.weight.dtype)
+                kept = thinned(every, self.window.stride[1], channels, acc.reshape(picks.shape))
+                binder.do(np.copyto, *kept)
+            finish(binder, self.rescale, acc, picks, target, tile)
 
     def _gathered(self, binder: Binder, source: Map, target: Map) -> None:
         """A map for each tap first, since numpy is slow at skipping pixels."""
         (rows, cols, channels), kernel = target.shape, self.window.kernel
         frame, row, col, down, across = self.window.strides(source)
         count = kernel[0] * kernel[1]
-        for tile in tiles(binder, rows, cols * channels * (count + 1)):
+        for tile in tiles(binder, rows, cols * channels * count // 4):
             size = *tile.count, cols
             pixels = int(np.prod(size))
             view = source.strided(self.window.start(source, tile), (*kernel, *size), (down, across, frame, row, col), channels)

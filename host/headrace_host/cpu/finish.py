@@ -22,8 +22,10 @@ TILE = 1 << 16
 """Elements of intermediate results that are kept at a time, to stay in the second-level cache."""
 
 
-STRAY_CALLS, STRAY_PIXEL, WIDE_ELEMENT = 2500.0, 3.0, 0.45
-"""Nanoseconds, about: a channel once more, by itself and for each pixel, and float64 instead of float32 for each element."""
+STRAYS, STRAY, STRAY_PIXEL = 1500.0, 800.0, 3.0
+"""Nanoseconds, about, that channels cost which are computed once more: all together, each, and each of their pixels."""
+WIDE, WIDE_ELEMENT = 1000.0, 0.45
+"""Nanoseconds, about, that float64 costs beyond float32: by itself, and for each element."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ def suited(rescale: Rescale | None, cells: int, channels: int) -> Rescale | None
     """The cheaper form of a requantizer: in float64, or in float32 with some channels done once more."""
     if rescale is None or rescale.near is None:
         return rescale
-    again = (STRAY_CALLS + STRAY_PIXEL * cells) * len(rescale.near.strays) + STRAY_CALLS
-    return rescale.near if again < WIDE_ELEMENT * cells * channels else rescale
+    again = STRAYS + (STRAY + STRAY_PIXEL * cells) * len(rescale.near.strays)
+    return rescale.near if again < WIDE + WIDE_ELEMENT * cells * channels else rescale
 
 
 def finish(binder: Binder, rescale: Rescale | None, acc: Array, picks: Picks, target: Map, tile: Tile) -> None:

@@ -6,12 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
+else:
+    Array = np.ndarray  # numpy 1.21, on PYNQ images, cannot subscript it
 Step = Callable[[], object]
 Shape = tuple[int, int, int]
 """Rows, columns, channels."""
@@ -105,6 +108,18 @@ class Map:
 def blocks_of(x: Array, shape: tuple[int, ...], width: int) -> Array:
     """Contiguous ``x`` as an array of blocks of ``width`` elements."""
     return np.ndarray(shape, np.dtype((np.void, width * x.itemsize)), x.data)
+
+
+def thinned(rows: Array, stride: int, channels: int, out: Array) -> tuple[Array, Array]:
+    """A copy that keeps every ``stride``-th pixel of contiguous ``rows`` (N, H, elements): to and from.
+
+    Args:
+        out: contiguous, (N, H, W * channels).
+    """
+    shape, size = (*out.shape[:2], out.shape[2] // channels), rows.itemsize
+    target = out.reshape(shape) if channels == 1 else blocks_of(out, shape, channels)
+    strides = (*rows.strides[:2], stride * channels * size)
+    return target, np.ndarray(shape, target.dtype, rows.data, 0, strides)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from headrace_host.cpu.memory import Array, Binder, Margin
 from headrace_host.cpu.moves import Raster
 from headrace_host.cpu.pools import Pool, Reduce
 from headrace_host.cpu.rescale import Requantizer, Rescale, rescale
+from headrace_host.cpu.sums import scaled_sum
 from headrace_host.cpu.tables import MAX_ENTRIES, Table
 from headrace_host.expressions import evaluate
 from headrace_host.golden import exact_dtype
@@ -150,12 +151,14 @@ class Planner:
 
     def _rescale(self, node: Node | None) -> Rescale | None:
         """Of a requantizer; None as well if there is none, or it needs more than float64."""
-        if node is None:
-            return None
+        return rescale(self._stated(node)) if node else None
+
+    def _stated(self, node: Node) -> Requantizer:
+        """A requantizer and what reaches it."""
         a, w, (least, most) = node["attrs"], self._arrays(node), self._range(node["inputs"][0])
         numbers = {name: int(a[name]) for name in ("shift", "lo", "hi")}
         mul, add = (np.atleast_1d(w[name]).astype(np.int64) for name in ("mul", "add"))
-        return rescale(Requantizer(mul=mul, add=add, **numbers, odd=bool(a.get("odd", False)), least=least, most=most))
+        return Requantizer(mul=mul, add=add, **numbers, odd=bool(a.get("odd", False)), least=least, most=most)
 
     def _floats(self, *names: str) -> bool:
         """Whether all these tensors are stored in float32."""
@@ -167,11 +170,12 @@ class Planner:
 
     def _conv(self, node: Node, later: Node | None) -> Layer | None:
         (x,), a, weight = node["inputs"], node["attrs"], self._arrays(node)["weight"]
-        m, kh, kw, c_group = weight.shape
         groups, last = int(a["groups"]), self._rescale(later)
-        window = Window((kh, kw), _pair(a["stride"]), _four(a["pad"]), _pair(a["dilation"]))
+        window = Window(weight.shape[1:3], _pair(a["stride"]), _four(a["pad"]), _pair(a["dilation"]))
+        window, weight = window.without_idle_taps(weight, self.tensors[x]["shape"])
+        m, _, _, c_group = weight.shape
         target, span = (later or node)["outputs"][0], self._range(x)
-        if later is not None and last is None:
+        if (later is not None and last is None) or not self._fits(node, window, weight, groups):
             return None
         if x in self.narrow:
             return Depthwise(x, target, window, weight[..., 0].transpose(1, 2, 0).astype(np.int16), last)
@@ -187,6 +191,12 @@ class Planner:
         if c_group == 1 and m == groups:
             return Depthwise(x, target, window, taps[:, :, 0].astype(np.float32), last)
         return Grouped(x, target, window, grouped_weight(taps.transpose(3, 0, 1, 2), groups), last)
+
+    def _fits(self, node: Node, window: Window, weight: Array, groups: int) -> bool:
+        """Whether weights (M, KH, KW, C / groups) fit the tensors; if not, the reference tells what is wrong."""
+        (h, w, c), result = self.tensors[node["inputs"][0]]["shape"], self.tensors[node["outputs"][0]]["shape"]
+        m, size = len(weight), window.size((h, w))
+        return c == weight.shape[3] * groups and m % groups == 0 and min(size) >= 1 and [*size, m] == list(result)
 
     def _deform_depthwise(self, node: Node, later: Node | None) -> Layer | None:
         a, weight = node["attrs"], self._arrays(node)["weight"]
@@ -210,6 +220,8 @@ class Planner:
         ranges = [self._range(name) for name in node["inputs"]]
         reach = max(map(abs, ranges[0])) * scale * (max(map(abs, ranges[2])) if len(ranges) > 2 else 1)
         if reach >= FLOAT32_EXACT or not self._floats(*node["inputs"]) or (later is not None and last is None):
+            return None
+        if not self._fits(node, taps.window, weight, m if depthwise else groups):
             return None
         flat = weight.transpose(1, 2, 3, 0).reshape(-1, m)
         if depthwise and magnitude(flat, -reach, reach).max() >= FLOAT32_EXACT:
@@ -255,8 +267,8 @@ class Planner:
         floor = min(0, self._range(x)[0]) if max(window.pad) > 0 else 0
         if later is not None or min(window.pad) < 0 or self.dtype(x) is np.int64 or not self._alike(node):
             return None
-        if any(window.pad[a + b] > (window.kernel[a] - 1) * window.dilation[a] for a in (0, 1) for b in (0, 2)):
-            return None  # a window of nothing but padding is of no value that is known here
+        if not window.meets(self.tensors[x]["shape"]):
+            return None  # the maximum of nothing but padding is for the reference to say
         return Pool(x, node["outputs"][0], window, np.maximum, float(floor), None)
 
     def _sum_pool(self, node: Node, later: Node | None) -> Layer | None:
@@ -280,12 +292,16 @@ class Planner:
         return Reduce(x, (later or node)["outputs"][0], axes, bool(a["total"]), last)
 
     def _pointwise(self, node: Node, later: Node | None) -> Layer | None:
-        expression, last = node["attrs"]["expression"], self._rescale(later)
-        evaluate(expression, [np.zeros((1, 1, 1, 1), np.int64) for _ in node["inputs"]])  # refuses what is none
-        dtype = exact_dtype(extent(expression, [self._range(name) for name in node["inputs"]]))
+        names, expression = tuple(node["inputs"]), node["attrs"]["expression"]
+        evaluate(expression, [np.zeros((1, 1, 1, 1), np.int64) for _ in names])  # refuses what is none
+        target, ranges = (later or node)["outputs"][0], [self._range(name) for name in names]
+        dtype, last = exact_dtype(extent(expression, ranges)), self._rescale(later)
         if not issubclass(dtype, np.floating) or (later is not None and last is None):
             return None
-        return Pointwise(tuple(node["inputs"]), (later or node)["outputs"][0], expression, dtype, last)
+        scaled = scaled_sum(expression, ranges, self._stated(later)) if later and last and last.mul is not None else None
+        if scaled:
+            return Pointwise(names, target, scaled[0], np.float32, scaled[1])
+        return Pointwise(names, target, expression, dtype, last)
 
     def _move(self, node: Node) -> Layer | None:
         a, w = node["attrs"], self._arrays(node)

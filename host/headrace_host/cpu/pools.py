@@ -10,7 +10,7 @@ import numpy as np
 
 from headrace_host.cpu.conv import Window
 from headrace_host.cpu.finish import Tile, accumulators, compact_picks, finish, tiles
-from headrace_host.cpu.memory import Array, Binder, Map, Margin, blocks_of
+from headrace_host.cpu.memory import Array, Binder, Map, Margin, thinned
 from headrace_host.cpu.rescale import Rescale
 
 
@@ -75,17 +75,12 @@ class Pool:
         return out
 
     def _thin_out(self, binder: Binder, rows: Array, out: Array, channels: int) -> None:
-        """Adds the step that keeps every ``stride``-th pixel of rows (frames, rows, elements)."""
+        """Adds the steps that keep every ``stride``-th pixel of rows (frames, rows, elements)."""
         if not rows.flags.c_contiguous:
             copied = binder.scratch(rows.shape, rows.dtype)
             binder.do(np.copyto, copied, rows)
             rows = copied
-        frames, count, elements = out.shape
-        shape, size = (frames, count, elements // channels), rows.itemsize
-        kind = rows.dtype if channels == 1 else np.dtype((np.void, channels * size))
-        strides = (*rows.strides[:2], self.window.stride[1] * channels * size)
-        view: Array = np.ndarray(shape, kind, rows.data, 0, strides)
-        binder.do(np.copyto, out.reshape(shape) if channels == 1 else blocks_of(out, shape, channels), view)
+        binder.do(np.copyto, *thinned(rows, self.window.stride[1], channels, out))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace_host import golden
+from headrace_host.cpu.memory import Array
 
 if TYPE_CHECKING:
     Int64Array = npt.NDArray[np.int64]
 else:
     Int64Array = np.ndarray  # numpy 1.21, on PYNQ images, cannot subscript np.int64
-Array = np.ndarray[Any, Any]
 
 MAX_POINTS = 1 << 20
 """Steps of all channels together, beyond which comparing them takes too long."""

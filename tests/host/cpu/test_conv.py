@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from cpu_check import check_graph, windows
-from headrace_host.cpu import depthwise, finish, planner
-from headrace_host.cpu.conv import Product, grouped_weight, magnitude
+from headrace_host.cpu import PlannedProgram, depthwise, finish, planner
+from headrace_host.cpu.conv import Product, Window, grouped_weight, magnitude
+from headrace_host.program import Program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nets import NetBuilder
+
+from headrace.ir.graph import to_program
 
 Array = np.ndarray[Any, Any]
 SIGNS = st.sampled_from([(0, 255), (-128, 127), (-255, 0), (3, 17)])
@@ -30,9 +34,17 @@ def test_dense(w: Any, span: tuple[int, int], c_in: int, c_out: int, quantized: 
     assert check_graph(net.graph(net.quantize(y, 0, 255) if quantized else y)) == ["Dense"]
 
 
+@pytest.mark.parametrize("long_row", [1, 256])
 @settings(max_examples=80)
 @given(w=windows(), span=SIGNS, channels=st.integers(1, 5), bits=st.sampled_from([4, 8]), seed=st.integers(0, 99))
-def test_depthwise(w: Any, span: tuple[int, int], channels: int, bits: int, seed: int) -> None:
+def test_depthwise(long_row: int, w: Any, span: tuple[int, int], channels: int, bits: int, seed: int) -> None:
+    """With every second pixel of what all rows give, and with a map for each tap."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(depthwise, "LONG_ROW", long_row)
+        check_depthwise(w, span, channels, bits, seed)
+
+
+def check_depthwise(w: Any, span: tuple[int, int], channels: int, bits: int, seed: int) -> None:
     net = NetBuilder(rng=np.random.default_rng(seed), exact=bool(seed % 2))
     hw, *window = w
     y = net.conv(net.input((*hw, channels), *span), 0, *window, bits=bits, depthwise=True)
@@ -145,3 +157,44 @@ def test_repeated_factors(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
     net = NetBuilder(rng=np.random.default_rng(5), exact=False)
     y = net.conv(net.input((7, 11, 3)), 6)
     assert check_graph(net.graph(net.quantize(y, 0, 255)), frames=3) == ["Dense"]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("depthwise_", [False, True])
+def test_taps_that_only_meet_padding_are_left_out(stride: int, depthwise_: bool) -> None:
+    window = Window((9, 31), (stride, stride), (4, 15, 4, 15), (1, 1))
+    weight = np.ones((1, 9, 31, 1))
+    cut, kept = window.without_idle_taps(weight, (20, 5))
+    assert (cut.kernel, cut.pad) == ((9, 9), (4, 4, 4, 4))
+    assert kept.shape == (1, 9, 9, 1)
+    assert cut.size((20, 5)) == window.size((20, 5))
+    net = NetBuilder(rng=np.random.default_rng(6))
+    y = net.conv(net.input((20, 5, 3)), 4, (9, 31), (stride, stride), (4, 15, 4, 15), depthwise=depthwise_)
+    assert check_graph(net.graph(net.quantize(y, 0, 255))) == ["Depthwise" if depthwise_ else "Dense"]
+
+
+def test_a_window_of_nothing_but_padding_keeps_a_tap() -> None:
+    window = Window((1, 1), (1, 1), (-1, 3, 2, 0), (1, 1))
+    assert window.without_idle_taps(np.ones((1, 1, 1, 1)), (2, 2))[0] == window
+    net = NetBuilder(rng=np.random.default_rng(6))
+    y = net.conv(net.input((2, 2, 3)), 4, (1, 1), (5, 5), (4, 4, 4, 4))
+    assert check_graph(net.graph(y)) == ["Dense"]
+
+
+def test_windows_that_meet_the_map() -> None:
+    assert Window((3, 1), (2, 1), (2, 0, 2, 0), (1, 1)).meets((3, 4))
+    assert not Window((3, 1), (1, 1), (3, 0, 0, 0), (1, 1)).meets((3, 4))
+    assert not Window((2, 1), (1, 1), (1, 0, 1, 0), (3, 1)).meets((2, 4))  # around the map on both sides
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((2, 3, 3, 2), 1), ((3, 1, 1, 2), 2), ((1, 9, 9, 4), 1)])
+def test_what_does_not_fit_is_refused_as_by_the_reference(shape: tuple[int, ...], groups: int) -> None:
+    net = NetBuilder(rng=np.random.default_rng(0))
+    y = net.conv(net.input((4, 4, 4)), 2, (3, 3), pad=(1, 1, 1, 1))
+    program = Program(*to_program(net.graph(y)))
+    spec = copy.deepcopy(program.spec)
+    spec["nodes"][0]["attrs"]["groups"] = groups
+    broken = Program(spec, {name: np.ones(shape, np.int64) for name in program.arrays})
+    for run in (broken.run, PlannedProgram(broken).run):
+        with pytest.raises(ValueError, match="conv2d"):
+            run({"image0": np.zeros((1, 4, 4, 4), np.uint8)})

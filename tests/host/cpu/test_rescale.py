@@ -143,6 +143,7 @@ def test_strays() -> None:
 def test_strays_are_computed_once_more(price: float, pad: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both forms, of compact accumulators and of some with margins between them, in whole maps and in tiles."""
     monkeypatch.setattr(finish, "WIDE_ELEMENT", price)
+    monkeypatch.setattr(finish, "WIDE", price)
     monkeypatch.setattr(finish, "TILE", 256 * 40)
     mul, add = with_strays(256)
     net = NetBuilder(rng=np.random.default_rng(0))
