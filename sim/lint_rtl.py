@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(_HERE))
 
-from headrace_sim.runner import HW, module_sources  # noqa: E402
+from headrace_sim.runner import HW, TOPS, module_sources  # noqa: E402
 
 from headrace.build.toolenv import verilator_command, verilator_env  # noqa: E402
 from headrace.engines.pointwise import Pointwise  # noqa: E402
@@ -190,22 +190,22 @@ def variants(module: str) -> Iterator[list[str]]:
             yield [*macros, *(f"-G{item}" for item in parameters.split(",") if item)]
 
 
-def verilator_messages(module: str, options: list[str]) -> str:
-    """What Verilator says about one elaboration; empty if it is clean."""
+def verilator_messages(module: str, options: list[str], rendered: Sequence[Path] = ()) -> str:
+    """What Verilator says about one elaboration of a module, which may need ``rendered`` files; empty if it is clean."""
     command = [*verilator_command(), "--lint-only", "-Wall", "--quiet", "--top-module", module]
-    command += [*options, *(str(path) for path in module_sources(module))]
+    command += [*options, *(str(path) for path in module_sources(module, folders=(HW, TOPS), more=rendered))]
     done = subprocess.run(command, env=verilator_env(), capture_output=True, text=True, check=False)
     said = (done.stdout + done.stderr).strip()
     return said or (f"exit status {done.returncode}" if done.returncode else "")
 
 
-def slang_messages(module: str, options: list[str]) -> str:
+def slang_messages(module: str, options: list[str], rendered: Sequence[Path] = ()) -> str:
     """What slang says about one elaboration, empty if it is clean; its details go to stderr."""
     from pyslang.driver import Driver
 
     driver = Driver()
     driver.addStandardArgs()
-    sources = [str(path) for path in module_sources(module)]
+    sources = [str(path) for path in module_sources(module, folders=(HW, TOPS), more=rendered)]
     arguments = ["slang", *_SLANG_WARNINGS, "--top", module, *options, *sources]
     line = " ".join(re.sub(r"([\\\"' ])", r"\\\1", argument) for argument in arguments)
     if not (driver.parseCommandLine(line) and driver.processOptions() and driver.parseAllSources()):

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
 
+import lint_rtl
 import pytest
 from deep import deep_but
 from headrace_host.layout import MemoryLayout
@@ -58,6 +60,14 @@ def render(data_bits: int, address_bits: int) -> str:
         outputs=ports[2:],
     )
     return template("ip.sv.j2").render(ip=view)
+
+
+@pytest.mark.parametrize("options", [[], ["-DSYNTHESIS"]])
+@pytest.mark.parametrize("check", [lint_rtl.verilator_messages, lint_rtl.slang_messages])
+def test_has_no_warnings(check: Callable[..., str], options: list[str], tmp_path: Path) -> None:
+    rendered = tmp_path / f"{IP}.sv"
+    rendered.write_text(render(64, 32))
+    assert check(IP, options, [rendered]) == ""
 
 
 @pytest.mark.parametrize("bus", deep_but(BUSES[:2], BUSES))

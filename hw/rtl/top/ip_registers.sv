@@ -92,8 +92,8 @@ module ip_registers
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear) start_q <= 1'b0;
-    else if (start) start_q <= 1'b1;
     else if (taken || refused) start_q <= 1'b0;
+    else if (start) start_q <= 1'b1;
   end
 
   always_ff @(posedge clk_i) begin

@@ -162,6 +162,42 @@ async def gives_commands_to_the_queues(dut: Any, seed: int) -> None:
 
 
 @cocotb.test
+async def a_start_while_one_is_taken_is_one_or_two(dut: Any) -> None:
+    """AP_START that is written about when the queue takes the one before: either it goes out too, or it is told as refused."""
+    bench, rng = ControlBench(dut), random.Random(3)
+    host = await bench.start()
+    await host.set_arguments(frames=1, tag=0, addresses=bench.addresses(rng))
+    refused = set()
+    for delay in range(10):
+        bench.ready(all_of_them=False)
+        await host.start()
+        before = len(bench.commands)
+        again = cocotb.start_soon(host.start())
+        await ClockCycles(dut.clk_i, delay + 1)
+        bench.ready(all_of_them=True)
+        await again
+        await ClockCycles(dut.clk_i, 4)
+        errors = await host.errors()
+        assert len(bench.commands) - before == (1 if errors == {"bad_command"} else 2), delay
+        refused.add("bad_command" in errors)
+        await host.write("ERRORS", MOST)
+    assert refused == {False, True}
+
+
+@cocotb.test
+async def done_is_told_once(dut: Any) -> None:
+    """Whenever CTRL is read about the end of a command, exactly one reading says so."""
+    bench = ControlBench(dut)
+    host = await bench.start()
+    for delay in range(8):
+        reading = cocotb.start_soon(host.field("CTRL", "AP_DONE"))
+        await ClockCycles(dut.clk_i, delay)
+        await bench.pulse(command_done_i=(1 << bench.outputs) - 1)
+        told = [await reading, await host.field("CTRL", "AP_DONE"), await host.field("CTRL", "AP_DONE")]
+        assert sum(told) == 1, (delay, told)
+
+
+@cocotb.test
 async def refuses_bad_commands(dut: Any) -> None:
     """No frames, addresses within a word or beyond the bus: nothing goes out, and the error stands."""
     bench, rng = ControlBench(dut), random.Random(1)

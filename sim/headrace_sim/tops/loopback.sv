@@ -18,7 +18,7 @@ module loopback (
   output logic        y_valid_o,
   input  logic        y_ready_i
 );
-  logic        x_valid, x_ready;
+  logic        x_valid, x_ready, y_valid, y_ready;
   logic [31:0] x_data;
   logic [23:0] y_data;
 
@@ -31,10 +31,11 @@ module loopback (
     .valid_o(x_valid_o), .ready_i(x_ready_i), .data_o(x_data_o)
   );
   stream_cast #(.Lanes(2), .InW(5), .OutW(12), .Signed(1'b1)) u_cast (
-    .data_i(b_data_i), .data_o(y_data)
+    .clk_i, .rst_ni, .valid_i(b_valid_i), .ready_o(b_ready_o), .data_i(b_data_i),
+    .valid_o(y_valid), .ready_i(y_ready), .data_o(y_data)
   );
   stream_fifo #(.Width(24), .Depth(40)) u_y (
-    .clk_i, .rst_ni, .valid_i(b_valid_i), .ready_o(b_ready_o), .data_i(y_data),
+    .clk_i, .rst_ni, .valid_i(y_valid), .ready_o(y_ready), .data_i(y_data),
     .valid_o(y_valid_o), .ready_i(y_ready_i), .data_o(y_data_o)
   );
 endmodule
