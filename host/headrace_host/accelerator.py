@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a build: on the CPU (the golden integer program), on the Verilated network, or on a board."""
+"""Runs a build: on the CPU (its integer program, planned for speed), on the Verilated network, or on a board."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace_host.cpu import PlannedProgram
 from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 from headrace_host.manifest import Build
@@ -32,11 +33,10 @@ def _number_or_channels(values: list[float]) -> Any:
     return values[0] if len(values) == 1 else np.asarray(values)
 
 
-class ProgramRunner:
-    """The golden integer program behind the interface of an accelerator."""
+class Interface:
+    """What an accelerator tells of a program: its input and outputs."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
         if len(program.spec["inputs"]) != 1:
             raise HostError(f"the network has {len(program.spec['inputs'])} inputs; detection needs one image input")
         self.input_name = str(program.spec["inputs"][0])
@@ -52,9 +52,21 @@ class ProgramRunner:
             for name in program.spec["outputs"]
         }
 
+
+class ProgramRunner(Interface):
+    """An integer program on the CPU, behind the interface of an accelerator."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self._planned = PlannedProgram(program)
+
     def run(self, batch: IntArray) -> dict[str, IntArray]:
-        """Integer outputs (N, H, W, C) by name of a batch (N, H, W, C)."""
-        return self.program.run({self.input_name: batch})
+        """Integer outputs (N, H, W, C) by name of a batch (N, H, W, C).
+
+        Raises:
+            HostError: wrong shape, type or range.
+        """
+        return self._planned.run({self.input_name: batch})
 
 
 class Accelerator:
@@ -62,8 +74,8 @@ class Accelerator:
 
     Args:
         build: a build directory.
-        device: ``cpu`` runs the golden integer program, ``sim`` the Verilated RTL, cycle by cycle, ``board`` the bitstream of
-            a deployed build through pynq.
+        device: ``cpu`` runs the integer program, ``sim`` the Verilated RTL, cycle by cycle, ``board`` the bitstream of a
+            deployed build through pynq; all give the same integers.
         progress: on ``sim``, called with (frames done, cycles simulated).
 
     Raises:
@@ -77,18 +89,14 @@ class Accelerator:
         self.build = Build.load(Path(build))
         self.device = device
         self._progress = progress
-        runner = ProgramRunner(Program.load(self.build.folder))
-        self._runner = runner
-        self.input_name, self.input_shape, self.outputs = runner.input_name, runner.input_shape, runner.outputs
+        self.program = Program.load(self.build.folder)
+        told = Interface(self.program)
+        self.input_name, self.input_shape, self.outputs = told.input_name, told.input_shape, told.outputs
+        self._planned = PlannedProgram(self.program) if device == "cpu" else None
         self._simulator = self._open_simulator() if device == "sim" else None
         self._overlay = self._open_overlay() if device == "board" else None
         self.last_simulation: SimulationResult | None = None
         """Timing of the last run on ``sim``."""
-
-    @property
-    def program(self) -> Program:
-        """The integer program of the build."""
-        return self._runner.program
 
     def _open_simulator(self) -> NetworkSimulator:
         build = self.build
@@ -124,12 +132,13 @@ class Accelerator:
         Raises:
             HostError: wrong shape, type or range, or the simulated hardware failed.
         """
-        self._runner.program.check_input(self.input_name, batch)
+        if self._planned is not None:
+            return self._planned.run({self.input_name: batch})
         if self._overlay is not None:
             results: dict[str, IntArray] = self._overlay.run(batch)
             return results
-        if self._simulator is None:
-            return self._runner.run(batch)
+        assert self._simulator is not None, "every other device is a simulator"
+        self.program.check_input(self.input_name, batch)
         try:
             result = self._simulator.run({self.input_name: batch}, progress=self._progress)
         except SimulationError as error:

@@ -2,7 +2,8 @@
 """The exact integer reference of every operator, in numpy.
 
 All tensors are NHWC integer arrays. Results are exact: sums run in float32 BLAS where every partial sum stays below
-2**24, in float64 below 2**53, and in int64 beyond. RTL, HLS and the host's CPU path are all checked against this module.
+2**24, in float64 below 2**53, and in int64 beyond. RTL, HLS and the host's CPU path (`headrace_host.cpu`) are all checked
+against this module, which is kept plain.
 """
 
 from __future__ import annotations

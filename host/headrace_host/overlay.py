@@ -19,7 +19,7 @@ import numpy as np
 import pynq
 from pynq import Overlay, allocate
 
-from headrace_host.accelerator import ProgramRunner
+from headrace_host.accelerator import Interface
 from headrace_host.batches import Batches, Buffer, Slot
 from headrace_host.block import Block
 from headrace_host.errors import BoardError
@@ -58,9 +58,9 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
             raise BoardError(f"pynq {pynq.__version__} has dropped Zynq-7000, for which this build is; install 'pynq>=3.1,<4'")
         super().__init__(str(bitfile_name), **options)
         self.build = build
-        runner = ProgramRunner(Program.load(build.folder))
-        self.program, self.input_name = runner.program, runner.input_name
-        self.input_shape, self.outputs = runner.input_shape, runner.outputs
+        self.program = Program.load(build.folder)
+        told = Interface(self.program)
+        self.input_name, self.input_shape, self.outputs = told.input_name, told.input_shape, told.outputs
         self.block_name = self._find(str(build.manifest["ip"]["vlnv"]))
         self.block = Block(getattr(self, self.block_name), build.manifest, patience_cycles)
         self._slots = slots

@@ -40,7 +40,8 @@ def test_notebooks_are_without_outputs() -> None:
         assert not [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")], path
 
 
-def test_the_wheel_installs_and_pynq_delivers_its_notebooks(tmp_path: Path) -> None:
+def test_the_wheel_installs_and_pynq_delivers_its_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     write_wheel(tmp_path / WHEEL)
     write_wheel(tmp_path / f"again-{WHEEL}")
     assert (tmp_path / WHEEL).read_bytes() == (tmp_path / f"again-{WHEEL}").read_bytes()
