@@ -163,7 +163,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
     ),
     "tensor_reader": (
         "ElementW=1,LaneW=1,Lanes=5,Channels=7,FrameElements=21",
-        "ElementW=32,LaneW=20,Lanes=1,Repeat=1",
+        "ElementW=32,LaneW=20,Lanes=1",
         "DataW=128,LaneW=6",
     ),
     "tensor_writer": (

@@ -14,7 +14,6 @@ module tensor_reader #(
   parameter int unsigned Lanes         = 3,
   parameter int unsigned Channels      = 3,
   parameter int unsigned FrameElements = 48,
-  parameter bit          Repeat        = 1'b0,
   parameter int unsigned BurstBeats    = 16,
   parameter int unsigned Commands      = 4,
   localparam int unsigned BeatsW       = $clog2(BurstBeats) + 1
@@ -71,7 +70,7 @@ module tensor_reader #(
   );
 
   axi_reader #(
-    .DataW(DataW), .AddrW(AddrW), .FrameWords(FRAME_WORDS + 1), .Repeat(Repeat), .BurstBeats(BurstBeats)
+    .DataW(DataW), .AddrW(AddrW), .FrameWords(FRAME_WORDS + 1), .BurstBeats(BurstBeats)
   ) u_reader (
     .clk_i, .rst_ni,
     .command_valid_i(queued_valid), .command_ready_o(queued_ready),

@@ -128,6 +128,36 @@ async def survives_resets_at_any_time(dut: Any) -> None:
 
 
 @cocotb.test
+async def a_reset_drops_all_that_waits(dut: Any) -> None:
+    """Full queues and a command before them are gone behind a soft reset, as if they had never been."""
+    bench = IpBench(dut, seed=12)
+    await bench.reset()
+    bench.memory.stick("ar")
+    waiting = [bench.job(1)]
+    await bench.arguments(waiting[0])
+    await bench.host.start()
+    while not await bench.host.field("CTRL", "AP_START"):
+        waiting.append(bench.job(1))
+        await bench.arguments(waiting[-1])
+        await bench.host.start()
+        await bench.cycles(4)
+    assert len(waiting) == await bench.host.field("STATUS", "commands") + 1 >= 5
+    await bench.host.write("RESET", 1)
+    bench.memory.stick("ar", stuck=False)
+    await bench.wait_for_reset()
+    assert await bench.host.read("CTRL") == bench.host.registers["CTRL"].reset
+    await bench.cycles(500)
+    bench.check_memory()
+    job = bench.job(1)
+    await bench.enqueue(job)
+    await bench.wait_for(1)
+    bench.done(job)
+    bench.check_memory()
+    assert await bench.host.read("COMMANDS_DONE") == 1
+    assert not await bench.host.errors()
+
+
+@cocotb.test
 async def comes_back_from_the_fabrics_reset(dut: Any) -> None:
     """Which may come amid anything, and is for memory too: everything begins anew."""
     bench = IpBench(dut, seed=11)
