@@ -26,6 +26,8 @@ SLICE = 1 << 18
 """Elements of a program's largest tensor, over the frames that are computed together."""
 BUFFER = 2048
 """Elements of numpy's buffers: it copies rows shorter than half of that, 8192 by default, before it works on them."""
+LARGE = 4096
+"""Elements of a tensor from which on that matters more than the time it takes to change the buffers."""
 
 
 @dataclass(slots=True)
@@ -35,10 +37,12 @@ class _Bound:
     inputs: dict[str, Array]
     outputs: dict[str, Array]
     steps: list[Step]
+    buffer: int
+    """Elements of numpy's buffers meanwhile; 0: as they are"""
 
     def run(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array], part: slice) -> None:
         """Reads and fills some frames of arrays (N, H, W, C)."""
-        usual = np.setbufsize(BUFFER)
+        usual = np.setbufsize(self.buffer) if self.buffer else 0
         try:
             for name, pixels in self.inputs.items():
                 np.copyto(pixels, inputs[name][part], casting="unsafe")
@@ -47,7 +51,8 @@ class _Bound:
             for name, pixels in self.outputs.items():
                 np.copyto(outputs[name][part], pixels, casting="unsafe")
         finally:
-            np.setbufsize(usual)
+            if usual:
+                np.setbufsize(usual)
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ class PlannedProgram:
     program: Program
     _planner: Planner = field(init=False)
     _layers: list[Any] = field(init=False)
+    _largest: int = field(init=False)
+    """Elements of the largest tensor of one frame"""
     _together: int = field(init=False)
     """Frames that are computed together at most, a power of two"""
     _outputs: list[tuple[str, tuple[int, ...], Any]] = field(init=False)
@@ -79,8 +86,8 @@ class PlannedProgram:
         tensors = self.program.spec["tensors"]
         kinds = {name: (tuple(t["shape"]), storage_dtype(t["lo"], t["hi"])) for name, t in tensors.items()}
         self._outputs = [(name, *kinds[name]) for name in self.program.spec["outputs"]]
-        largest = max(int(np.prod(tensor["shape"])) for tensor in tensors.values())
-        self._together = min(MAX_FRAMES, 1 << max(1, SLICE // largest).bit_length() - 1)
+        self._largest = max(int(np.prod(tensor["shape"])) for tensor in tensors.values())
+        self._together = min(MAX_FRAMES, 1 << max(1, SLICE // self._largest).bit_length() - 1)
 
     def run(self, inputs: Mapping[str, IntArray]) -> dict[str, IntArray]:
         """Executes one batch.
@@ -142,7 +149,7 @@ class PlannedProgram:
                 if last[name] == i and name not in spec["outputs"]:
                     binder.free(name)
         inputs, outputs = ({name: binder.maps[name].pixels for name in spec[side]} for side in ("inputs", "outputs"))
-        return _Bound(inputs, outputs, binder.steps)
+        return _Bound(inputs, outputs, binder.steps, BUFFER if frames * self._largest > LARGE else 0)
 
     def _place(self, binder: Binder, name: str, *, alone: bool) -> None:
         shape = tuple(self.program.spec["tensors"][name]["shape"])

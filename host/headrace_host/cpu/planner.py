@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from headrace_host.cpu import moves
+from headrace_host.cpu import moves, whole_maps
 from headrace_host.cpu.conv import FLOAT32_EXACT, Dense, Grouped, Product, Window, folded, grouped_weight, magnitude
 from headrace_host.cpu.deform import Deform, Taps
 from headrace_host.cpu.depthwise import Depthwise
@@ -189,7 +189,10 @@ class Planner:
         if not exact:
             return None
         if c_group == 1 and m == groups:
-            return Depthwise(x, target, window, taps[:, :, 0].astype(np.float32), last)
+            filters, shape = taps[:, :, 0].astype(np.float32), tuple(self.tensors[x]["shape"])
+            if whole_maps.pays(window, shape):
+                return whole_maps.WholeMaps(x, target, whole_maps.matrices(window, filters, shape), last)
+            return Depthwise(x, target, window, filters, last)
         return Grouped(x, target, window, grouped_weight(taps.transpose(3, 0, 1, 2), groups), last)
 
     def _fits(self, node: Node, window: Window, weight: Array, groups: int) -> bool:

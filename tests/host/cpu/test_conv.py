@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cpu_check import check_graph, windows
-from headrace_host.cpu import PlannedProgram, depthwise, finish, planner
+from headrace_host.cpu import PlannedProgram, depthwise, finish, planner, whole_maps
 from headrace_host.cpu.conv import Product, Window, grouped_weight, magnitude
 from headrace_host.program import Program
 from hypothesis import given, settings
@@ -48,8 +48,8 @@ def check_depthwise(w: Any, span: tuple[int, int], channels: int, bits: int, see
     net = NetBuilder(rng=np.random.default_rng(seed), exact=bool(seed % 2))
     hw, *window = w
     y = net.conv(net.input((*hw, channels), *span), 0, *window, bits=bits, depthwise=True)
-    graph = net.graph(net.quantize(y, -128, 127) if seed % 3 else y)
-    assert check_graph(graph) == ["Depthwise" if channels > 1 else "Dense"]
+    (kind,) = check_graph(net.graph(net.quantize(y, -128, 127) if seed % 3 else y))
+    assert kind in (("Depthwise", "WholeMaps") if channels > 1 else ("Dense",))
 
 
 @settings(max_examples=60)
@@ -198,3 +198,24 @@ def test_what_does_not_fit_is_refused_as_by_the_reference(shape: tuple[int, ...]
     for run in (broken.run, PlannedProgram(broken).run):
         with pytest.raises(ValueError, match="conv2d"):
             run({"image0": np.zeros((1, 4, 4, 4), np.uint8)})
+
+
+@settings(max_examples=40)
+@given(w=windows(), channels=st.integers(2, 5), quantized=st.booleans(), seed=st.integers(0, 99))
+def test_whole_maps(w: Any, channels: int, quantized: bool, seed: int) -> None:
+    """Every depthwise convolution as matrices."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole_maps, "pays", lambda *_: True)
+        net = NetBuilder(rng=np.random.default_rng(seed))
+        hw, *window = w
+        y = net.conv(net.input((*hw, channels), -128, 127), 0, *window, depthwise=True)
+        assert check_graph(net.graph(net.quantize(y, 0, 255) if quantized else y), frames=3) == ["WholeMaps"]
+
+
+def test_matrices_are_taken_for_large_kernels_on_small_maps() -> None:
+    large, small, tiny = (Window((k, k), (1, 1), (k // 2,) * 4, (1, 1)) for k in (13, 5, 3))
+    assert not whole_maps.pays(tiny, (3, 3, 8))
+    assert whole_maps.pays(large, (12, 12, 8))
+    assert not whole_maps.pays(large, (14, 14, 8))
+    assert not whole_maps.pays(large, (12, 12, 800))
+    assert not whole_maps.pays(small, (12, 12, 8))
