@@ -28,7 +28,8 @@ from __future__ import annotations
 
 import os
 
-os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "BLIS")})
+if __name__ == "__main__":  # before numpy is there
+    os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "BLIS")})
 
 import argparse
 import time
