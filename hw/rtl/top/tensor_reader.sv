@@ -5,7 +5,8 @@
 ///
 /// In memory, a frame is its elements in NHWC order without gaps, `ElementW` bits each (a power of
 /// two), the first in the low bits; it begins at a new word and ends with a word for its check (see
-/// `frame_checker`). Of each element the low `LaneW` bits count. In the stream, a pixel of `Channels` elements is a whole number of beats.
+/// `frame_checker`). Of each element the low `LaneW` bits count. In the stream, a pixel of `Channels`
+/// elements is a whole number of beats.
 module tensor_reader #(
   parameter int unsigned DataW         = 64,
   parameter int unsigned AddrW         = 32,
