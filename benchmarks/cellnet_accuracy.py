@@ -14,9 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from headrace_host.accelerator import ProgramRunner
-from headrace_host.detector import DetectorConfig
 from headrace_host.program import Program
-from headrace_models.evaluate import Network, accelerator_network
 from headrace_models.export import export
 from headrace_models.recipes import CELLNET, Recipe
 from headrace_models.study import study
@@ -28,14 +26,13 @@ from headrace.ir.graph import to_program
 REPORT = Path(__file__).parents[1] / "quant_models" / "headrace_models" / "results" / "cellnet.json"
 
 
-def integer_network(recipe: Recipe, run: Path) -> Network:
+def integer_network(recipe: Recipe, run: Path) -> ProgramRunner:
     """The exported network of a run, on the golden executor."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         export(load_quantized(recipe, run), path)
         lowered = lower(path)
-    config = DetectorConfig.from_json(lowered.model.metadata["detector"])
-    return accelerator_network(ProgramRunner(Program(*to_program(lowered.graph))), config)
+    return ProgramRunner(Program(*to_program(lowered.graph)))
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from cellnet_accuracy import integer_network
-from headrace_host.detector import letterbox
+from headrace_host.detector import letterbox, real_values
 from headrace_models.cbc import load_split
-from headrace_models.inference import as_network
+from headrace_models.inference import TorchNetwork
 from headrace_models.recipes import CELLNET
 
 from headrace.cli.export import load_quantized
@@ -27,13 +27,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/cbc"))
     parser.add_argument("--run", type=Path, default=Path("runs/cellnet/seed-0"))
     options = parser.parse_args()
-    integer, quantized = integer_network(CELLNET, options.run), as_network(load_quantized(CELLNET, options.run))
+    integer, quantized = integer_network(CELLNET, options.run), TorchNetwork(load_quantized(CELLNET, options.run), CELLNET)
     compared = different = 0
     for sample in load_split(options.data, "Testing"):
         pixels = letterbox(sample.pixels(), CELLNET.shape.height, CELLNET.shape.width)[0][None]
-        for ours, theirs in zip(integer(pixels), quantized(pixels), strict=True):
-            compared += ours.size
-            different += int(np.count_nonzero(ours != theirs))
+        ours, theirs = integer.run(pixels), quantized.run(pixels)
+        for name, values in theirs.items():
+            compared += values.size
+            different += int(np.count_nonzero(real_values(ours[name], integer.outputs[name]) != values))
     print(f"{different:,} of {compared:,} output values differ")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +40,22 @@ def photographs(height: int, width: int) -> IntArray:
 
 def on_board(folder: Path, version: str, script: str, *arguments: object, seconds: float = 300) -> Any:
     """Runs a script on the simulated board as users do; returns the JSON that it printed last."""
+    return json.loads(_printed(folder, version, (SCRIPTS / script, *arguments), seconds).splitlines()[-1])
+
+
+def host_on_board(folder: Path, version: str, *arguments: object, seconds: float = 300) -> Any:
+    """Runs ``python -m headrace_host`` there; returns the JSON that it printed."""
+    return json.loads(_printed(folder, version, ("-m", "headrace_host", *arguments), seconds))
+
+
+def _printed(folder: Path, version: str, arguments: Sequence[object], seconds: float) -> str:
     python = pynq_python(version, cache_dir() / "pynq")
     links = folder / "links"
     links.mkdir(exist_ok=True)
-    command = [str(python), "-W", "ignore", "-m", "headrace_sim", str(SCRIPTS / script), *map(str, arguments)]
+    command = [str(python), "-W", "ignore", "-m", "headrace_sim", *map(str, arguments)]
     done = subprocess.run(command, env=child_environment(links), capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout
 
 
 class CachedMemory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -15,11 +16,14 @@ from typing import Any
 import numpy as np
 
 from headrace_host.accelerator import DEVICES, Accelerator
+from headrace_host.datasets import LAYOUTS, open_dataset
 from headrace_host.detector import Detector, DetectorConfig
 from headrace_host.draw import draw
 from headrace_host.errors import HostError
+from headrace_host.evaluation import evaluate
 from headrace_host.live import Seen, record, watch
 from headrace_host.manifest import Build
+from headrace_host.metrics import METRICS
 from headrace_host.sources import Source, is_video, open_source
 from headrace_host.web.server import PageServer, Show
 
@@ -33,7 +37,15 @@ def _parser() -> argparse.ArgumentParser:
     detect.add_argument("--device", choices=DEVICES, default="board", help="default: board")
     detect.add_argument("-o", "--out", type=Path, default=Path("detections"), help="folder for the results")
     detect.add_argument("--threshold", type=float, help="lowest score shown (default: the model's)")
-    detect.add_argument("--limit", type=int, help="stop after so many pictures")
+    detect.add_argument("--limit", type=_count, help="stop after so many pictures")
+    evaluation = commands.add_parser("eval", help="average precision on annotated pictures")
+    evaluation.add_argument("data", type=Path, metavar="DATA", help=f"data set: {LAYOUTS}")
+    evaluation.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy (or compile) made")
+    evaluation.add_argument("--device", choices=DEVICES, default="board", help="default: board")
+    evaluation.add_argument("--split", help="default: test, val, Testing or val2017, whichever is there")
+    evaluation.add_argument("--images", type=Path, help="folder of COCO's pictures, if they are not beside the annotations")
+    evaluation.add_argument("--metric", choices=METRICS, help="default: as the data set's own")
+    evaluation.add_argument("--limit", type=_count, help="only so many pictures")
     serve = commands.add_parser("serve", help="show live detections on a web page")
     serve.add_argument("sources", nargs="+", metavar="SOURCE", help="as of detect; what ends is shown again")
     serve.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy (or compile) made")
@@ -47,11 +59,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return int(text)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status, 2 for what the user can mend."""
     options = _parser().parse_args(argv)
     try:
-        result = {"detect": _detect, "bench": _bench, "serve": _serve}[options.command](options)
+        result = {"detect": _detect, "bench": _bench, "serve": _serve, "eval": _eval}[options.command](options)
     except HostError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -85,8 +103,9 @@ def _serve(options: argparse.Namespace) -> dict[str, Any]:
         show = Show(accelerator, Detector(accelerator, config), source, options.pause)
         server = PageServer(show, options.host, options.port)
         show.start()
-        print(f"serving on http://{options.host}:{server.server_port}/ until Ctrl-C", file=sys.stderr, flush=True)
         try:
+            _stoppable()
+            print(f"serving on http://{options.host}:{server.server_port}/ until Ctrl-C", file=sys.stderr, flush=True)
             server.serve_forever()
         except KeyboardInterrupt:
             pass
@@ -94,6 +113,12 @@ def _serve(options: argparse.Namespace) -> dict[str, Any]:
             server.server_close()
             show.stop()
         return {"build_id": build.build_id, "device": options.device, "pictures": show.state["pictures"]}
+
+
+def _stoppable() -> None:
+    """Takes SIGTERM for Ctrl-C, as services are stopped by it; and Ctrl-C, which is ignored in the background of a script."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _tell(seen: Seen) -> None:
@@ -122,6 +147,29 @@ def _pictures(detector: Detector, source: Source, options: argparse.Namespace) -
         found[seen.picture.name] = len(seen.detections)
         _tell(seen)
     return {"pictures": len(found), "found": found, "folder": str(options.out)}
+
+
+def _eval(options: argparse.Namespace) -> dict[str, Any]:
+    build, config = _described(options.build)
+    data = open_dataset(options.data, config.classes, options.split, options.images)
+    samples, begun = data.samples[: options.limit], time.perf_counter()
+
+    def tell(done: int) -> None:
+        rate = done / (time.perf_counter() - begun)
+        print(f"\r{done} of {len(samples)} pictures, {rate:.1f} a second", end="", file=sys.stderr, flush=True)
+
+    with Accelerator(options.build, options.device) as accelerator:
+        metric, batch = options.metric or data.kind, max(1, accelerator.batch_size)
+        figures = evaluate(Detector(accelerator, config), samples, metric=metric, batch=batch, progress=tell)
+    print(file=sys.stderr)
+    return {
+        "build_id": build.build_id,
+        "device": options.device,
+        "pictures": len(samples),
+        "metric": metric,
+        "figures": {name: None if value != value else round(value, 6) for name, value in figures.items()},
+        "left_out": dict(sorted(data.left_out.items())),
+    }
 
 
 def _bench(options: argparse.Namespace) -> dict[str, Any]:

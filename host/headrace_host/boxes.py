@@ -15,11 +15,13 @@ def iou_matrix(first: Floats, second: Floats) -> Floats:
 
     A pair without any area has overlap 0.
     """
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    total = _areas(first)[:, None] + _areas(second)[None, :] - shared
-    return np.asarray(np.divide(shared, total, out=np.zeros_like(shared), where=total > 0))
+    shared = _shared(first, second)
+    return _ratio(shared, areas(first)[:, None] + areas(second)[None, :] - shared)
+
+
+def overlap_matrix(first: Floats, second: Floats) -> Floats:
+    """Return the share of each first box (N, 4) that lies in each second one (M, 4), (N, M); of a box without area, 0."""
+    return _ratio(_shared(first, second), areas(first)[:, None])
 
 
 def suppress(boxes: Floats, scores: Floats, labels: NDArray[np.int64], iou: float) -> NDArray[np.int64]:
@@ -38,5 +40,17 @@ def suppress(boxes: Floats, scores: Floats, labels: NDArray[np.int64], iou: floa
     return order[alive]
 
 
-def _areas(boxes: Floats) -> Floats:
+def areas(boxes: Floats) -> Floats:
+    """Return the areas (N,) of boxes (N, 4)."""
     return np.asarray(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1))
+
+
+def _shared(first: Floats, second: Floats) -> Floats:
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    return np.asarray(np.clip(high - low, 0, None).prod(axis=2))
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    whole = np.broadcast_to(whole, part.shape)
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))

@@ -5,15 +5,15 @@
 (MIT licence). `headrace_models.fetch` downloads and verifies it.
 """
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from xml.etree import ElementTree
 
 import numpy as np
+from headrace_host import datasets
+from headrace_host.errors import HostError
 from numpy.typing import NDArray
-from PIL import Image
 
 from headrace_models.errors import DataError
 
@@ -25,32 +25,23 @@ IMAGE_COUNTS = {"Training": 300, "Testing": 60}
 
 Split = Literal["Training", "Testing"]
 
-MIN_SIDE_PX = 2
-"""Boxes with a shorter side are slips of the annotation tool (two of 4860) and are left out."""
 
+@dataclass(frozen=True)
+class Sample(datasets.Sample):
+    """One annotated picture. Two of 4860 boxes are slips of the annotation tool, less than 2 pixels wide, and left out."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One annotated picture.
-
-    ``boxes`` is float32 (N, 4): left, top, right, bottom in image pixels. ``labels`` is int64 (N,).
-    """
-
-    path: Path
     width: int
     height: int
-    boxes: NDArray[np.float32]
-    labels: NDArray[np.int64]
 
     @property
-    def name(self) -> str:
-        """File name without its ending."""
-        return self.path.stem
+    def boxes(self) -> NDArray[np.float32]:
+        """Left, top, right, bottom in pixels, float32 (N, 4)."""
+        return self.truth.boxes.astype(np.float32)
 
-    def pixels(self) -> NDArray[np.uint8]:
-        """Return the picture as uint8 (height, width, 3), RGB."""
-        with Image.open(self.path) as image:
-            return np.asarray(image.convert("RGB"))
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Indices into `CLASSES`, (N,)."""
+        return self.truth.labels
 
 
 def load_split(data_dir: Path, split: Split, *, complete: bool = True) -> tuple[Sample, ...]:
@@ -79,30 +70,11 @@ def load_split(data_dir: Path, split: Split, *, complete: bool = True) -> tuple[
 def _read_sample(image: Path, annotation: Path) -> Sample:
     if not annotation.is_file():
         raise DataError(f"{image.name} has no annotation: {annotation} is missing")
+    unknown: Counter[str] = Counter()
     try:
-        root = ElementTree.parse(annotation).getroot()
-        width, height = (int(_text(root, f"size/{side}")) for side in ("width", "height"))
-        objects = list(_objects(root))
-    except (ElementTree.ParseError, ValueError) as error:
-        raise DataError(f"{annotation} is not a Pascal VOC annotation: {error}") from error
-    limits = np.array([width, height, width, height], np.float32)
-    boxes = np.array([box for _, box in objects], np.float32).reshape(-1, 4).clip(0, limits)
-    labels = np.array([label for label, _ in objects], np.int64)
-    keep = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE_PX).all(axis=1)
-    return Sample(path=image, width=width, height=height, boxes=boxes[keep], labels=labels[keep])
-
-
-def _objects(root: ElementTree.Element) -> Iterator[tuple[int, tuple[float, ...]]]:
-    for item in root.findall("object"):
-        name = _text(item, "name")
-        if name not in CLASSES:
-            raise ValueError(f"class {name!r} is none of {', '.join(CLASSES)}")
-        edges = (float(_text(item, f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax"))
-        yield CLASSES.index(name), tuple(edges)
-
-
-def _text(element: ElementTree.Element, path: str) -> str:
-    found = element.findtext(path)
-    if found is None:
-        raise ValueError(f"<{path}> is missing")
-    return found.strip()
+        truth, (width, height) = datasets.read_objects(annotation, CLASSES, first=0, left_out=unknown, tidy=True)
+    except HostError as error:
+        raise DataError(str(error)) from error
+    if unknown:
+        raise DataError(f"{annotation}: class {min(unknown)!r} is none of {', '.join(CLASSES)}")
+    return Sample(image, truth, width, height)

@@ -1,27 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs torch networks on pixels, as `headrace_models.evaluate` wants them."""
+"""Runs torch networks on pixels, behind the interface of an accelerator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from headrace_models.evaluate import Maps, Network
-from headrace_models.recipes import IMAGE_EXPONENT
+from headrace_models.recipes import IMAGE_EXPONENT, Recipe
 
 
-def as_network(model: nn.Module) -> Network:
-    """Wrap a torch model so that it maps pixels in NHWC to real-valued maps in NHWC."""
+@dataclass(frozen=True)
+class _Real:
+    """An output whose values are real numbers already."""
 
-    def run(batch: NDArray[np.uint8]) -> tuple[Maps, Maps]:
-        model.eval()
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+class TorchNetwork:
+    """A cellnet in torch, as `headrace_host.detector.Detector` takes accelerators: NHWC pixels in, real-valued maps out."""
+
+    outputs: Mapping[str, _Real] = {"heatmap": _Real(), "box": _Real()}  # a fixed description
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        """Take a model of the recipe's input size."""
+        self.input_shape = (1, recipe.shape.height, recipe.shape.width, 3)
+        self._model = model.eval()
+
+    def run(self, batch: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Run pixels uint8 (N, H, W, 3); return float64 (N, H', W', C) by output."""
         pixels = torch.from_numpy(batch.transpose(0, 3, 1, 2).astype(np.float32)) * 2.0**IMAGE_EXPONENT
         with torch.no_grad():
-            heatmap, box = model(pixels.contiguous(memory_format=torch.channels_last))
-        return _channels_last(heatmap), _channels_last(box)
-
-    return run
+            maps = self._model(pixels.contiguous(memory_format=torch.channels_last))
+        return {name: _channels_last(values) for name, values in zip(self.outputs, maps, strict=True)}
 
 
-def _channels_last(maps: torch.Tensor) -> Maps:
+def _channels_last(maps: torch.Tensor) -> NDArray[np.float64]:
     return maps.permute(0, 2, 3, 1).contiguous().numpy().astype(np.float64)

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from headrace_host.detector import Accelerator
 
 from headrace_models import checkpoint as checkpoints
 from headrace_models.cbc import load_split
-from headrace_models.evaluate import Network, evaluate
+from headrace_models.evaluate import evaluate
 from headrace_models.exact import snap_biases, snap_weights
-from headrace_models.inference import as_network
+from headrace_models.inference import TorchNetwork
 from headrace_models.recipes import Recipe
 from headrace_models.train import Progress, build_float, build_quantized, train
 
-Builder = Callable[[Recipe, Path], Network]
+Builder = Callable[[Recipe, Path], Accelerator]
 """Makes a network from a recipe and the folder of a finished run."""
 
 DIGITS = 4
@@ -76,13 +77,12 @@ def measure(
     quantized = build_quantized(recipe, checkpoints.load(folder / "quant.pt"))
     snap_weights(quantized)
     snap_biases(quantized)
-    networks = {
-        "float": as_network(build_float(recipe, checkpoints.load(folder / "float.pt"))),
-        "quantized": as_network(quantized),
+    networks: dict[str, Accelerator] = {
+        "float": TorchNetwork(build_float(recipe, checkpoints.load(folder / "float.pt")), recipe),
+        "quantized": TorchNetwork(quantized, recipe),
         **{name: build(recipe, folder) for name, build in (more or {}).items()},
     }
-    width, height = recipe.shape.width, recipe.shape.height
-    return {name: _rounded(evaluate(network, samples, width=width, height=height)) for name, network in networks.items()}
+    return {name: _rounded(evaluate(network, samples)) for name, network in networks.items()}
 
 
 def write_json(figures: Mapping[str, Any], path: Path) -> None:

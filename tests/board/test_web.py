@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -69,8 +70,28 @@ def address(deployed: Callable[..., Path], tmp_path: Path) -> Iterator[str]:
         assert match, line + server.stderr.read()
         yield match[0]
     finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=60)
+        server.terminate()
+        try:
+            server.wait(timeout=60)
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ends_when_it_is_told(number: int, deployed: Callable[..., Path]) -> None:
+    """Also where signals are ignored at the start, as in the background of a script."""
+    command = [sys.executable, "-m", "headrace_host", "serve", str(zoo_images()), str(deployed("zynq7")), "--device", "cpu"]
+    quiet = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command, "--host", "127.0.0.1", "--port", "0"]
+    server = subprocess.Popen(quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        assert "until Ctrl-C" in server.stderr.readline()
+        server.send_signal(number)
+        out, err = server.communicate(timeout=60)
+    finally:
+        server.kill()
+    assert (server.returncode, err) == (0, "")
+    assert json.loads(out)["device"] == "cpu"
 
 
 def get(url: str) -> bytes:

@@ -66,7 +66,8 @@ def test_doctor(run: Run) -> None:
         (["detect", "x"], "at least one image and, last, a build directory"),
         (["train", "nonsense"], "no recipe 'nonsense'"),
         (["export", "nowhere", "-o", "x.onnx"], "nowhere"),
-        (["eval", "nonsense", "--data", "nowhere"], "nowhere"),
+        (["eval", "nonsense", "--data", "nowhere"], "nonsense"),
+        (["eval", "cellnet", "--data", "nowhere"], "nowhere: no data set"),
         (["data", "cbc", "--data", "nowhere"], "nowhere"),
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from headrace_host.detector import letterbox
 from headrace_models.cbc import CLASSES, Sample, load_split
-from headrace_models.evaluate import accelerator_network, detector_config, evaluate
+from headrace_models.evaluate import evaluate
 from headrace_models.targets import draw_targets
 from numpy.typing import NDArray
 
@@ -42,8 +42,7 @@ class _Oracle:
 
 def test_an_oracle_scores_full_marks(data_set: Path) -> None:
     samples = load_split(data_set, "Training", complete=False)[:3]
-    network = accelerator_network(_Oracle(samples), detector_config())
-    result = evaluate(network, samples, width=128, height=96, batch=2)
+    result = evaluate(_Oracle(samples), samples, batch=2)
     # Discs of one class may hide each other in these pictures, so a few objects may be suppressed.
     assert result["WBC"] == pytest.approx(1.0)
     assert result["Platelets"] == pytest.approx(1.0)

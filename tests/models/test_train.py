@@ -9,7 +9,7 @@ import torch
 from headrace_models import checkpoint as checkpoints
 from headrace_models.errors import CheckpointError, RecipeError
 from headrace_models.evaluate import evaluate
-from headrace_models.inference import as_network
+from headrace_models.inference import TorchNetwork
 from headrace_models.recipes import RECIPES, SMOKE, Phase, Shape, recipe_named
 from headrace_models.train import (
     Progress,
@@ -64,10 +64,10 @@ def test_evaluates_both_networks(data_set: Path, finished: Path) -> None:
         build_float(SMOKE, checkpoints.load(finished / "float.pt")),
         build_quantized(SMOKE, checkpoints.load(finished / "quant.pt")),
     ):
-        result = evaluate(as_network(model), held, width=64, height=64, batch=2, progress=done.append)
+        result = evaluate(TorchNetwork(model, SMOKE), held, batch=2, progress=done.append)
         assert set(result) == {"RBC", "WBC", "Platelets", "mean"}
         assert 0 <= result["mean"] <= 1
-    assert done == [2, 1, 2, 1]
+    assert done == [1, 2, 3] * 2
 
 
 def test_refuses_another_runs_folder(data_set: Path, finished: Path) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from headrace_host.accelerator import DEVICES, Accelerator, ProgramRunner
-from headrace_host.detector import DetectorConfig
+from headrace_host.datasets import LAYOUTS, open_dataset
+from headrace_host.detector import Detector, DetectorConfig
+from headrace_host.evaluation import evaluate
 from headrace_host.manifest import MANIFEST, Build
+from headrace_host.metrics import METRICS
 from headrace_host.program import Program
-from headrace_models.cbc import load_split
-from headrace_models.evaluate import accelerator_network, evaluate
+from headrace_models.evaluate import detector_config as cellnet_config
 from headrace_models.recipes import recipe_named
 from rich.table import Table
 
@@ -28,12 +30,15 @@ from headrace.models import resolve_model
 from headrace.simulation import ensure_simulator
 
 if TYPE_CHECKING:
-    from headrace_models.evaluate import Network
+    from headrace_models.inference import TorchNetwork
 
 
 @click.command("eval")
 @click.argument("model")
-@click.option("--data", "data_dir", type=PATH, default=Path("data/cbc"), show_default=True, help="Folder of the data set.")
+@click.option("--data", type=PATH, default=Path("data/cbc"), show_default=True, help=f"Data set: {LAYOUTS}.")
+@click.option("--split", help="Such as val2017; by default test, val, Testing or val2017, whichever is there.")
+@click.option("--images", type=PATH, help="Folder of COCO's pictures, if they are not beside the annotations.")
+@click.option("--metric", type=click.Choice(list(METRICS)), help="VOC's AP50 or COCO's AP; by default as the data set's own.")
 @click.option(
     "--precision",
     type=click.Choice(["integer", "quantized", "float"]),
@@ -43,40 +48,38 @@ if TYPE_CHECKING:
 )
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="sim needs a build directory.")
 @click.option("--run", type=PATH, help="Training folder, for --precision quantized and float; MODEL is then the recipe.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first N test images.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N pictures.")
 @json_option
 def eval_command(
     model: str,
-    data_dir: Path,
+    data: Path,
+    split: str | None,
+    images: Path | None,
+    metric: str | None,
     precision: str,
     device: str,
     run: Path | None,
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Average precision (AP50) of MODEL on the Testing images, per class and mean.
+    """Average precision of MODEL on annotated pictures, per class and mean.
 
     MODEL is a zoo model's name, a QONNX file, a build directory, or (with --run) a recipe.
     """
-    samples = load_split(data_dir, "Testing")[:limit]
     with status(quiet=as_json) as note:
-        network, (height, width) = _network(model, precision, device, run, note)
-    done = 0
+        detector = _detector(model, precision, device, run, note)
+        found = open_dataset(data, detector.config.classes, split, images)
+    samples = found.samples[:limit]
     with counter("evaluating", len(samples), quiet=as_json) as advance:
-
-        def tell(count: int) -> None:
-            nonlocal done
-            done += count
-            advance(done, "")
-
-        figures = evaluate(network, samples, width=width, height=height, progress=tell)
+        figures = evaluate(detector, samples, metric=metric or found.kind, progress=lambda done: advance(done, ""))
     report = {
         "model": model,
         "precision": precision,
         "device": device,
         "images": len(samples),
-        "ap50": figures["mean"],
-        "per_class": {name: value for name, value in figures.items() if name != "mean"},
+        "metric": metric or found.kind,
+        "figures": {name: None if value != value else value for name, value in figures.items()},
+        "left_out": dict(sorted(found.left_out.items())),
     }
     if as_json:
         emit_json(report)
@@ -84,47 +87,48 @@ def eval_command(
         _show(report)
 
 
-def _network(model: str, precision: str, device: str, run: Path | None, note: Any) -> tuple[Network, tuple[int, int]]:
-    """What to evaluate, and the (height, width) of its input."""
+def _detector(model: str, precision: str, device: str, run: Path | None, note: Any) -> Detector:
+    """What to evaluate."""
     if precision != "integer":
-        return _torch_network(model, precision, run)
+        return Detector(_torch_network(model, precision, run), cellnet_config())
     if (Path(model) / MANIFEST).is_file():
         build = Build.load(Path(model))
         if device == "sim":
             ensure_simulator(build, note)
-        runner: Accelerator | ProgramRunner = Accelerator(build.folder, device)
-        config = detector_config(build, None)
-    else:
-        if device != "cpu":
-            raise click.UsageError(f"--device {device} needs a build directory: headrace compile {model} first")
-        note("reading the model")
-        path = resolve_model(model)
-        lowered = lower(path)
-        stored = lowered.model.metadata.get("detector")
-        if not stored:
-            raise ModelError(f"{path}: carries no detector description (metadata headrace.detector), so boxes are undefined")
-        config = DetectorConfig.from_json(stored)
-        runner = ProgramRunner(Program(*to_program(lowered.graph)))
-    return accelerator_network(runner, config), (runner.input_shape[1], runner.input_shape[2])
+        return Detector(Accelerator(build.folder, device), detector_config(build, None))
+    if device != "cpu":
+        raise click.UsageError(f"--device {device} needs a build directory: headrace compile {model} first")
+    note("reading the model")
+    path = resolve_model(model)
+    lowered = lower(path)
+    stored = lowered.model.metadata.get("detector")
+    if not stored:
+        raise ModelError(f"{path}: carries no detector description (metadata headrace.detector), so boxes are undefined")
+    return Detector(ProgramRunner(Program(*to_program(lowered.graph))), DetectorConfig.from_json(stored))
 
 
-def _torch_network(recipe_name: str, precision: str, run: Path | None) -> tuple[Network, tuple[int, int]]:
+def _torch_network(recipe_name: str, precision: str, run: Path | None) -> TorchNetwork:
     if run is None:
         raise click.UsageError(f"--precision {precision} needs --run, the folder that `headrace train` filled")
     recipe = recipe_named(recipe_name)
     require_torch()
     from headrace_models import checkpoint
-    from headrace_models.inference import as_network
+    from headrace_models.inference import TorchNetwork
     from headrace_models.train import build_float
 
     is_float = precision == "float"
-    network = build_float(recipe, checkpoint.load(run / "float.pt")) if is_float else load_quantized(recipe, run)
-    return as_network(network), (recipe.shape.height, recipe.shape.width)
+    return TorchNetwork(
+        build_float(recipe, checkpoint.load(run / "float.pt")) if is_float else load_quantized(recipe, run), recipe
+    )
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    table = Table("class", "AP50", title=f"{report['model']}, {report['precision']}, {report['images']} images")
-    for name, value in report["per_class"].items():
-        table.add_row(name, f"{value:.4f}")
-    table.add_row("[bold]mean[/bold]", f"[bold]{report['ap50']:.4f}[/bold]")
+    what = "AP50" if report["metric"] == "voc" else "AP, IoU 0.50 to 0.95"
+    table = Table("class", what, title=f"{report['model']}, {report['precision']}, {report['images']} images")
+    for name, value in report["figures"].items():
+        style = "bold" if name == "mean" else ""
+        table.add_row(name, "no object" if value is None else f"{value:.4f}", style=style)
     console(quiet=False).print(table)
+    if report["left_out"]:
+        names = ", ".join(f"{name} ({count})" for name, count in report["left_out"].items())
+        console(quiet=False).print(f"left out, as the network does not know them: {names}")
