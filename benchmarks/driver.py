@@ -59,7 +59,7 @@ class Instant:
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self._manifest = manifest
-        self._outputs = layouts_of(manifest)[1]
+        self._outputs = layouts_of(manifest)["output"]
         self._words = {BY_NAME["VERSION"].offset: MAP_VERSION}
         for half, name in enumerate(("BUILD_LO", "BUILD_HI")):
             self._words[BY_NAME[name].offset] = int(manifest["build_id"], 16) >> (32 * half) & 0xFFFFFFFF

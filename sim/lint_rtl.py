@@ -162,6 +162,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'Fields=3,Field=1,RomFile="w.hex"',
     ),
     "tensor_reader": (
+        "Repeat=1,Start=64'h0123456789abcdef",
         "ElementW=1,LaneW=1,Lanes=5,Channels=7,FrameElements=21",
         "ElementW=32,LaneW=20,Lanes=1",
         "DataW=128,LaneW=6",

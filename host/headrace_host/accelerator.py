@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,15 @@ def _number_or_channels(values: list[float]) -> Any:
 
 
 class Interface:
-    """What an accelerator tells of a program: its input and outputs."""
+    """What an accelerator tells of a program: the input that takes frames, those that are held, and outputs."""
 
-    def __init__(self, program: Program) -> None:
-        if len(program.spec["inputs"]) != 1:
-            raise HostError(f"the network has {len(program.spec['inputs'])} inputs; detection needs one image input")
-        self.input_name = str(program.spec["inputs"][0])
+    def __init__(self, program: Program, held: Sequence[str] = ()) -> None:
+        moving = [str(name) for name in program.spec["inputs"] if name not in held]
+        if len(moving) != 1:
+            raise HostError(
+                f"the network has {len(moving)} inputs ({', '.join(moving)}); an accelerator takes one, and holds others"
+            )
+        self.input_name = moving[0]
         tensors = program.spec["tensors"]
         h, w, c = tensors[self.input_name]["shape"]
         self.input_shape: tuple[int, int, int, int] = (1, h, w, c)
@@ -90,8 +93,9 @@ class Accelerator:
         self.device = device
         self._progress = progress
         self.program = Program.load(self.build.folder)
-        told = Interface(self.program)
+        told = Interface(self.program, self.build.held)
         self.input_name, self.input_shape, self.outputs = told.input_name, told.input_shape, told.outputs
+        self._held: dict[str, IntArray] = {}
         self._planned = PlannedProgram(self.program) if device == "cpu" else None
         self._simulator = self._open_simulator() if device == "sim" else None
         self._overlay = self._open_overlay() if device == "board" else None
@@ -120,6 +124,32 @@ class Accelerator:
             raise HostError(f"{bitfile}: missing; make a folder for the board with: headrace deploy BUILD --to DIR")
         return AcceleratorOverlay(str(bitfile))
 
+    def hold(self, name: str, values: IntArray) -> None:
+        """Sets an input that was held at compile time, for all frames from now on.
+
+        Args:
+            name: of the input.
+            values: integers (H, W, C).
+
+        Raises:
+            HostError: no such input is held; wrong shape, type or range.
+        """
+        if self._overlay is not None:
+            self._overlay.hold(name, values)
+            return
+        if name not in self.build.held:
+            raise HostError(f"no input '{name}' is held; this build holds {', '.join(self.build.held) or 'none'}")
+        self.program.check_input(name, values[None])
+        self._held[name] = values[None].copy()
+
+    def _inputs(self, batch: IntArray) -> dict[str, IntArray]:
+        """The frames and, for each of them, what is held."""
+        missing = [name for name in self.build.held if name not in self._held]
+        if missing:
+            raise HostError(f"input '{missing[0]}' is held, and has no values yet; call hold('{missing[0]}', values) first")
+        held = {name: np.repeat(values, len(batch), axis=0) for name, values in self._held.items()}
+        return {self.input_name: batch, **held}
+
     def run(self, batch: IntArray) -> dict[str, IntArray]:
         """Runs a batch of frames.
 
@@ -133,14 +163,14 @@ class Accelerator:
             HostError: wrong shape, type or range, or the simulated hardware failed.
         """
         if self._planned is not None:
-            return self._planned.run({self.input_name: batch})
+            return self._planned.run(self._inputs(batch))
         if self._overlay is not None:
             results: dict[str, IntArray] = self._overlay.run(batch)
             return results
         assert self._simulator is not None, "every other device is a simulator"
         self.program.check_input(self.input_name, batch)
         try:
-            result = self._simulator.run({self.input_name: batch}, progress=self._progress)
+            result = self._simulator.run(self._inputs(batch), progress=self._progress)
         except SimulationError as error:
             raise HostError(f"{self.build.folder}: {error}") from error
         self.last_simulation = result

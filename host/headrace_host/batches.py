@@ -44,14 +44,14 @@ Allocate = Callable[[tuple[int, int]], Buffer]
 """Makes a buffer of uint8 (frames, bytes), aligned to pages."""
 
 
-def layouts_of(manifest: Mapping[str, Any]) -> tuple[dict[str, MemoryLayout], dict[str, MemoryLayout]]:
-    """How a build's inputs and outputs lie in memory.
+def layouts_of(manifest: Mapping[str, Any]) -> dict[str, dict[str, MemoryLayout]]:
+    """How a build's tensors lie in memory, by side: ``input``, ``held`` (inputs that stay the same) and ``output``.
 
     Raises:
         BoardError: the build's manifest contradicts itself.
     """
     ip = manifest["ip"]
-    sides: tuple[dict[str, MemoryLayout], dict[str, MemoryLayout]] = ({}, {})
+    sides: dict[str, dict[str, MemoryLayout]] = {"input": {}, "held": {}, "output": {}}
     described = {entry["tensor"]: entry for entry in (*manifest["inputs"], *manifest["outputs"])}
     for entry in ip["tensors"]:
         tensor = described[entry["tensor"]]
@@ -60,8 +60,17 @@ def layouts_of(manifest: Mapping[str, Any]) -> tuple[dict[str, MemoryLayout], di
             raise BoardError(
                 f"the manifest gives '{entry['tensor']}' another layout than this driver; install its headrace-host"
             )
-        sides[entry["side"] == "output"][entry["tensor"]] = layout
+        sides[entry["side"]][entry["tensor"]] = layout
     return sides
+
+
+@dataclass
+class Held:
+    """An input that stays the same from frame to frame: one frame in memory, which all slots share."""
+
+    layout: MemoryLayout
+    buffer: Buffer
+    is_set: bool = False
 
 
 @dataclass
@@ -69,6 +78,7 @@ class Slot:
     """Buffers of one batch on its way."""
 
     inputs: dict[str, Buffer]
+    """Those that are held among them, in the order of the block's registers."""
     outputs: dict[str, Buffer]
     frames: int = 0
     starts: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
@@ -89,25 +99,56 @@ class Batches:
         allocate: makes the buffers.
         batch_size: most frames of a batch.
         slots: batches on their way; two keep the fabric busy while a third is packed.
+        held: of batches of another size through the same block; None: nothing is set yet.
     """
 
     def __init__(
-        self, block: Block, manifest: Mapping[str, Any], allocate: Allocate, batch_size: int = 8, slots: int = 3
+        self,
+        block: Block,
+        manifest: Mapping[str, Any],
+        allocate: Allocate,
+        batch_size: int = 8,
+        slots: int = 3,
+        held: dict[str, Held] | None = None,
     ) -> None:
         if batch_size < 1 or slots < 1:
             raise BoardError(f"batch_size {batch_size} and slots {slots} must be at least 1")
         self.block, self.batch_size = block, batch_size
-        self.inputs, self.outputs = layouts_of(manifest)
+        sides = layouts_of(manifest)
+        self.inputs, self.outputs = sides["input"], sides["output"]
+        self.held = {n: Held(at, allocate((1, at.frame_bytes))) for n, at in sides["held"].items()} if held is None else held
+        self._held_start = np.array([int(str(manifest["build_id"]), 16)], np.uint64)
+        reads = [entry["tensor"] for entry in manifest["ip"]["tensors"] if entry["side"] != "output"]
+
+        def place(name: str) -> Buffer:
+            return self.held[name].buffer if name in self.held else allocate((batch_size, self.inputs[name].frame_bytes))
+
         self._tag = secrets.randbits(32)  # so that nothing of an earlier program passes for this one's
         self.slots = [
             Slot(
-                {name: allocate((batch_size, layout.frame_bytes)) for name, layout in self.inputs.items()},
+                {name: place(name) for name in reads},
                 {name: allocate((batch_size, layout.frame_bytes)) for name, layout in self.outputs.items()},
             )
             for _ in range(slots)
         ]
         self._free = deque(self.slots)
         self._flying: deque[Slot] = deque()
+
+    def hold(self, name: str, values: IntArray) -> None:
+        """Sets an input that stays the same, (H, W, C), for all frames from now on.
+
+        Raises:
+            BoardError: no such input is held, or batches are on their way.
+        """
+        if name not in self.held:
+            raise BoardError(f"no input '{name}' is held; this build holds {', '.join(self.held) or 'none'}")
+        if self._flying:
+            raise BoardError(f"{len(self._flying)} batches are on their way; hold '{name}' before or behind them")
+        held = self.held[name]
+        held.layout.pack(values[None], held.buffer.memory)
+        held.layout.seal(held.buffer.memory, self._held_start)
+        held.buffer.flush()
+        held.is_set = True
 
     def run(self, frames: Frames) -> dict[str, IntArray]:
         """Runs any number of frames; returns the outputs (N, H, W, C) by name.
@@ -154,6 +195,8 @@ class Batches:
         """
         if not self._free:
             raise BoardError(f"all {len(self.slots)} slots are on their way; finish one first")
+        if missing := [name for name, held in self.held.items() if not held.is_set]:
+            raise BoardError(f"input '{missing[0]}' is held, and has no values yet; call hold('{missing[0]}', values) first")
         slot = self._free[0]
         slot.frames = len(next(iter(frames.values())))
         if not 1 <= slot.frames <= self.batch_size:

@@ -143,6 +143,12 @@ class Build:
         return str(self.manifest["build_id"])
 
     @property
+    def held(self) -> tuple[str, ...]:
+        """Inputs that stay the same from frame to frame."""
+        tensors = self.manifest.get("ip", {}).get("tensors", [])
+        return tuple(entry["tensor"] for entry in tensors if entry["side"] == "held")
+
+    @property
     def rom_dir(self) -> Path:
         """Folder of the engines' memory contents."""
         return self.folder / "rtl" / "rom"

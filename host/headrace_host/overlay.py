@@ -20,7 +20,7 @@ import pynq
 from pynq import Overlay, allocate
 
 from headrace_host.accelerator import Interface
-from headrace_host.batches import Batches, Buffer, Slot
+from headrace_host.batches import Batches, Buffer, Held, Slot
 from headrace_host.block import Block
 from headrace_host.errors import BoardError
 from headrace_host.golden import IntArray
@@ -59,11 +59,12 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
         super().__init__(str(bitfile_name), **options)
         self.build = build
         self.program = Program.load(build.folder)
-        told = Interface(self.program)
+        told = Interface(self.program, build.held)
         self.input_name, self.input_shape, self.outputs = told.input_name, told.input_shape, told.outputs
         self.block_name = self._find(str(build.manifest["ip"]["vlnv"]))
         self.block = Block(getattr(self, self.block_name), build.manifest, patience_cycles)
         self._slots = slots
+        self._held: dict[str, Held] | None = None
         self.batch_size = batch_size
 
     def _find(self, vlnv: str) -> str:
@@ -85,10 +86,26 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
             buffer = allocate(shape=shape, dtype=np.uint8, target=self.device)
             return Buffer(buffer, int(buffer.device_address))
 
-        self.batches = Batches(self.block, self.build.manifest, place, value, self._slots)
+        self.batches = Batches(self.block, self.build.manifest, place, value, self._slots, self._held)
+        self._held = self.batches.held
         self._filled: Slot | None = None
 
     # ---- frames in, outputs out
+
+    def hold(self, name: str, values: IntArray) -> None:
+        """Sets an input that was held at compile time, for all frames from now on.
+
+        Args:
+            name: of the input.
+            values: integers (H, W, C).
+
+        Raises:
+            HostError: wrong shape, type or range.
+            BoardError: no such input is held, or batches are on their way.
+        """
+        if name in self.build.held:
+            self.program.check_input(name, values[None])
+        self.batches.hold(name, values)
 
     def run(self, frames: IntArray) -> dict[str, IntArray]:
         """Runs any number of frames (N, H, W, C); returns integer outputs (N, H, W, C) by name.
@@ -216,15 +233,16 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
         self.block.wait(last)
         done = after["frames_done"] - before["frames_done"]
         cycles = (after["cycles"] - before["cycles"]) / done
-        ip = self.build.manifest["ip"]["tensors"]
-        moved = {side: sum(entry["frame_bytes"] for entry in ip if entry["side"] == side) for side in ("input", "output")}
+        moved = {False: 0, True: 0}
+        for entry in self.build.manifest["ip"]["tensors"]:
+            moved[entry["side"] == "output"] += entry["frame_bytes"]
         return {
             "runtime[ms]": 1000 * passed / commands,
             "throughput[images/s]": done / passed,
             "cycles_per_frame": cycles,
             "busy": self.build.manifest["performance"]["interval_cycles"] / cycles,
-            "DRAM_in_bandwidth[MB/s]": moved["input"] * done / passed / 1e6,
-            "DRAM_out_bandwidth[MB/s]": moved["output"] * done / passed / 1e6,
+            "DRAM_in_bandwidth[MB/s]": moved[False] * done / passed / 1e6,
+            "DRAM_out_bandwidth[MB/s]": moved[True] * done / passed / 1e6,
             "fclk[mhz]": float(self.build.manifest["clock_mhz"]),
             "batch_size": size,
         }

@@ -48,7 +48,7 @@ class IpBench:
         signals = {"clock": dut.aclk, "reset": dut.aresetn}
         self.host = Host(dut, **signals, tensors=len(self.tensors))
         self.memory = SlaveMemory(dut, **signals, data=self.arena.data, base=self.base)
-        self.inputs = 2
+        self.inputs = 3
         self._clocked = False
 
     async def reset(self) -> None:
@@ -71,7 +71,10 @@ class IpBench:
         tag = int(self.rng.integers(0, 1 << 32))
         commands: list[Command] = []
         for k, tensor in enumerate(self.tensors):
-            values = tensor.random(frames, self.rng) if k < self.inputs else commands[k - self.inputs].frames
+            if k < self.inputs:
+                values = tensor.random(frames, self.rng)
+            else:  # as `loopback` makes them
+                values = commands[0].frames if k == self.inputs else commands[1].frames + commands[2].frames
             commands.append(self.arena.command(tensor, frames, values=values, tag=tag))
         for command in commands[: self.inputs]:
             self.arena.place(command)[:] = command.sealed

@@ -13,6 +13,9 @@ from headrace_host.layout import MemoryLayout, check_start
 
 from headrace_sim.words import IntArray, beats_of, pack
 
+START = 0x0123456789ABCDEF
+"""What the check words of repeated frames start from, on all benches."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
@@ -23,6 +26,8 @@ class Tensor:
     signed: bool
     lanes: int
     word_bytes: int
+    repeat: bool = False
+    """Whether memory has one frame, for all frames of a command."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any], word_bytes: int) -> Tensor:
@@ -33,6 +38,7 @@ class Tensor:
             signed=data["signed"],
             lanes=data["lanes"],
             word_bytes=word_bytes,
+            repeat=data.get("repeat", False),
         )
 
     @property
@@ -59,23 +65,27 @@ class Tensor:
             "Lanes": self.lanes,
             "Channels": self.shape[2],
             "Elements": layout.elements,
+            **({"Repeat": 1} if self.repeat else {}),
         }
         return {f"{name}{suffix}": value for name, value in named.items()}
 
     def random(self, count: int, rng: np.random.Generator) -> IntArray:
         """Frames (N, H, W, C)."""
         low = -(1 << (self.bits - 1)) if self.signed else 0
-        return rng.integers(low, low + (1 << self.bits), (count, *self.shape), dtype=np.int64)
+        different = 1 if self.repeat else count
+        frames = rng.integers(low, low + (1 << self.bits), (different, *self.shape), dtype=np.int64)
+        return np.broadcast_to(frames, (count, *self.shape))
 
     def stream(self, frames: IntArray) -> list[int]:
         """The beats of frames (N, H, W, C)."""
         return pack(beats_of(frames.reshape(-1, self.shape[2]), self.lanes), bits=self.bits)
 
     def sealed(self, frames: IntArray, tag: int) -> npt.NDArray[np.uint8]:
-        """The bytes (N, frame bytes) of a command's frames, with their check words."""
+        """The bytes (N, frame bytes) of a command's frames in memory, with their check words."""
+        frames, starts = (frames[:1], np.array([START], np.uint64)) if self.repeat else (frames, check_start(tag, len(frames)))
         memory = np.zeros((len(frames), self.layout.frame_bytes), np.uint8)
         self.layout.pack(frames, memory)
-        self.layout.seal(memory, check_start(tag, len(frames)))
+        self.layout.seal(memory, starts)
         return memory
 
 
@@ -104,8 +114,9 @@ class Command:
 
     @property
     def addresses(self) -> list[int]:
-        """Of its words."""
-        return list(range(self.address, self.address + self.sealed.size, self.tensor.word_bytes))
+        """Of its words, as they are read."""
+        once = list(range(self.address, self.address + self.sealed.size, self.tensor.word_bytes))
+        return once * (len(self.frames) if self.tensor.repeat else 1)
 
 
 class Arena:
@@ -119,7 +130,7 @@ class Arena:
     def command(self, tensor: Tensor, count: int, *, values: IntArray | None = None, tag: int | None = None) -> Command:
         """One of ``count`` frames at the next free place; its frames and its tag are random if not given."""
         address = self._next + int(self.rng.integers(0, 20)) * self.word_bytes
-        size = count * tensor.layout.frame_bytes
+        size = (1 if tensor.repeat else count) * tensor.layout.frame_bytes
         if address + size > self.base + len(self.data):  # what lay there first is done
             address = self.base
         self._next = address + size
@@ -131,5 +142,5 @@ class Arena:
     def place(self, command: Command, data: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
         """The bytes (N, frame bytes) of a command's frames in ``data``, the arena's own if not told otherwise, to change."""
         first, layout = command.address - self.base, command.tensor.layout
-        size = len(command.frames) * layout.frame_bytes
+        size = (1 if command.tensor.repeat else len(command.frames)) * layout.frame_bytes
         return (self.data if data is None else data)[first : first + size].reshape(-1, layout.frame_bytes)

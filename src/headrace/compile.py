@@ -15,7 +15,7 @@ import numpy as np
 from headrace_host.images import find_images
 from headrace_host.manifest import MANIFEST
 
-from headrace.backend.ip import IP, Ip, write_ip
+from headrace.backend.ip import IP, Ip, check_held, write_ip
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
@@ -50,7 +50,14 @@ def lower(path: Path) -> Lowered:
 
 
 def compile_model(
-    path: Path, board: Board, out: Path, goal: Goal, note: Note = lambda _: None, *, hls: HlsOptions | None = None
+    path: Path,
+    board: Board,
+    out: Path,
+    goal: Goal,
+    note: Note = lambda _: None,
+    *,
+    hls: HlsOptions | None = None,
+    held: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Compiles ``path`` for ``board`` into the build directory ``out`` and returns its manifest.
 
@@ -58,6 +65,7 @@ def compile_model(
 
     Args:
         hls: write the network, or layers of it, as C++ for Vitis HLS.
+        held: inputs that stay the same from frame to frame; see `headrace.backend.ip.Ip`.
 
     Raises:
         ModelError, FoldingError, BuildError, ToolError: see `headrace.errors`.
@@ -68,13 +76,16 @@ def compile_model(
         find_images([hls.images])  # told before minutes of work
     note("reading the model")
     lowered = lower(path)
+    if held and not board.memory:
+        raise BuildError(f"{board.title} has no block between memories, so no input can be held; leave --hold out")
+    check_held(lowered.graph, held)
     fitted = _fit(lowered.graph, board, goal, note, hls.layers if hls else ())
     made = Compilation(path=path, board=board, goal=goal, lowered=lowered, fitted=fitted)
     note("writing the build directory")
     scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
     try:
         scratch.mkdir(parents=True)
-        manifest = _write(scratch, out.name, made, hls, note)
+        manifest = _write(scratch, out.name, made, hls, held, note)
         _replace(scratch, out)
     except OSError as error:
         if error.filename and not _concerns(Path(error.filename), scratch, out):
@@ -130,7 +141,9 @@ def _replace(scratch: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(folder: Path, name: str, made: Compilation, hls: HlsOptions | None, note: Note) -> dict[str, Any]:
+def _write(
+    folder: Path, name: str, made: Compilation, hls: HlsOptions | None, held: tuple[str, ...], note: Note
+) -> dict[str, Any]:
     sources = write_rtl(made.fitted.design, folder / "rtl", NETWORK)
     program, arrays = to_program(made.graph)
     save_json(folder / "program.json", program)
@@ -140,7 +153,7 @@ def _write(folder: Path, name: str, made: Compilation, hls: HlsOptions | None, n
     further: dict[str, Any] = {"hls": write_hls(folder / HLS, made, hls, note)} if hls else {}
     build_id = None
     if made.board.memory:
-        ip = Ip(graph=made.graph, design=made.fitted.design, memory=made.board.memory)
+        ip = Ip(graph=made.graph, design=made.fitted.design, memory=made.board.memory, held=held)
         further["ip"] = ip.describe(write_ip(ip, folder / "rtl", sources))
         build_id = hardware_id(folder)
         (folder / "rtl" / f"{IP}.sv").write_text(ip.render(build_id))

@@ -23,10 +23,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A model, the tiny detector if not told otherwise, deployed for the simulated board with a processing system."""
     made: dict[tuple[str, str], Path] = {}
 
-    def of(ps: str, model: str = "tiny") -> Path:
+    def of(ps: str, model: str = "tiny", held: tuple[str, ...] = ()) -> Path:
         if (ps, model) not in made:
             folder = tmp_path_factory.mktemp(ps)
-            compile_model(resolve_model(model), load_board(BOARDS[ps]), folder / Path(model).stem, Goal())
+            compile_model(resolve_model(model), load_board(BOARDS[ps]), folder / Path(model).stem, Goal(), held=held)
             deploy(Build.load(folder / Path(model).stem), folder / "deployed", simulated=True)
             made[ps, model] = folder / "deployed"
         return made[ps, model]

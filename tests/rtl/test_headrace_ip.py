@@ -22,9 +22,11 @@ BUILD_ID = "0123456789abcdef"
 # bits of a word, and of an address; soft resets at random times
 BUSES = [(64, 32, 200), (128, 40, 40), (64, 64, 1000)]
 # wire: shape, bits, signed, lanes
+REPEATED = ("w",)
 TENSORS: dict[str, tuple[Any, int, bool, int]] = {
     "a": ((5, 7, 6), 8, False, 3),
     "b": ((4, 5, 7), 5, True, 2),
+    "w": ((4, 5, 7), 6, True, 2),
     "x": ((5, 7, 6), 8, False, 4),
     "y": ((4, 5, 7), 12, True, 2),
 }
@@ -44,6 +46,7 @@ def port(index: int, wire: str, word_bytes: int) -> PortView:
         channels=shape[-1],
         elements=prod(shape),
         element_bits=layout.element_bits,
+        repeat=wire in REPEATED,
     )
 
 
@@ -56,8 +59,8 @@ def render(data_bits: int, address_bits: int) -> str:
         build_id=BUILD_ID,
         data_bits=data_bits,
         address_bits=address_bits,
-        inputs=ports[:2],
-        outputs=ports[2:],
+        inputs=ports[:3],
+        outputs=ports[3:],
     )
     return template("ip.sv.j2").render(ip=view)
 
@@ -83,8 +86,8 @@ def test_is_exact_whatever_happens(bus: tuple[int, int, int], tmp_path: Path) ->
         parameters={"DataW": bus[0], "AddrW": bus[1]},
         case={
             "tensors": [
-                {"shape": shape, "bits": bits, "signed": signed, "lanes": lanes}
-                for shape, bits, signed, lanes in TENSORS.values()
+                {"shape": shape, "bits": bits, "signed": signed, "lanes": lanes, "repeat": wire in REPEATED}
+                for wire, (shape, bits, signed, lanes) in TENSORS.items()
             ],
             "resets": bus[2],
         },

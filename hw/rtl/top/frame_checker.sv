@@ -5,11 +5,14 @@
 /// A frame is `Words` words and its check word, whose low 64 bits are the sum (modulo 2**64) of the
 /// 64-bit parts of the frame's words and of {tag of the command, frames left in it, this one
 /// included}. So what was changed in memory shows, and so does a frame that is not of this command.
+/// With `Repeat`, the sum starts from `Start`: the frame is the same for all commands.
 /// Words pass combinationally; a fault is told two cycles after its check word.
 module frame_checker #(
   parameter int unsigned DataW    = 64,
   parameter int unsigned Words    = 8,
-  parameter int unsigned Commands = 4
+  parameter int unsigned Commands = 4,
+  parameter bit          Repeat   = 1'b0,
+  parameter logic [63:0] Start    = '0
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,  // synchronous
@@ -33,7 +36,9 @@ module frame_checker #(
   logic [63:0] given_q;
   logic [63:0] sum_q;
 
-  frame_sum #(.DataW(DataW), .Words(Words), .Commands(Commands)) u_sum (
+  frame_sum #(
+    .DataW(DataW), .Words(Words), .Commands(Commands), .Repeat(Repeat), .Start(Start)
+  ) u_sum (
     .clk_i, .rst_ni,
     .command_valid_i, .command_ready_o, .command_tag_i, .command_frames_i,
     .step_i(step), .data_i, .active_o(active), .at_check_o(at_check), .sum_o(sum)

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Sums the words of frames, from {tag, frames left} of their command on.
+/// Sums the words of frames, from {tag, frames left} of their command on; with `Repeat`, all from
+/// `Start` on, since they are one frame again and again.
 ///
 /// `step_i` passes a word: `Words` of a frame, then (`at_check_o`) its check word, which is not
 /// summed. `active_o` stands while there is a command; a queued one follows without a pause.
 module frame_sum #(
   parameter int unsigned DataW    = 64,
   parameter int unsigned Words    = 8,
-  parameter int unsigned Commands = 4
+  parameter int unsigned Commands = 4,
+  parameter bit          Repeat   = 1'b0,
+  parameter logic [63:0] Start    = '0
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,  // synchronous
@@ -66,10 +69,10 @@ module frame_sum #(
     if (load) begin
       tag_q    <= queued_tag;
       frames_q <= queued_frames;
-      sum_o    <= {queued_tag, queued_frames};
+      sum_o    <= Repeat ? Start : {queued_tag, queued_frames};
     end else if (step_i && at_check_o) begin
       frames_q <= frames_q - 32'd1;
-      sum_o    <= {tag_q, frames_q - 32'd1};
+      sum_o    <= Repeat ? Start : {tag_q, frames_q - 32'd1};
     end else if (step_i) begin
       sum_o <= sum_o + part;
     end

@@ -7,6 +7,9 @@
 /// two), the first in the low bits; it begins at a new word and ends with a word for its check (see
 /// `frame_checker`). Of each element the low `LaneW` bits count. In the stream, a pixel of `Channels`
 /// elements is a whole number of beats.
+///
+/// With `Repeat`, a command has one frame in memory, which is read again for each of its frames, as
+/// weights are that are streamed; its check word starts from `Start`.
 module tensor_reader #(
   parameter int unsigned DataW         = 64,
   parameter int unsigned AddrW         = 32,
@@ -17,6 +20,8 @@ module tensor_reader #(
   parameter int unsigned FrameElements = 48,
   parameter int unsigned BurstBeats    = 16,
   parameter int unsigned Commands      = 4,
+  parameter bit          Repeat        = 1'b0,
+  parameter logic [63:0] Start         = '0,
   localparam int unsigned BeatsW       = $clog2(BurstBeats) + 1
 ) (
   input  logic                        clk_i,
@@ -71,7 +76,7 @@ module tensor_reader #(
   );
 
   axi_reader #(
-    .DataW(DataW), .AddrW(AddrW), .FrameWords(FRAME_WORDS + 1), .BurstBeats(BurstBeats)
+    .DataW(DataW), .AddrW(AddrW), .FrameWords(FRAME_WORDS + 1), .Repeat(Repeat), .BurstBeats(BurstBeats)
   ) u_reader (
     .clk_i, .rst_ni,
     .command_valid_i(queued_valid), .command_ready_o(queued_ready),
@@ -83,7 +88,9 @@ module tensor_reader #(
   );
 
   assign command_ready_o = walk_ready && check_ready;
-  frame_checker #(.DataW(DataW), .Words(FRAME_WORDS), .Commands(Commands)) u_check (
+  frame_checker #(
+    .DataW(DataW), .Words(FRAME_WORDS), .Commands(Commands), .Repeat(Repeat), .Start(Start)
+  ) u_check (
     .clk_i, .rst_ni,
     .command_valid_i(command_valid_i && walk_ready), .command_ready_o(check_ready),
     .command_tag_i, .command_frames_i,

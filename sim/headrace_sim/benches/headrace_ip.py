@@ -43,14 +43,14 @@ async def commands_follow_without_a_pause(dut: Any) -> None:
     """From command to command, the network's inputs get their frames as within one."""
     bench = IpBench(dut, seed=3)
     await bench.reset()
-    jobs = [bench.job(frames) for frames in (4, 2, 3, 2, 2)]
+    jobs = [bench.job(frames) for frames in (8, 2, 3, 2, 2)]
     count = sum(job.frames for job in jobs)
     watching = [cocotb.start_soon(bench.moves(k, count * bench.tensors[k].beats)) for k in range(2)]
     for job in jobs:
         await bench.enqueue(job)
     for k in range(2):
         last = np.asarray(await watching[k]).reshape(count, -1)[:, -1]
-        assert set(np.diff(last)) == {bench.tensors[k].beats}
+        assert set(np.diff(last)[6:]) == {bench.tensors[k].beats}  # while the readers' buffers fill, they share the bus
     await bench.wait_for(len(jobs))
     bench.done(*jobs)
     bench.check_memory()
@@ -62,7 +62,7 @@ async def is_what_the_map_says(dut: Any) -> None:
     bench = IpBench(dut, seed=4)
     host = bench.host
     await bench.reset()
-    identity = {"VERSION": 2 << 24 | 2 << 16 | MAP_VERSION, "BUILD_LO": 0x89ABCDEF, "BUILD_HI": 0x01234567}
+    identity = {"VERSION": 2 << 24 | 3 << 16 | MAP_VERSION, "BUILD_LO": 0x89ABCDEF, "BUILD_HI": 0x01234567}
     for name, register in host.registers.items():
         if name not in ("CYCLES_LO", "INTERVAL"):
             assert await host.read(name) == identity.get(name, register.reset), name
@@ -264,7 +264,7 @@ async def refuses_bad_commands_amid_others(dut: Any) -> None:
     for name, value, mended in (
         ("FRAMES", 0, None),
         ("ADDRESS_0_LO", 0x1004, None),
-        ("ADDRESS_3_LO", 0x1001, None),
+        ("ADDRESS_4_LO", 0x1001, None),
         ("ADDRESS_2_HI", 0x80000000, 0),
     ):
         job = bench.job(2)

@@ -121,11 +121,12 @@ async def tells_changed_frames(dut: Any, which: int, seed: int) -> None:
     """One changed bit anywhere in a frame is told once; a changed tag or number of frames, for each frame."""
     run = _Run(dut, frames=([2, 3], [2, 3]), seed=seed, behaviour=Behaviour(latency=(1, 20), stall=0.2))
     rng = np.random.default_rng(seed)
-    changed = run.arena.place(run.commands[which][1])[1]
+    changed = run.arena.place(run.commands[which][1])[-1]
     checked = run.tensors[which].layout.check_offset + 8
     changed[rng.integers(checked)] ^= 1 << rng.integers(8)
     await run.bench.run(limit=_LIMIT)
-    assert [len(pulses.cycles) for pulses in run.faults] == [int(which == 0), int(which == 1)]
+    faults = 3 if run.tensors[which].repeat else 1  # of frames that are read
+    assert [len(pulses.cycles) for pulses in run.faults] == [faults * int(which == 0), faults * int(which == 1)]
 
 
 @cocotb.test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A network of two inputs and two outputs that gives back what it takes: `a` as `x`, of other lanes;
-/// `b` as `y`, of wider ones. `a` and `x` have 6 channels.
+/// A network of three inputs and two outputs: `a` comes back as `x`, of other lanes; the sum of `b` and
+/// `w` as `y`. `a` and `x` have 6 channels.
 module loopback (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -11,6 +11,9 @@ module loopback (
   input  logic [9:0]  b_data_i,   // 2 lanes of 5 bits, signed
   input  logic        b_valid_i,
   output logic        b_ready_o,
+  input  logic [11:0] w_data_i,   // 2 lanes of 6 bits, signed
+  input  logic        w_valid_i,
+  output logic        w_ready_o,
   output logic [31:0] x_data_o,   // 4 lanes of 8 bits
   output logic        x_valid_o,
   input  logic        x_ready_i,
@@ -30,10 +33,13 @@ module loopback (
     .clk_i, .rst_ni, .valid_i(x_valid), .ready_o(x_ready), .data_i(x_data),
     .valid_o(x_valid_o), .ready_i(x_ready_i), .data_o(x_data_o)
   );
-  stream_cast #(.Lanes(2), .InW(5), .OutW(12), .Signed(1'b1)) u_cast (
-    .clk_i, .rst_ni, .valid_i(b_valid_i), .ready_o(b_ready_o), .data_i(b_data_i),
-    .valid_o(y_valid), .ready_i(y_ready), .data_o(y_data)
-  );
+  assign y_valid   = b_valid_i && w_valid_i;
+  assign b_ready_o = y_ready && w_valid_i;
+  assign w_ready_o = y_ready && b_valid_i;
+  for (genvar lane = 0; lane < 2; lane++) begin : gen_sum
+    assign y_data[12*lane +: 12] =
+        12'($signed(b_data_i[5*lane +: 5])) + 12'($signed(w_data_i[6*lane +: 6]));
+  end
   stream_fifo #(.Width(24), .Depth(40)) u_y (
     .clk_i, .rst_ni, .valid_i(y_valid), .ready_o(y_ready), .data_i(y_data),
     .valid_o(y_valid_o), .ready_i(y_ready_i), .data_o(y_data_o)

@@ -6,7 +6,8 @@ module read_path #(
   parameter int unsigned AddrW       = 32,
   parameter int unsigned Outstanding = 8,
   parameter int unsigned ElementWA = 8, LaneWA = 8, LanesA = 3, ChannelsA = 3, ElementsA = 48,
-  parameter int unsigned ElementWB = 8, LaneWB = 8, LanesB = 3, ChannelsB = 3, ElementsB = 48
+  parameter int unsigned ElementWB = 8, LaneWB = 8, LanesB = 3, ChannelsB = 3, ElementsB = 48,
+  parameter int unsigned RepeatA = 0, RepeatB = 0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -39,6 +40,7 @@ module read_path #(
   output logic [AddrW-1:0]       answered_o
 );
   localparam int unsigned BEATS_W = 5;
+  localparam logic [63:0] START   = 64'h0123456789abcdef;
 
   logic [1:0]              request_valid, request_ready, word_valid;
   logic [1:0][AddrW-1:0]   request_address;
@@ -48,7 +50,7 @@ module read_path #(
 
   tensor_reader #(
     .DataW(DataW), .AddrW(AddrW), .ElementW(ElementWA), .LaneW(LaneWA), .Lanes(LanesA),
-    .Channels(ChannelsA), .FrameElements(ElementsA)
+    .Channels(ChannelsA), .FrameElements(ElementsA), .Repeat(RepeatA != 0), .Start(START)
   ) u_a (
     .clk_i, .rst_ni,
     .command_valid_i(command_valid_i[0]), .command_ready_o(command_ready_o[0]),
@@ -62,7 +64,7 @@ module read_path #(
 
   tensor_reader #(
     .DataW(DataW), .AddrW(AddrW), .ElementW(ElementWB), .LaneW(LaneWB), .Lanes(LanesB),
-    .Channels(ChannelsB), .FrameElements(ElementsB)
+    .Channels(ChannelsB), .FrameElements(ElementsB), .Repeat(RepeatB != 0), .Start(START)
   ) u_b (
     .clk_i, .rst_ni,
     .command_valid_i(command_valid_i[1]), .command_ready_o(command_ready_o[1]),

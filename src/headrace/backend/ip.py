@@ -42,6 +42,8 @@ class PortView:
     """Of a frame."""
     element_bits: int
     """In memory."""
+    repeat: bool = False
+    """Whether memory holds one frame of it, which is read again for each frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,11 @@ class Ip:
     graph: Graph
     design: Design
     memory: Memory
+    held: tuple[str, ...] = ()
+    """Inputs that stay the same from frame to frame: memory has one frame of them, which is read again for each."""
 
     def __post_init__(self) -> None:
+        check_held(self.graph, self.held)
         inputs, outputs = len(self.design.inputs), len(self.design.outputs)
         if max(inputs, outputs) > MAX_PER_SIDE or inputs + outputs > MAX_TENSORS:
             raise BuildError(
@@ -96,6 +101,7 @@ class Ip:
             channels=shape[-1],
             elements=prod(shape),
             element_bits=self._layout(stream).element_bits,
+            repeat=stream.tensor in self.held,
         )
 
     def _layout(self, stream: Stream) -> MemoryLayout:
@@ -129,7 +135,7 @@ class Ip:
                 tensors.append(
                     {
                         "tensor": stream.tensor,
-                        "side": side,
+                        "side": "held" if stream.tensor in self.held else side,
                         "address_register": tensor_offset(len(tensors)),
                         "element_bits": layout.element_bits,
                         "frame_bytes": layout.frame_bytes,
@@ -145,6 +151,16 @@ class Ip:
             "tensors": tensors,
             "sources": list(sources),
         }
+
+
+def check_held(graph: Graph, held: Sequence[str]) -> None:
+    """Raises BuildError unless ``held`` are some of the graph's inputs, and not all of them."""
+    inputs = ", ".join(graph.inputs)
+    for name in held:
+        if name not in graph.inputs:
+            raise BuildError(f"the network has no input '{name}' to hold; its inputs are {inputs}")
+    if held and not set(graph.inputs) - set(held):
+        raise BuildError(f"with {inputs} held, no input is left for frames; hold some, not all")
 
 
 def write_ip(ip: Ip, folder: Path, present: Sequence[str]) -> list[str]:

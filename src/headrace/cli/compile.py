@@ -40,6 +40,14 @@ from headrace.models import resolve_model
     metavar="LAYER",
     help="With --backend rtl: make this layer of C++ for Vitis HLS. Give it again for further layers.",
 )
+@click.option(
+    "--hold",
+    "held",
+    multiple=True,
+    metavar="INPUT",
+    help="This input stays the same from frame to frame (a mask, a background): memory holds it once, and the block reads it "
+    "again for each frame. Give it again for further inputs.",
+)
 @click.option("--images", type=PATH, help="Folder of images for the testbenches of the C++.  [default: those of headrace]")
 @click.option("-o", "--out", type=PATH, help="Build directory.  [default: build/MODEL]")
 @json_option
@@ -50,6 +58,7 @@ def compile_command(
     fill: float,
     backend: str,
     layers: tuple[str, ...],
+    held: tuple[str, ...],
     images: Path | None,
     out: Path | None,
     as_json: bool,
@@ -71,7 +80,7 @@ def compile_command(
     folder = out or Path("build") / path.stem
     with status(quiet=as_json) as note:
         hls = HlsOptions(layers=layers, images=images) if backend == "hls" or layers else None
-        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls)
+        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls, held=held)
     if as_json:
         emit_json(summary(manifest, folder))
     else:
