@@ -51,6 +51,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src/headrace host/headrace_host quant_models/headrace_models sim/headrace_sim tests benchmarks
+	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- host/headrace_host sim/headrace_sim/board sim/headrace_sim/__main__.py
 	$(BIN)/python sim/lint_rtl.py
 
 docs: $(BIN)/python

@@ -24,6 +24,8 @@ from headrace_host.sources import Picture
 
 KIND = "centernet-ltrb"
 """The only kind of head that this module decodes."""
+BILINEAR = 2
+"""``Image.Resampling.BILINEAR``, a name that came with pillow 9.1: PYNQ images have 9.0."""
 LIMIT = 1e300
 """Beyond it a number of a description counts as infinite."""
 
@@ -161,7 +163,7 @@ def letterbox(image: NDArray[np.uint8], height: int, width: int) -> tuple[NDArra
     scale = min(height / rows, width / columns)
     inner_h = min(height, max(1, round(rows * scale)))
     inner_w = min(width, max(1, round(columns * scale)))
-    small = Image.fromarray(image).resize((inner_w, inner_h), Image.Resampling.BILINEAR)
+    small = Image.fromarray(image).resize((inner_w, inner_h), BILINEAR)
     top, left = (height - inner_h) // 2, (width - inner_w) // 2
     canvas = np.zeros((height, width, 3), np.uint8)
     canvas[top : top + inner_h, left : left + inner_w] = np.asarray(small)

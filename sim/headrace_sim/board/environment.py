@@ -17,8 +17,19 @@ import headrace_sim
 VERSIONS = ("3.1.2", "4.0.0")
 """Newest of both lines: 3.1 for Zynq-7000 and UltraScale+, 4.0 for UltraScale+ alone."""
 # pynq 3.1's parsers stumble over pycparser 3, its build over setuptools 81; PynqBuffer breaks with numpy 2.
-_BUILD = ("setuptools<=80", "wheel", "pycparser<3", "numpy<2")
-_FURTHER = ("pillow>=9",)
+_BUILD = ("setuptools<=80", "wheel", "pycparser<3")
+# Beside pynq 3.1, as near to its boards' images (numpy 1.21, pillow 9.0) as there are wheels for this Python.
+_LIBRARIES = {
+    "3.1.2": (
+        "numpy==1.21.6; python_version < '3.11'",
+        "numpy==1.23.2; python_version == '3.11'",
+        "numpy<2; python_version > '3.11'",
+        "pillow==9.0.1; python_version < '3.11'",
+        "pillow==9.3.0; python_version == '3.11'",
+        "pillow>=10; python_version > '3.11'",
+    ),
+    "4.0.0": ("numpy<2", "pillow>=10"),
+}
 
 
 class BoardEnvironmentError(Exception):
@@ -31,7 +42,8 @@ def pynq_python(version: str, cache: Path) -> Path:
     Raises:
         BoardEnvironmentError: venv or pip failed; the message names the log.
     """
-    key = hashlib.sha256("\n".join([sys.version, version, *_BUILD, *_FURTHER]).encode()).hexdigest()[:12]
+    packages = [*_BUILD, *_LIBRARIES[version]]
+    key = hashlib.sha256("\n".join([sys.version, version, *packages]).encode()).hexdigest()[:12]
     folder = cache / f"pynq-{version}-{key}"
     python, done = folder / "bin" / "python", folder / "done"
     cache.mkdir(parents=True, exist_ok=True)
@@ -44,7 +56,7 @@ def pynq_python(version: str, cache: Path) -> Path:
         with log.open("w") as output:
             for command in (
                 [sys.executable, "-m", "venv", "--clear", str(folder)],
-                [*pip, *_BUILD, *_FURTHER],
+                [*pip, *packages],
                 [*pip, "--no-build-isolation", f"pynq=={version}"],
             ):
                 if subprocess.run(command, stdout=output, stderr=output, check=False).returncode:

