@@ -15,8 +15,8 @@ from pathlib import Path
 
 from headrace_host.errors import HostError
 
-BOARD_ABI = 1
-"""Version of the functions of sim/harness/board_sim.cpp; raise it whenever they change."""
+BOARD_ABI = 2
+"""Version of the functions of sim/harness/board_sim.cpp and of what stands in the file; raise it whenever they change."""
 _INFO, _MODEL, _ROM = "board.json", "board.so", "rom/"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same inputs give the same bytes
 
@@ -29,6 +29,10 @@ class BoardInfo:
     ps: str
     """Processing system beside the fabric: ``zynq7`` or ``zynqmp``."""
     clock_mhz: float
+    block: tuple[int, int]
+    """First address and size of the block's registers, whatever the handoff file says."""
+    interrupts: tuple[int, int]
+    """The same of the interrupt controller."""
     abi: int = BOARD_ABI
 
 
@@ -52,15 +56,17 @@ def unpack_boardfile(path: Path, folder: Path) -> tuple[BoardInfo, Path, Path]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            info = BoardInfo(**json.loads(archive.read(_INFO)))
-            if info.abi == BOARD_ABI:
+            content = json.loads(archive.read(_INFO))
+            if content["abi"] == BOARD_ABI:
+                content |= {part: tuple(map(int, content[part])) for part in ("block", "interrupts")}
+                info = BoardInfo(**content)
                 archive.extractall(folder)
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise HostError(
             f"{path}: no bitstream of the simulated board ({error}); make one with: headrace deploy BUILD --simulated --to DIR"
         ) from error
-    if info.abi != BOARD_ABI:
+    if content["abi"] != BOARD_ABI:
         raise HostError(
-            f"{path}: made for version {info.abi} of the simulated board, this is {BOARD_ABI}; deploy the build again"
+            f"{path}: made for version {content['abi']} of the simulated board, this is {BOARD_ABI}; deploy the build again"
         )
     return info, folder / _MODEL, folder / _ROM

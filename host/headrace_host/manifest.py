@@ -16,6 +16,8 @@ from headrace_host.simulator import HARNESS_ABI
 SCHEMA = 1
 MANIFEST = "manifest.json"
 PROGRAM_FILES = ("program.json", "weights.npz")
+DEPLOYED = "deploy.json"
+"""Lists the files of a deployed folder, with their digests."""
 CXX_SUFFIXES = (".hpp", ".cpp", ".h")
 VITIS = "vitis"
 """How the names of Vitis HLS' own folders begin, in the scripts of a project."""
@@ -127,6 +129,29 @@ class Build:
                 raise HostError(
                     f"{path}: not of build {self.build_id} (sha256 {found[:12]}, manifest {digest[:12]}); "
                     "run headrace compile again"
+                )
+
+    def verify_deployed(self, *names: str) -> None:
+        """Checks files of a deployed folder against their digests, if the folder was made by ``headrace deploy``.
+
+        Raises:
+            HostError: one is missing, or another than was deployed.
+        """
+        path = self.folder / DEPLOYED
+        if not path.is_file():
+            return  # put together by hand
+        try:
+            recorded = dict(json.loads(path.read_text(encoding="utf-8"))["files"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise HostError(f"{path}: damaged ({error!r:.80}); deploy the build again") from error
+        for name in names:
+            file = self.folder / name
+            if not file.is_file():
+                raise HostError(f"{file}: missing; deploy the build again")
+            if name in recorded and file_digest(file) != recorded[name]:
+                raise HostError(
+                    f"{file}: not what was deployed with build {self.build_id}; deploy it again, or delete {DEPLOYED} if the "
+                    "design is your own"
                 )
 
     def verify_hardware(self) -> None:

@@ -56,6 +56,8 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
             raise BoardError(f"{build.folder}: this build has no block for a board; compile it for a PYNQ board")
         if build.manifest["ip"]["ps"] == "zynq7" and int(pynq.__version__.split(".")[0]) >= 4:
             raise BoardError(f"pynq {pynq.__version__} has dropped Zynq-7000, for which this build is; install 'pynq>=3.1,<4'")
+        name = Path(bitfile_name).name
+        build.verify_deployed(name, str(Path(name).with_suffix(".hwh")))
         super().__init__(str(bitfile_name), **options)
         self.build = build
         self.program = Program.load(build.folder)
@@ -83,7 +85,13 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
     @batch_size.setter
     def batch_size(self, value: int) -> None:
         def place(shape: tuple[int, int]) -> Buffer:
-            buffer = allocate(shape=shape, dtype=np.uint8, target=self.device)
+            try:
+                buffer = allocate(shape=shape, dtype=np.uint8, target=self.device)
+            except (RuntimeError, MemoryError) as error:
+                need = int(np.prod(shape))
+                raise BoardError(
+                    f"cannot allocate {need:,} bytes for a batch ({error}); choose a smaller batch_size"
+                ) from error
             return Buffer(buffer, int(buffer.device_address))
 
         self.batches = Batches(self.block, self.build.manifest, place, value, self._slots, self._held)

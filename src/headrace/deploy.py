@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import headrace_host
-from headrace_host.manifest import MANIFEST, PROGRAM_FILES, Build
+from headrace_host.manifest import DEPLOYED, MANIFEST, PROGRAM_FILES, Build, file_digest
 
 from headrace import __version__
 from headrace.build.board import write_simulated
@@ -26,8 +26,6 @@ from headrace.models import zoo_images
 
 BITSTREAMS = "bitstream"
 """Folder of a build that holds its bitstream once it has one."""
-DEPLOYED = "deploy.json"
-"""Lists the files of a deployed folder."""
 WHEEL = f"headrace_host-{__version__}-py3-none-any.whl"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same inputs give the same bytes
 _METADATA = f"""Metadata-Version: 2.1
@@ -69,7 +67,8 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
         )
         if build.manifest["detector"]:
             shutil.copytree(zoo_images(), scratch / "images")
-        save_json(scratch / DEPLOYED, {"build_id": build.build_id, "files": sorted(path.name for path in scratch.iterdir())})
+        held = {path.name: file_digest(path) if path.is_file() else None for path in sorted(scratch.iterdir())}
+        save_json(scratch / DEPLOYED, {"build_id": build.build_id, "files": held})
         if out.exists():
             shutil.rmtree(out)
         scratch.rename(out)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -75,9 +76,25 @@ def test_a_handoff_file_of_another_design(deployed: Deployed, tmp_path: Path) ->
     folder = Path(shutil.copytree(deployed("zynq7"), tmp_path / "mixed"))
     handoff = folder / "tiny.hwh"
     handoff.write_text(handoff.read_text().replace("headrace.org:ip:headrace_ip:1.0", "xilinx.com:ip:axi_dma:7.1"))
+    assert "tiny.hwh: not what was deployed with build" in on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
+    (folder / "deploy.json").unlink()  # as if the design were the user's own
     said = on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
     assert said.startswith("the .hwh file names 0 blocks of headrace.org:ip:headrace_ip:1.0, one is needed; it has: ")
     assert "headrace_ip_0 (xilinx.com:ip:axi_dma:7.1)" in said
+
+
+def test_a_handoff_file_with_other_addresses(deployed: Deployed, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(deployed("zynq7"), tmp_path / "moved"))
+    handoff = folder / "tiny.hwh"
+    handoff.write_text(handoff.read_text().replace("0x40000", "0x43C00"))
+    (folder / "deploy.json").unlink()
+    said = on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
+    assert said == "bus error: nothing is at address 0x43C0001C"
+
+
+def test_more_than_memory_holds(deployed: Deployed, tmp_path: Path) -> None:
+    said = on_board(tmp_path, "3.1.2", "refusal.py", deployed("zynq7") / "tiny.bit", 100_000)
+    assert re.match(r"cannot allocate [\d,]+ bytes for a batch \(.*\); choose a smaller batch_size", said)
 
 
 @pytest.mark.parametrize("name", ["tiny.hwh", "manifest.json", "weights.npz"])
@@ -91,6 +108,8 @@ def test_a_missing_file(name: str, deployed: Deployed, tmp_path: Path) -> None:
 def test_a_bitstream_of_no_simulated_board(deployed: Deployed, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(deployed("zynq7"), tmp_path / "real"))
     (folder / "tiny.bit").write_bytes(bytes(1000))
+    assert "tiny.bit: not what was deployed with build" in on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
+    (folder / "deploy.json").unlink()
     said = on_board(tmp_path, "3.1.2", "refusal.py", folder / "tiny.bit")
     assert "tiny.bit: no bitstream of the simulated board" in said
     assert "headrace deploy BUILD --simulated --to DIR" in said

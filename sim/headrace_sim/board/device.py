@@ -108,12 +108,7 @@ class SimulatedDevice(Device):  # type: ignore[misc]  # pynq has no types
         shutil.copyfile(model, own)
         base = DRAM_BASES[self.info.ps]
         self.fabric = Fabric(own, roms, self.dram, base, controller.line)
-        self._folder, self._parts = folder, []
-        for details in (parser.ip_dict if parser else {}).values():
-            if details["type"].startswith("headrace.org:ip:headrace_ip:"):
-                self._parts.append((details["phys_addr"], details["addr_range"], self.fabric))
-            elif details["type"].startswith("xilinx.com:ip:axi_intc:"):
-                self._parts.append((details["phys_addr"], details["addr_range"], controller))
+        self._folder, self._parts = folder, [(*self.info.block, self.fabric), (*self.info.interrupts, controller)]
         super().post_download(bitstream, parser, self.name)
 
     def close(self) -> None:

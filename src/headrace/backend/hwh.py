@@ -168,6 +168,12 @@ def _clocks(ps: str, clock_mhz: float) -> Iterable[tuple[str, str]]:
             yield f"PSU__CRL_APB__PL{k}_REF_CTRL__ACT_FREQMHZ", f"{_SOURCE_MHZ[ps] / first / second:.6f}"
 
 
+def address_map(ps: str) -> dict[str, tuple[int, int]]:
+    """First address and size of the block and of the interrupt controller beside it."""
+    base = PROCESSORS[ps].base
+    return {"block": (base, MAP_BYTES), "interrupts": (base + 0x1_0000, 0x1000)}
+
+
 def render_hwh(design: str, part: str, ps: str, clock_mhz: float, tensors: Sequence[str]) -> str:
     """The handoff file of a block design around ``headrace_ip``.
 
@@ -177,14 +183,14 @@ def render_hwh(design: str, part: str, ps: str, clock_mhz: float, tensors: Seque
         ps: a key of `PROCESSORS`.
         tensors: inputs and outputs, in the order of their address registers.
     """
-    processor = PROCESSORS[ps]
+    processor, places = PROCESSORS[ps], address_map(ps)
     block = PartView(
         name=INSTANCE,
         kind=IP,
         vlnv=VLNV,
         slave="s_axi",
-        address=processor.base,
-        size=MAP_BYTES,
+        address=places["block"][0],
+        size=places["block"][1],
         registers=_registers(register_map(len(tensors))),
         ports=(PortView(name="irq", direction="O", net="block_irq", peer=CONTROLLER, peer_port="intr"),),
     )
@@ -193,8 +199,8 @@ def render_hwh(design: str, part: str, ps: str, clock_mhz: float, tensors: Seque
         kind="axi_intc",
         vlnv="xilinx.com:ip:axi_intc:4.1",
         slave="s_axi",
-        address=processor.base + 0x1_0000,
-        size=0x1000,
+        address=places["interrupts"][0],
+        size=places["interrupts"][1],
         registers=(),
         ports=(
             PortView(name="intr", direction="I", net="block_irq", peer=INSTANCE, peer_port="irq"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from headrace_host.boardfile import BoardInfo, write_boardfile
 from headrace_host.manifest import Build
 
-from headrace.backend.hwh import render_hwh
+from headrace.backend.hwh import address_map, render_hwh
 from headrace.build.verilate import BOARD, build_simulator
 from headrace.errors import BuildError
 from headrace.files import replacing
@@ -31,9 +31,10 @@ def write_simulated(build: Build, folder: Path, name: str, note: Callable[[str],
     note("compiling the simulated board")
     kernels = {name: part_files(build, part) for name, part in parts_of(build).items()} if build.kernels() else {}
     model = build_simulator([build.folder / "rtl" / source for source in ip["sources"]], BOARD, kernels)
-    clock = float(build.manifest["clock_mhz"])
+    clock, places = float(build.manifest["clock_mhz"]), address_map(ip["ps"])
+    info = BoardInfo(build.build_id, ip["ps"], clock, places["block"], places["interrupts"])
     with replacing(folder / f"{name}.bit") as partial:
-        write_boardfile(partial, BoardInfo(build.build_id, ip["ps"], clock), model, build.rom_dir)
+        write_boardfile(partial, info, model, build.rom_dir)
     tensors = [entry["tensor"] for entry in ip["tensors"]]
     with replacing(folder / f"{name}.hwh") as partial:
         partial.write_text(render_hwh(name, board["part"], ip["ps"], clock, tensors), encoding="utf-8")

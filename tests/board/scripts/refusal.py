@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens an overlay that must be refused; prints how."""
+"""python refusal.py BITFILE [BATCH_SIZE]: opens an overlay that must be refused; prints how."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headrace_host.errors import HostError
 from headrace_host.overlay import AcceleratorOverlay
 
 try:
-    AcceleratorOverlay(sys.argv[1])
+    AcceleratorOverlay(sys.argv[1], *map(int, sys.argv[2:]))
     print(json.dumps("not refused"))
 except HostError as error:
     print(json.dumps(str(error)))
