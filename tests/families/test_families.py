@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from deep import deep_but
 from families_table import FIXED, PAGE, RESULTS, Row, parse_rows
 from headrace_host.program import Program
 from headrace_models.families import FAMILIES, export_family, settled
@@ -27,6 +28,8 @@ Array = np.ndarray[Any, Any]
 SIZE = 0.12
 """Budget for foldings, in PYNQ-Z2 boards."""
 FRAMES = 3
+LIKE_OTHERS = ("mobilenet_v1", "xception", "dla", "inceptionnext", "bifpn", "das", "ddrnet")
+"""Families that have the engines of others, and are left to the deep runs: each takes half a minute to compile."""
 RARE = 0.01
 """Largest share of output values on which float32 may round otherwise than exact arithmetic."""
 
@@ -62,7 +65,7 @@ def differing(lowered: Lowered, model: torch.nn.Module, shape: tuple[int, ...]) 
     return wrong, total
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", deep_but([name for name in FAMILIES if name not in LIKE_OTHERS], FAMILIES))
 def test_family(name: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     family = FAMILIES[name]
     model = settled(family)

@@ -20,7 +20,7 @@ from headrace.ir.graph import Graph
 
 
 @pytest.mark.parametrize(
-    "seed_and_size", deep_but([(0, 0.03), (7, 3.0)], [(0, 0.03), (12, 0.3), (7, 3.0), (7, 100.0)]), ids=str
+    "seed_and_size", deep_but([(0, 0.03), (12, 0.3)], [(0, 0.03), (12, 0.3), (7, 3.0), (7, 100.0)]), ids=str
 )
 def test_folded_for_a_board(seed_and_size: tuple[int, float], tmp_path: Path) -> None:
     seed, size = seed_and_size

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.build.precompiled import precompiled
-from headrace.build.toolenv import cache_dir, content_key
+from headrace.build.toolenv import cache_dir, content_key, make_alone
 from headrace.errors import ToolError
 from headrace.files import write_files
 from headrace.resources import data_dir
@@ -109,7 +109,9 @@ def compile_csim(
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
+    with make_alone(target), tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
+        if target.is_file():
+            return target
         scratch = Path(name)
         objects = compile_objects(files, sources, scratch, options=options, streams=streams, jobs=jobs)
         _compile([_compiler(), *options, *map(str, objects), "-o", str(scratch / "csim")], scratch)

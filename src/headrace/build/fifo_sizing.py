@@ -23,7 +23,7 @@ from headrace_host.simulator import NetworkSimulator, SimulationResult
 
 from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
-from headrace.build.toolenv import cache_dir
+from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, model_key, network_harness
 from headrace.engines.base import ceil_div
 from headrace.errors import BuildError
@@ -109,11 +109,13 @@ def remembered(key: str, design: Design, note: Note, size: Callable[[], FifoSizi
     if (sizing := _recall(known, design)) is not None:
         note("FIFO depths and timing are known from an earlier run")
         return sizing
-    sizing = size()
     known.parent.mkdir(parents=True, exist_ok=True)
-    partial = known.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(asdict(sizing)), encoding="utf-8")
-    partial.replace(known)
+    with make_alone(known):
+        if (sizing := _recall(known, design)) is None:
+            sizing = size()
+            partial = known.with_suffix(f".{os.getpid()}.tmp")
+            partial.write_text(json.dumps(asdict(sizing)), encoding="utf-8")
+            partial.replace(known)
     return sizing
 
 

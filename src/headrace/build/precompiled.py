@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from headrace.build.toolenv import cache_dir, content_key
+from headrace.build.toolenv import cache_dir, content_key, make_alone
 
 HEADER = "precompiled.hpp"
 
@@ -24,16 +23,14 @@ def precompiled(text: str, command: Sequence[str], run: Callable[[Sequence[str]]
     """
     version = subprocess.run([command[0], "-dumpfullversion"], capture_output=True, text=True, check=False).stdout
     folder = cache_dir() / "headers" / content_key([version, text, *command])
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
-        try:
-            (scratch / HEADER).write_text(text)
-            run([*command, "-x", "c++-header", str(scratch / HEADER)])
-            scratch.rename(folder)
-        except OSError:  # someone was faster
-            if not folder.is_dir():
-                raise
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    if folder.is_dir():
+        return folder / HEADER
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with make_alone(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as name:
+        if not folder.is_dir():
+            made = Path(name) / "made"
+            made.mkdir()
+            (made / HEADER).write_text(text)
+            run([*command, "-x", "c++-header", str(made / HEADER)])
+            made.rename(folder)
     return folder / HEADER

@@ -25,6 +25,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from headrace.errors import ToolError
 
 _MAKE_VARIABLES = (
@@ -117,6 +119,16 @@ def cache_dir() -> Path:
     """Return the folder for compiled models: ``HEADRACE_CACHE`` (without spaces: make takes none) or ``~/.cache/headrace``."""
     chosen = os.environ.get("HEADRACE_CACHE")
     return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "headrace"
+
+
+def make_alone(target: Path) -> FileLock:
+    """Lock under which an entry of the cache is made, so that no other process makes the same; ask for the entry again inside.
+
+    The lock of a process that ends, however it ends, is free.
+    """
+    folder = cache_dir() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{target.name}.lock")
 
 
 def content_key(texts: Iterable[str]) -> str:

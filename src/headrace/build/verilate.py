@@ -25,7 +25,7 @@ from headrace.backend.ip import IP
 from headrace.backend.rtl import NETWORK
 from headrace.build.csim import CYCLE_STREAMS, FAST, compile_objects, csim_key
 from headrace.build.precompiled import precompiled
-from headrace.build.toolenv import cache_dir, content_key, verilator_command, verilator_env, verilator_root
+from headrace.build.toolenv import cache_dir, content_key, make_alone, verilator_command, verilator_env, verilator_root
 from headrace.errors import ToolError
 from headrace.hls.sources import instrument
 from headrace.resources import data_dir
@@ -184,7 +184,9 @@ def build_simulator(sources: Sequence[Path], harness: Harness, kernels: Kernels 
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
+    with make_alone(target), tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as name:
+        if target.is_file():
+            return target
         scratch = Path(name)
         if harness.text:
             (scratch / f"{harness.top}.sv").write_text(harness.text)
