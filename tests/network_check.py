@@ -78,6 +78,7 @@ def check(
     ship: bool = False,
     sanitize: bool = False,
     layers: Sequence[str] = (),
+    kernels: bool = True,
 ) -> Pace:
     """Sizes, builds and simulates the network, in Verilator and in C++; compares values, and the steady state with the slowest
     engine.
@@ -87,13 +88,14 @@ def check(
             once more, its FIFOs limited to these depths, which spares a build.
         sanitize: compile the C++ with sanitizers.
         layers: those that are C++ kernels among the RTL; then the network is not simulated in C++ as a whole.
+        kernels: simulate it in C++ as well.
     """
     depths = size_fifos(graph, folds, layers=layers).depths
     design = mixed_design(graph, folds, depths if ship else roomy_depths(build_design(graph, folds)), layers)
     sources = [folder / name for name in write_rtl(design, folder, NETWORK)]
-    kernels = {layer.name: layer.files() for layer in hls_layers(design)}
-    assert set(kernels) == set(layers)
-    library = build_simulator(sources, network_harness(design.inputs, design.outputs), kernels)
+    among = {layer.name: layer.files() for layer in hls_layers(design)}
+    assert set(among) == set(layers)
+    library = build_simulator(sources, network_harness(design.inputs, design.outputs), among)
     rng = np.random.default_rng(seed)
     feeds = {n: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
     golden = Program(*to_program(graph)).run(feeds)
@@ -110,6 +112,6 @@ def check(
                 ends = result.frame_ends
                 interval = (ends[-1] - ends[SETTLED - 1]) / (FRAMES - SETTLED)
                 assert interval <= PACE * target, f"{interval} cycles per frame, slowest engine {target}"
-    if not layers:
+    if kernels and not layers:
         check_kernels(graph, design, feeds, golden, SANITIZERS if sanitize else FAST)
     return Pace(interval=interval, slowest=target, engines=tuple(sorted({i.engine.module for i in design.instances})))

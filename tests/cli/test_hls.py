@@ -55,9 +55,6 @@ def test_a_kernel_that_reads_too_much_is_found(run: Run, hls_build: Path) -> Non
 
 
 def test_checks_changed_kernels(run: Run, hls_build: Path) -> None:
-    status, out, err = run("check", hls_build)
-    assert (status, err) == (0, ""), out
-    assert re.fullmatch(r"no faults in \d+ files\n", out)
     header = hls_build / "hls/headrace/requant.hpp"
     lines = header.read_text().splitlines()
     place = lines.index("#pragma HLS pipeline II=1 style=flp")
@@ -77,7 +74,9 @@ def test_layers_take_part_in_rtl_simulation(run: Run, mixed_build: Path) -> None
     status, out, err = run("simulate", mixed_build, "--csim", "--frames", 3, "--json")
     assert status == 0, err
     assert json.loads(out)["macs"] > 0
-    assert run("check", mixed_build)[0] == 0
+    status, out, err = run("check", mixed_build)
+    assert (status, err) == (0, ""), out
+    assert re.fullmatch(r"no faults in \d+ files\n", out)
     header = mixed_build / "hls/quant_3/headrace/requant.hpp"
     header.write_text(header.read_text() + "// mine\n")
     status, out, err = run("simulate", mixed_build)
