@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Keeps bytes until they are known to have arrived, so that they can be sent again.
+///
+/// Bytes are counted from the reset on. `release_i` frees those before `from_i`, which must lie among
+/// the ones that are kept (`known_o`), or be the next one. `first_o` and `end_o` tell what is kept.
+/// `read_i` fetches the byte at `place_i`; it is at `data_o` a cycle later. Block RAM.
+module replay_buffer #(
+  parameter int unsigned Depth  = 2048,
+  localparam int unsigned PlaceW = $clog2(Depth)
+) (
+  input  logic              clk_i,
+  input  logic              rst_ni,  // synchronous
+  input  logic              valid_i,
+  output logic              ready_o,
+  input  logic [7:0]        data_i,
+  input  logic              release_i,
+  input  logic [31:0]       from_i,
+  output logic              known_o,  // from_i is one of the bytes that are kept, or the next
+  output logic [31:0]       end_o,    // number of the next byte
+  input  logic              read_i,
+  input  logic [PlaceW-1:0] place_i,
+  output logic [7:0]        data_o
+);
+  if (Depth < 4 || (Depth & (Depth - 1)) != 0) begin : gen_check
+    $fatal(1, "need a power of two from 4 on; got Depth %0d", Depth);
+  end
+
+  logic [7:0]      memory_q[Depth];
+  logic [31:0]     end_q;
+  logic [PlaceW:0] kept_q;
+  logic            write;
+  logic [31:0]     behind;  // bytes from from_i on
+
+  assign ready_o = kept_q != (PlaceW+1)'(Depth);
+  assign write   = valid_i && ready_o;
+  assign end_o   = end_q;
+  assign behind  = end_q - from_i;
+  assign known_o = behind <= 32'(kept_q);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      end_q  <= '0;
+      kept_q <= '0;
+    end else begin
+      end_q  <= end_q + 32'(write);
+      kept_q <= (release_i && known_o ? behind[PlaceW:0] : kept_q) + (PlaceW+1)'(write);
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (write) memory_q[end_q[PlaceW-1:0]] <= data_i;
+    if (read_i) data_o <= memory_q[place_i];
+  end
+endmodule
