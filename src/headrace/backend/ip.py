@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from headrace_host.layout import MemoryLayout
 from headrace_host.registers import MAP_VERSION, MAX_PER_SIDE, MAX_TENSORS, tensor_offset
 
 from headrace.backend.design import Design, Stream
+from headrace.backend.ports import PortView, layout_of, ports_of
 from headrace.backend.rtl import NETWORK, rtl_sources, template
 from headrace.boards import Memory
 from headrace.errors import BuildError
@@ -24,26 +24,6 @@ VLNV = "headrace.org:ip:headrace_ip:1.0"
 """Vendor, library, name and version under which drivers find the block."""
 NO_ID = "0" * 16
 _PARTS = ("ip_control", "axi_read_mux", "axi_write_mux", "tensor_reader", "tensor_writer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortView:
-    """A tensor of the network and its way to memory."""
-
-    index: int
-    """Of its address register."""
-    tensor: str
-    wire: str
-    lanes: int
-    bits: int
-    signed: bool
-    channels: int
-    elements: int
-    """Of a frame."""
-    element_bits: int
-    """In memory."""
-    repeat: bool = False
-    """Whether memory holds one frame of it, which is read again for each frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,34 +63,12 @@ class Ip:
                 f"{MAX_TENSORS} in all"
             )
 
-    def ports(self) -> tuple[tuple[PortView, ...], tuple[PortView, ...]]:
-        """The inputs and the outputs."""
-        streams = [*self.design.inputs, *self.design.outputs]
-        views = tuple(self._port(index, stream) for index, stream in enumerate(streams))
-        return views[: len(self.design.inputs)], views[len(self.design.inputs) :]
-
-    def _port(self, index: int, stream: Stream) -> PortView:
-        shape = self.graph.tensors[stream.tensor].shape
-        return PortView(
-            index=index,
-            tensor=stream.tensor,
-            wire=stream.wire,
-            lanes=stream.lanes,
-            bits=stream.bits,
-            signed=stream.signed,
-            channels=shape[-1],
-            elements=prod(shape),
-            element_bits=self._layout(stream).element_bits,
-            repeat=stream.tensor in self.held,
-        )
-
     def _layout(self, stream: Stream) -> MemoryLayout:
-        shape = self.graph.tensors[stream.tensor].shape
-        return MemoryLayout.of(shape, stream.bits, stream.signed, self.memory.data_bits // 8)
+        return layout_of(self.graph, stream, self.memory.data_bits // 8)
 
     def render(self, build_id: str) -> str:
         """The top module; ``build_id`` is 16 hexadecimal digits."""
-        inputs, outputs = self.ports()
+        inputs, outputs = ports_of(self.graph, self.design, self.held)
         view = IpView(
             module=IP,
             network=NETWORK,

@@ -23,6 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from headrace.backend.design import Stream
 from headrace.backend.ip import IP
 from headrace.backend.rtl import NETWORK
+from headrace.backend.serial import SERIAL
 from headrace.build.csim import CYCLE_STREAMS, FAST, compile_objects, csim_key
 from headrace.build.precompiled import precompiled
 from headrace.build.toolenv import cache_dir, content_key, make_alone, verilator_command, verilator_env, verilator_root
@@ -145,6 +146,8 @@ def network_harness(inputs: Sequence[Stream], outputs: Sequence[Stream]) -> Harn
 
 BOARD = Harness(source="board_sim.cpp", top=IP)
 """Memory and processor around ``headrace_ip``."""
+LINE = Harness(source="serial_sim.cpp", top=SERIAL)
+"""A host's end of the line before ``headrace_serial``."""
 
 
 def model_key(sources: Sequence[Path], harness: Harness, kernels: Kernels = NO_KERNELS) -> str:

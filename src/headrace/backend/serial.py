@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renders ``headrace_serial``: the network behind a serial line, for boards without a processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace_host.serial_link import MOST_PORTS
+
+from headrace.backend.design import Design
+from headrace.backend.ports import PortView, ports_of
+from headrace.backend.rtl import NETWORK, rtl_sources, template
+from headrace.errors import BuildError
+from headrace.ir.graph import Graph
+
+SERIAL = "headrace_serial"
+"""Name of the block's module."""
+LEAST_CYCLES = 4
+"""For a bit, so that its middle is found."""
+_PARTS = (
+    "uart_rx", "uart_tx", "hdlc_receiver", "hdlc_sender", "serial_link", "packet_buffer", "replay_buffer", "bytes_to_tensor",
+    "tensor_to_bytes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialView:
+    """All that the template writes."""
+
+    module: str
+    network: str
+    build_id: str
+    step: int
+    inputs: tuple[PortView, ...]
+    outputs: tuple[PortView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialBlock:
+    """A design's block for a line of ``baud`` bits a second, under a clock of ``clock_mhz``."""
+
+    graph: Graph
+    design: Design
+    baud: int
+    clock_mhz: float
+
+    def __post_init__(self) -> None:
+        inputs, outputs = len(self.design.inputs), len(self.design.outputs)
+        if max(inputs, outputs) > MOST_PORTS:
+            raise BuildError(f"the network has {inputs} inputs and {outputs} outputs; a serial board has {MOST_PORTS} of each")
+        if self.clock_mhz * 1e6 < LEAST_CYCLES * self.baud:
+            raise BuildError(
+                f"{self.baud:,} baud need a clock of {LEAST_CYCLES * self.baud / 1e6:g} MHz, not {self.clock_mhz:g}"
+            )
+
+    @property
+    def step(self) -> int:
+        """Bits of the line in a cycle, times 65536."""
+        return round(65536 * self.baud / (self.clock_mhz * 1e6))
+
+    def render(self, build_id: str) -> str:
+        """The module; ``build_id`` is 16 hexadecimal digits."""
+        inputs, outputs = ports_of(self.graph, self.design)
+        view = SerialView(
+            module=SERIAL, network=NETWORK, build_id=build_id, step=self.step, inputs=inputs, outputs=outputs
+        )  # fmt: skip
+        return template("serial.sv.j2").render(block=view)
+
+    def sources(self) -> list[Path]:
+        """The files under hw/rtl that the module needs besides the network."""
+        return rtl_sources(_PARTS)
