@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace_host.accelerator import DEVICES, Accelerator
+from headrace_host.accelerator import DEVICES, Accelerator, checked_device
 from headrace_host.datasets import LAYOUTS, open_dataset
 from headrace_host.detector import Detector, DetectorConfig
 from headrace_host.draw import draw
@@ -34,14 +34,14 @@ def _parser() -> argparse.ArgumentParser:
     detect = commands.add_parser("detect", help="find objects in pictures, videos or a camera's pictures")
     detect.add_argument("sources", nargs="+", metavar="SOURCE", help="image files, folders, videos, or camera[:N]")
     detect.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy (or compile) made")
-    detect.add_argument("--device", choices=DEVICES, default="board", help="default: board")
+    detect.add_argument("--device", type=_device, default="board", help=f"{', '.join(DEVICES)}; default: board")
     detect.add_argument("-o", "--out", type=Path, default=Path("detections"), help="folder for the results")
     detect.add_argument("--threshold", type=float, help="lowest score shown (default: the model's)")
     detect.add_argument("--limit", type=_count, help="stop after so many pictures")
     evaluation = commands.add_parser("eval", help="average precision on annotated pictures")
     evaluation.add_argument("data", type=Path, metavar="DATA", help=f"data set: {LAYOUTS}")
     evaluation.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy (or compile) made")
-    evaluation.add_argument("--device", choices=DEVICES, default="board", help="default: board")
+    evaluation.add_argument("--device", type=_device, default="board", help=f"{', '.join(DEVICES)}; default: board")
     evaluation.add_argument("--split", help="default: test, val, Testing or val2017, whichever is there")
     evaluation.add_argument("--images", type=Path, help="folder of COCO's pictures, if they are not beside the annotations")
     evaluation.add_argument("--metric", choices=METRICS, help="default: as the data set's own")
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="show live detections on a web page")
     serve.add_argument("sources", nargs="+", metavar="SOURCE", help="as of detect; what ends is shown again")
     serve.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy (or compile) made")
-    serve.add_argument("--device", choices=DEVICES, default="board", help="default: board")
+    serve.add_argument("--device", type=_device, default="board", help=f"{', '.join(DEVICES)}; default: board")
     serve.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
     serve.add_argument("--port", type=int, default=8080, help="default: 8080; 0 takes a free one")
     serve.add_argument("--pause", type=float, default=0.0, help="seconds between pictures")
@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("build", type=Path, metavar="BUILD", help="folder that headrace deploy made")
     bench.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     return parser
+
+
+def _device(text: str) -> str:
+    try:
+        return checked_device(text)
+    except HostError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _count(text: str) -> int:

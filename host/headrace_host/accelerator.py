@@ -15,9 +15,13 @@ from headrace_host.errors import HostError
 from headrace_host.golden import IntArray
 from headrace_host.manifest import Build
 from headrace_host.program import Program
+from headrace_host.serial_link import SerialLink
 from headrace_host.simulator import NetworkSimulator, SimulationError, SimulationResult, StreamSpec
 
-DEVICES = ("cpu", "sim", "board")
+DEVICES = ("cpu", "sim", "board", "serial:PORT")
+"""What runs a build; PORT is such as /dev/ttyUSB0 or COM3."""
+LINE_SECONDS = 0.02
+"""That reading from a serial port waits at most."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,17 @@ class Output:
 
 def _number_or_channels(values: list[float]) -> Any:
     return values[0] if len(values) == 1 else np.asarray(values)
+
+
+def checked_device(device: str) -> str:
+    """The device, as it is.
+
+    Raises:
+        HostError: it is none.
+    """
+    if device not in DEVICES[:-1] and not (device.startswith("serial:") and device != "serial:"):
+        raise HostError(f"unknown device '{device}'; this version runs on {', '.join(DEVICES)}")
+    return device
 
 
 class Interface:
@@ -78,17 +93,17 @@ class Accelerator:
     Args:
         build: a build directory.
         device: ``cpu`` runs the integer program, ``sim`` the Verilated RTL, cycle by cycle, ``board`` the bitstream of a
-            deployed build through pynq; all give the same integers.
+            deployed build through pynq, ``serial:PORT`` a board at that serial port; all give the same integers.
         progress: on ``sim``, called with (frames done, cycles simulated).
 
     Raises:
-        HostError: the build is missing or damaged, the device unknown, the simulator not built, or pynq not installed.
+        HostError: the build is missing or damaged, the device unknown, the simulator not built, pynq or pyserial not
+            installed, or the port cannot be opened.
         BoardError: what the board holds is not what was deployed.
     """
 
     def __init__(self, build: str | Path, device: str = "cpu", progress: Callable[[int, int], None] | None = None) -> None:
-        if device not in DEVICES:
-            raise HostError(f"unknown device '{device}'; this version runs on {' and '.join(DEVICES)}")
+        checked_device(device)
         self.build = Build.load(Path(build))
         self.device = device
         self._progress = progress
@@ -99,6 +114,10 @@ class Accelerator:
         self._planned = PlannedProgram(self.program) if device == "cpu" else None
         self._simulator = self._open_simulator() if device == "sim" else None
         self._overlay = self._open_overlay() if device == "board" else None
+        self._port: Any = None
+        self._link: SerialLink | None = None
+        if device.startswith("serial:"):
+            self._port, self._link = self._open_link()
         self.last_simulation: SimulationResult | None = None
         """Timing of the last run on ``sim``."""
 
@@ -123,6 +142,24 @@ class Accelerator:
         if not bitfile.is_file():
             raise HostError(f"{bitfile}: missing; make a folder for the board with: headrace deploy BUILD --to DIR")
         return AcceleratorOverlay(str(bitfile))
+
+    def _open_link(self) -> tuple[Any, SerialLink]:
+        if "serial" not in self.build.manifest:
+            raise HostError(f"{self.build.folder}: this build has no serial line; compile it for a board that has one")
+        try:
+            import serial
+        except ModuleNotFoundError as error:
+            raise HostError("device 'serial' needs pyserial; install it with: pip install pyserial") from error
+        name = self.device.partition(":")[2]
+        try:
+            port = serial.Serial(name, int(self.build.manifest["serial"]["baud"]), timeout=LINE_SECONDS)
+        except (OSError, ValueError) as error:  # SerialException is an OSError
+            raise HostError(f"{name}: cannot open the serial port ({' '.join(str(error).split())[:120]})") from error
+        try:
+            return port, SerialLink(port, self.build.manifest)
+        except BaseException:
+            port.close()
+            raise
 
     def hold(self, name: str, values: IntArray) -> None:
         """Sets an input that was held at compile time, for all frames from now on.
@@ -167,8 +204,10 @@ class Accelerator:
         if self._overlay is not None:
             results: dict[str, IntArray] = self._overlay.run(batch)
             return results
-        assert self._simulator is not None, "every other device is a simulator"
         self.program.check_input(self.input_name, batch)
+        if self._link is not None:
+            return self._link.run({self.input_name: batch})
+        assert self._simulator is not None, "every other device is a simulator"
         try:
             result = self._simulator.run(self._inputs(batch), progress=self._progress)
         except SimulationError as error:
@@ -211,6 +250,8 @@ class Accelerator:
             self._simulator.close()
         if self._overlay is not None:
             self._overlay.close()
+        if self._port is not None:
+            self._port.close()
 
     def __enter__(self) -> Accelerator:
         return self

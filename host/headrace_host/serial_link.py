@@ -260,8 +260,8 @@ class SerialLink:
                 return None
             received = self._line.read(max(1, self._line.in_waiting))
             for packet in self._deframer.feed(received):
-                if (answer := Answer.of(packet)) is not None:
-                    self._answers.append(answer)
+                if (said := Answer.of(packet)) is not None:
+                    self._answers.append(said)
 
     def _again(self) -> None:
         """Sends everything again that was not taken."""

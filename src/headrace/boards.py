@@ -34,6 +34,17 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serial:
+    """The serial line of a board whose fabric has no processor beside it."""
+
+    baud: int
+
+    def __post_init__(self) -> None:
+        if self.baud < 1:
+            raise ValueError(f"baud {self.baud} is not positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """A board's device, clock and what its fabric holds."""
 
@@ -45,6 +56,8 @@ class Board:
     resources: Resources
     memory: Memory | None = None
     """None where the fabric has no processor beside it."""
+    serial: Serial | None = None
+    """None where frames come from memory."""
 
 
 def board_names() -> list[str]:
@@ -63,7 +76,9 @@ def load_board(name: str) -> Board:
         raise BuildError(f"unknown board '{name}'; known: {', '.join(board_names())} (or give the path of a board's TOML file)")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        amounts, memory = raw["resources"], raw.get("memory")
+        amounts, memory, serial = raw["resources"], raw.get("memory"), raw.get("serial")
+        if memory and serial:
+            raise ValueError("memory and serial: frames come one way or the other")
         board = Board(
             name=path.stem,
             title=str(raw["title"]),
@@ -75,6 +90,7 @@ def load_board(name: str) -> Board:
             ),
             memory=memory
             and Memory(ps=str(memory["ps"]), data_bits=int(memory["data_bits"]), address_bits=int(memory["address_bits"])),
+            serial=serial and Serial(baud=int(serial["baud"])),
         )
     except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as error:
         raise BuildError(f"{path}: not a valid board description ({error!r})") from error

@@ -15,7 +15,8 @@ import numpy as np
 from headrace_host.images import find_images
 from headrace_host.manifest import MANIFEST
 
-from headrace.backend.ip import IP, Ip, check_held, write_ip
+from headrace.backend.block import blocks_for, write_block
+from headrace.backend.ip import check_held
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
@@ -151,12 +152,12 @@ def _write(
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     (folder / "weights.npz").write_bytes(packed.getvalue())
     further: dict[str, Any] = {"hls": write_hls(folder / HLS, made, hls, note)} if hls else {}
-    build_id = None
-    if made.board.memory:
-        ip = Ip(graph=made.graph, design=made.fitted.design, memory=made.board.memory, held=held)
-        further["ip"] = ip.describe(write_ip(ip, folder / "rtl", sources))
-        build_id = hardware_id(folder)
-        (folder / "rtl" / f"{IP}.sv").write_text(ip.render(build_id))
-    manifest = describe(folder, name, made, sources, build_id or hardware_id(folder), further)
+    blocks = blocks_for(made.board, made.graph, made.fitted.design, held)
+    for key, block in blocks.items():
+        further[key] = block.describe(write_block(block, folder / "rtl", sources))
+    build_id = hardware_id(folder)
+    for block in blocks.values():
+        (folder / "rtl" / f"{block.module}.sv").write_text(block.render(build_id))
+    manifest = describe(folder, name, made, sources, build_id, further)
     save_json(folder / MANIFEST, manifest)
     return manifest

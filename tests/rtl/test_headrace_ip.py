@@ -14,7 +14,8 @@ from deep import deep_but
 from headrace_host.layout import MemoryLayout
 from headrace_sim.runner import run_bench
 
-from headrace.backend.ip import IP, IpView, PortView
+from headrace.backend.ip import IP, IpView
+from headrace.backend.ports import PortView
 from headrace.backend.rtl import template
 
 NETWORK = "loopback"

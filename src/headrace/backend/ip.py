@@ -22,7 +22,6 @@ IP = "headrace_ip"
 """Name of the top module."""
 VLNV = "headrace.org:ip:headrace_ip:1.0"
 """Vendor, library, name and version under which drivers find the block."""
-NO_ID = "0" * 16
 _PARTS = ("ip_control", "axi_read_mux", "axi_write_mux", "tensor_reader", "tensor_writer")
 
 
@@ -62,6 +61,11 @@ class Ip:
                 f"the network has {inputs} inputs and {outputs} outputs; {IP} has registers for {MAX_PER_SIDE} of each, "
                 f"{MAX_TENSORS} in all"
             )
+
+    @property
+    def module(self) -> str:
+        """Name of the top module."""
+        return IP
 
     def _layout(self, stream: Stream) -> MemoryLayout:
         return layout_of(self.graph, stream, self.memory.data_bits // 8)
@@ -119,17 +123,3 @@ def check_held(graph: Graph, held: Sequence[str]) -> None:
             raise BuildError(f"the network has no input '{name}' to hold; its inputs are {inputs}")
     if held and not set(graph.inputs) - set(held):
         raise BuildError(f"with {inputs} held, no input is left for frames; hold some, not all")
-
-
-def write_ip(ip: Ip, folder: Path, present: Sequence[str]) -> list[str]:
-    """Writes the block into ``folder``, with a build id of zero; returns the names of all its files in compile order.
-
-    Args:
-        present: the network's files there, in compile order.
-    """
-    parts = ip.sources()
-    for source in parts:
-        (folder / source.name).write_text(source.read_text())
-    (folder / f"{IP}.sv").write_text(ip.render(NO_ID))
-    own = [source.name for source in parts if source.name not in present]
-    return [*own, *present, f"{IP}.sv"]

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from headrace_host.serial_link import MOST_PORTS
+from headrace_host.serial_link import MOST_PORTS, VERSION
 
 from headrace.backend.design import Design
 from headrace.backend.ports import PortView, ports_of
@@ -55,6 +57,11 @@ class SerialBlock:
             )
 
     @property
+    def module(self) -> str:
+        """Name of the top module."""
+        return SERIAL
+
+    @property
     def step(self) -> int:
         """Bits of the line in a cycle, times 65536."""
         return round(65536 * self.baud / (self.clock_mhz * 1e6))
@@ -70,3 +77,13 @@ class SerialBlock:
     def sources(self) -> list[Path]:
         """The files under hw/rtl that the module needs besides the network."""
         return rtl_sources(_PARTS)
+
+    def describe(self, sources: Sequence[str]) -> Mapping[str, Any]:
+        """The manifest's part."""
+        return {
+            "top": SERIAL,
+            "protocol": VERSION,
+            "baud": self.baud,
+            "cycles_per_bit": 65536 / self.step,
+            "sources": list(sources),
+        }

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from headrace_host.accelerator import DEVICES, checked_device
+from headrace_host.errors import HostError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -28,6 +30,26 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
+
+
+class _Device(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
+    """What runs a build, as `headrace_host.accelerator.Accelerator` takes it."""
+
+    name = "device"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002  # click's signature
+        """Shown in the help."""
+        return f"[{'|'.join(DEVICES)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The device; otherwise a usage error."""
+        try:
+            return checked_device(str(value))
+        except HostError as error:
+            self.fail(str(error), param, ctx)
+
+
+DEVICE = _Device()
 
 
 def json_option(command: F) -> F:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from headrace_host.accelerator import DEVICES, Accelerator
+from headrace_host.accelerator import Accelerator
 from headrace_host.detector import Detection, Detector, DetectorConfig
 from headrace_host.draw import draw
 from headrace_host.images import read_image
@@ -19,7 +19,7 @@ from headrace_host.manifest import Build
 from headrace_host.sources import Source, is_video, open_source
 from rich.table import Table
 
-from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
+from headrace.cli.common import DEVICE, PATH, FiniteRange, console, counter, emit_json, json_option, status
 from headrace.errors import BuildError, DataError, MismatchError
 from headrace.files import replacing, save_json
 from headrace.simulation import ensure_simulator
@@ -30,7 +30,7 @@ CHUNK = 16
 
 @click.command()
 @click.argument("paths", metavar="IMAGES... BUILD", nargs=-1, required=True, type=PATH)
-@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where the network runs.")
+@click.option("--device", type=DEVICE, default="cpu", show_default=True, help="Where the network runs.")
 @click.option("-o", "--out", type=PATH, default=Path("detections"), show_default=True, help="Folder for pictures and JSON.")
 @click.option("--threshold", type=FiniteRange(0, 1), help="Lowest score shown.  [default: the model's]")
 @click.option("--check", is_flag=True, help="Also run on the CPU and fail unless every detection is the same.")

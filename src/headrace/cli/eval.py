@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from headrace_host.accelerator import DEVICES, Accelerator, ProgramRunner
+from headrace_host.accelerator import Accelerator, ProgramRunner
 from headrace_host.datasets import LAYOUTS, open_dataset
 from headrace_host.detector import Detector, DetectorConfig
 from headrace_host.evaluation import evaluate
@@ -19,7 +19,7 @@ from headrace_models.evaluate import detector_config as cellnet_config
 from headrace_models.recipes import recipe_named
 from rich.table import Table
 
-from headrace.cli.common import PATH, console, counter, emit_json, json_option, status
+from headrace.cli.common import DEVICE, PATH, console, counter, emit_json, json_option, status
 from headrace.cli.detect import detector_config
 from headrace.cli.export import load_quantized
 from headrace.cli.train import require_torch
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Integer program; or, from a training run, the quantized or the float torch network.",
 )
-@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="sim needs a build directory.")
+@click.option("--device", type=DEVICE, default="cpu", show_default=True, help="sim needs a build directory.")
 @click.option("--run", type=PATH, help="Training folder, for --precision quantized and float; MODEL is then the recipe.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N pictures.")
 @json_option

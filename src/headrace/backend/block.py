@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks around the network, which bring its frames: from memory, or from a serial line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from headrace.backend.design import Design
+from headrace.backend.ip import Ip
+from headrace.backend.serial import SerialBlock
+from headrace.boards import Board
+from headrace.ir.graph import Graph
+
+NO_ID = "0" * 16
+
+
+class Block(Protocol):
+    """What stands around the network."""
+
+    @property
+    def module(self) -> str:
+        """Name of the top module."""
+        ...
+
+    def render(self, build_id: str) -> str:
+        """The top module; ``build_id`` is 16 hexadecimal digits."""
+        ...
+
+    def sources(self) -> list[Path]:
+        """The files under hw/rtl that the top module needs besides the network."""
+        ...
+
+    def describe(self, sources: Sequence[str]) -> Mapping[str, Any]:
+        """The manifest's part."""
+        ...
+
+
+def blocks_for(board: Board, graph: Graph, design: Design, held: tuple[str, ...] = ()) -> dict[str, Block]:
+    """What a board needs around a network, by its name in the manifest: one block, or none."""
+    if board.memory:
+        return {"ip": Ip(graph=graph, design=design, memory=board.memory, held=held)}
+    if board.serial:
+        return {"serial": SerialBlock(graph=graph, design=design, baud=board.serial.baud, clock_mhz=board.clock_mhz)}
+    return {}
+
+
+def write_block(block: Block, folder: Path, present: Sequence[str]) -> list[str]:
+    """Writes a block into ``folder``, with a build id of zero; returns the names of all its files in compile order.
+
+    Args:
+        present: the network's files there, in compile order.
+    """
+    parts = block.sources()
+    for source in parts:
+        (folder / source.name).write_text(source.read_text())
+    (folder / f"{block.module}.sv").write_text(block.render(NO_ID))
+    own = [source.name for source in parts if source.name not in present]
+    return [*own, *present, f"{block.module}.sv"]
