@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proves what the modules around the network promise to the bus and to the registers, and that broken ones are refuted."""
+"""Proves what the modules around the network promise to bus, registers and line, and that broken ones are refuted."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ PROOFS: dict[str, tuple[int, list[Parameters]]] = {
     "bus_watchdog_proof": (12, [{}]),
     "event_counter_proof": (12, [{}]),
     "axi_lite_slave_proof": (12, [{}]),
+    "packet_buffer_proof": (16, [{}, {"Depth": 8}]),
+    "replay_buffer_proof": (16, [{}, {"Depth": 8}]),
 }
 CASES = [(top, parameters) for top, (_, cases) in PROOFS.items() for parameters in cases]
 QUICK_CASES = [(top, parameters) for top, parameters in CASES if not parameters]
@@ -98,6 +100,12 @@ BROKEN = [
      "aw_held_q && (!s_axi_bvalid || s_axi_bready)", "WriteAsked_A|WritesWhatWasGiven_A|Owed_A|Held_A", 8),
     ("axi_lite_slave", "ar_held_q && (!s_axi_rvalid || s_axi_rready)", "ar_held_q",
      "ReadAnswerHeld_A|NoneIsLost_A|Answered_A|Owed_A", 8),
+    ("packet_buffer", "if (drop_i) write_q <= committed_q;", "if (drop_i) write_q <= read_q;", "Written_A|Place_A|Watched", 8),
+    ("packet_buffer", "(committed_q - read_q);", "(committed_q - fetch_q);", "Room_A", 8),
+    ("packet_buffer", "fetch_q != committed_q &&", "fetch_q != write_q &&", "NothingElseLeaves_A|Fetched_A", 8),
+    ("replay_buffer", "assign ready_o = kept_q !=", "assign ready_o = kept_q + 1'b1 !=", "TakesUnlessFull_A", 8),
+    ("replay_buffer", "release_i && known_o ?", "release_i ?", "Kept_A|TakesUnlessFull_A|Known_A", 8),
+    ("replay_buffer", "behind <= 32'(kept_q)", "behind < 32'(kept_q)", "Known_A", 8),
 ]  # fmt: skip
 QUICK_BROKEN = range(3)
 
