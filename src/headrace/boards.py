@@ -77,7 +77,7 @@ def load_board(name: str) -> Board:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         amounts, memory, serial = raw["resources"], raw.get("memory"), raw.get("serial")
-        if memory and serial:
+        if memory is not None and serial is not None:
             raise ValueError("memory and serial: frames come one way or the other")
         board = Board(
             name=path.stem,
@@ -88,9 +88,10 @@ def load_board(name: str) -> Board:
             resources=Resources(
                 lut=int(amounts["lut"]), ff=int(amounts["ff"]), dsp=int(amounts["dsp"]), bram36=float(amounts["bram36"])
             ),
-            memory=memory
-            and Memory(ps=str(memory["ps"]), data_bits=int(memory["data_bits"]), address_bits=int(memory["address_bits"])),
-            serial=serial and Serial(baud=int(serial["baud"])),
+            memory=None
+            if memory is None
+            else Memory(ps=str(memory["ps"]), data_bits=int(memory["data_bits"]), address_bits=int(memory["address_bits"])),
+            serial=None if serial is None else Serial(baud=int(serial["baud"])),
         )
     except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as error:
         raise BuildError(f"{path}: not a valid board description ({error!r})") from error

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Descriptions of boards, and what is said of those that are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headrace.boards import board_names, load_board
+from headrace.compile import Goal, compile_model
+from headrace.errors import BuildError
+
+BOARD = """
+title = "A board"
+part = "none"
+family = "ecp5"
+clock_mhz = 10
+[resources]
+lut = 53200
+ff = 106400
+dsp = 220
+bram36 = 140
+"""
+MEMORY = '[memory]\nps = "zynq7"\ndata_bits = 64\naddress_bits = 32\n'
+
+
+def write(folder: Path, text: str) -> str:
+    (folder / "mine.toml").write_text(text)
+    return str(folder / "mine.toml")
+
+
+def test_all_of_ours_are_valid() -> None:
+    for name in board_names():
+        board = load_board(name)
+        assert (board.memory is None) != (board.serial is None)
+
+
+def test_how_frames_come(tmp_path: Path) -> None:
+    assert load_board(write(tmp_path, BOARD)).serial is None
+    serial = load_board(write(tmp_path, BOARD + "[serial]\nbaud = 1000000\n")).serial
+    assert serial is not None
+    assert serial.baud == 1_000_000
+    assert load_board(write(tmp_path, BOARD + MEMORY)).memory is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOARD + MEMORY + "[serial]\nbaud = 9600\n", "frames come one way or the other"),
+        (BOARD + "[serial]\nbaud = 0\n", "baud 0 is not positive"),
+        (BOARD + "[serial]\n", "baud"),
+        (BOARD + MEMORY.replace("zynq7", "riscv"), "ps 'riscv' is none of zynq7, zynqmp"),
+        (BOARD + MEMORY.replace("64", "48"), "data_bits 48 is neither 64 nor 128"),
+        (BOARD.replace("lut = 53200", "lut = 0"), "lut = 0; need a positive number"),
+    ],
+)
+def test_what_is_no_board(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=message):
+        load_board(write(tmp_path, text))
+
+
+def test_a_line_too_fast_for_the_clock(small_model: Path, tmp_path: Path) -> None:
+    board = load_board(write(tmp_path, BOARD + "[serial]\nbaud = 3000000\n"))
+    with pytest.raises(BuildError, match="3,000,000 baud need a clock of 12 MHz, not 10"):
+        compile_model(small_model, board, tmp_path / "build", Goal())
+    assert not (tmp_path / "build").exists()
