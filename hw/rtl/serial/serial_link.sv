@@ -155,6 +155,7 @@ module serial_link #(
   logic [31:0]          ahead;         // bytes from asked_from_q on
   logic [LENGTH_W-1:0]  length;
   logic                 sending_q;
+  logic                 read_q;        // the byte was read from its buffer
   logic                 offered_q;
   logic [TOLD-1:0][7:0] told_q;        // the next byte of the header is the lowest
   logic [PORT_W-1:0]    told_out_q;
@@ -166,22 +167,23 @@ module serial_link #(
   assign begins        = pending_q && !sending_q && reset_q == '0;
   assign ahead         = asked_known_q ? ends[asked_out_q] - asked_from_q : '0;
   assign length        = LENGTH_W'(TOLD) + (ahead < 32'(Chunk) ? LENGTH_W'(ahead) : LENGTH_W'(Chunk));
-  assign read_o        = sending_q && !offered_q;
+  assign read_o        = sending_q && !read_q && !offered_q;
   assign reply_valid_o = offered_q;
   assign reply_last_o  = index_q == length_q - 1'b1;
-  assign reply_data_o  = index_q < LENGTH_W'(TOLD) ? told_q[0] : read_data[told_out_q];
   assign passes        = reply_valid_o && reply_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       pending_q <= 1'b0;
       sending_q <= 1'b0;
+      read_q    <= 1'b0;
       offered_q <= 1'b0;
       flags_q   <= '0;
     end else begin
       pending_q <= answers || (pending_q && !begins);
       sending_q <= begins || (sending_q && !(passes && reply_last_o));
-      offered_q <= sending_q && !passes;
+      read_q    <= read_o;
+      offered_q <= read_q || (offered_q && !passes);
       flags_q   <= resets ? '0 : flags_q | {line_error_i, packet_bad_i};
     end
   end
@@ -193,6 +195,7 @@ module serial_link #(
       asked_from_q   <= resets ? '0 : from_o;
       asked_known_q  <= resets || known[out_port];
     end
+    if (read_q) reply_data_o <= index_q < LENGTH_W'(TOLD) ? told_q[0] : read_data[told_out_q];
     if (begins) begin
       told_q <= {
         asked_from_q, BuildId, VERSION, 6'h0, flags_q, 16'(room[asked_in_q]), next[asked_in_q],
