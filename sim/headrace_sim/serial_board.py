@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Verilated board at the end of a serial line: a pseudo-terminal that any program opens as its serial port."""
+"""A Verilated board at the end of a serial line: a pseudo-terminal that any program opens as its serial port.
+
+    python -m headrace_sim.serial_board BUILD
+
+says which port the board of a build is at, and runs it until it is interrupted; then, beside it, for example
+
+    headrace detect IMAGES BUILD --device serial:PORT
+"""
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import random
 import select
+import shutil
+import sys
+import tempfile
 import threading
 import tty
 from dataclasses import dataclass
@@ -97,6 +108,10 @@ class SerialBoard:
         with self._lock:
             self._lib.hs_reset(self._handle)
 
+    def wait(self) -> None:
+        """Until an assertion of the RTL fails."""
+        self._thread.join()
+
     def close(self) -> None:
         """Ends.
 
@@ -133,3 +148,38 @@ def _load(library: Path) -> Any:
         function = getattr(lib, name)
         function.argtypes, function.restype = arguments, result
     return lib
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the board of a build until it is interrupted."""
+    from headrace_host.errors import HostError
+    from headrace_host.manifest import Build
+
+    from headrace.build.line import line_model
+    from headrace.errors import HeadraceError
+
+    parser = argparse.ArgumentParser(prog="python -m headrace_sim.serial_board", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("build", type=Path, help="folder of a build for a board with a serial line")
+    chosen = parser.parse_args(arguments)
+    try:
+        build = Build.load(chosen.build)
+        print("compiling the board", file=sys.stderr, flush=True)
+        model = line_model(build)
+    except (HostError, HeadraceError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(shutil.copyfile(model, Path(folder) / "board.so"))
+        try:
+            with SerialBoard(own, build.rom_dir, build.manifest["serial"]["cycles_per_bit"]) as board:
+                print(f"{build.manifest['board']['title']} with build {build.build_id} is at {board.port}", flush=True)
+                board.wait()
+        except KeyboardInterrupt:
+            return 0
+        except SerialBoardError as error:
+            print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

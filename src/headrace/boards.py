@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from headrace.engines.base import Resources
 from headrace.errors import BuildError
@@ -45,6 +47,48 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """Where the device's package meets a board without a processor: sites, and what is connected to them."""
+
+    clock: str
+    clock_mhz: float
+    """Of the oscillator."""
+    rx: str
+    """What the host sends."""
+    tx: str
+    button: str
+    button_pressed: int
+    """Level of the button's site while it is held down."""
+    led: str
+    led_on: int
+    """Level at which the lamp lights."""
+    high: tuple[str, ...] = ()
+    """Sites that are driven high, or the board does something else."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.clock_mhz < float("inf"):
+            raise ValueError(f"the oscillator's clock_mhz {self.clock_mhz} is not positive")
+        for name in ("button_pressed", "led_on"):
+            if getattr(self, name) not in (0, 1):
+                raise ValueError(f"{name} {getattr(self, name)} is neither 0 nor 1")
+        sites = [self.clock, self.rx, self.tx, self.button, self.led, *self.high]
+        if twice := sorted({site for site in sites if sites.count(site) > 1}):
+            raise ValueError(f"site {twice[0]} stands twice in the pins")
+
+    @classmethod
+    def from_toml(cls, raw: Mapping[str, Any]) -> Pins:
+        """Of a board's table of pins."""
+        names = ("clock", "rx", "tx", "button", "led")
+        return cls(
+            **{name: str(raw[name]) for name in names},
+            clock_mhz=float(raw["clock_mhz"]),
+            button_pressed=int(raw["button_pressed"]),
+            led_on=int(raw["led_on"]),
+            high=tuple(str(site) for site in raw.get("high", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """A board's device, clock and what its fabric holds."""
 
@@ -58,6 +102,8 @@ class Board:
     """None where the fabric has no processor beside it."""
     serial: Serial | None = None
     """None where frames come from memory."""
+    pins: Pins | None = None
+    """None where a processor's design knows them, and where no bitstream is to be made."""
 
 
 def board_names() -> list[str]:
@@ -76,9 +122,11 @@ def load_board(name: str) -> Board:
         raise BuildError(f"unknown board '{name}'; known: {', '.join(board_names())} (or give the path of a board's TOML file)")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        amounts, memory, serial = raw["resources"], raw.get("memory"), raw.get("serial")
+        amounts, memory, serial, pins = raw["resources"], raw.get("memory"), raw.get("serial"), raw.get("pins")
         if memory is not None and serial is not None:
             raise ValueError("memory and serial: frames come one way or the other")
+        if pins is not None and serial is None:
+            raise ValueError("pins without serial: they are those of a serial line")
         board = Board(
             name=path.stem,
             title=str(raw["title"]),
@@ -92,8 +140,9 @@ def load_board(name: str) -> Board:
             if memory is None
             else Memory(ps=str(memory["ps"]), data_bits=int(memory["data_bits"]), address_bits=int(memory["address_bits"])),
             serial=None if serial is None else Serial(baud=int(serial["baud"])),
+            pins=None if pins is None else Pins.from_toml(pins),
         )
-    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, AttributeError, KeyError, ValueError, TypeError) as error:
         raise BuildError(f"{path}: not a valid board description ({error!r})") from error
     figures = {"clock_mhz": board.clock_mhz, **board.resources.to_json()}
     if wrong := [name for name, value in figures.items() if not 0 < value < float("inf")]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
 from headrace.description import Compilation, Fitted, Goal, Lowered, describe, hardware_id
 from headrace.errors import BuildError, FoldingError
-from headrace.files import check_target, save_json
+from headrace.files import BITSTREAMS, check_target, save_json
 from headrace.frontend.importer import import_model
 from headrace.hls.build import HlsOptions, write_hls
 from headrace.hls.layer import mixed_design
@@ -139,7 +140,19 @@ def _replace(scratch: Path, out: Path) -> None:
         if old.exists():
             old.rename(out)
         raise
+    _keep_bitstream(old, out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep_bitstream(old: Path, out: Path) -> None:
+    """Carries over what took long to make, if the hardware is the same."""
+    made = old / BITSTREAMS
+    if made.is_dir() and _build_id(old) == _build_id(out):
+        made.rename(out / BITSTREAMS)
+
+
+def _build_id(folder: Path) -> str:
+    return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["build_id"])
 
 
 def _write(

@@ -21,11 +21,9 @@ from headrace_host.manifest import DEPLOYED, MANIFEST, PROGRAM_FILES, Build, fil
 from headrace import __version__
 from headrace.build.board import write_simulated
 from headrace.errors import BuildError
-from headrace.files import check_target, save_json
+from headrace.files import BITSTREAMS, check_target, save_json
 from headrace.models import zoo_images
 
-BITSTREAMS = "bitstream"
-"""Folder of a build that holds its bitstream once it has one."""
 WHEEL = f"headrace_host-{__version__}-py3-none-any.whl"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same inputs give the same bytes
 _METADATA = f"""Metadata-Version: 2.1
@@ -62,9 +60,9 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
         for file in (MANIFEST, *PROGRAM_FILES):
             shutil.copyfile(build.folder / file, scratch / file)
         write_wheel(scratch / WHEEL)
-        shutil.copytree(
-            str(files(headrace_host) / "notebooks"), scratch / "notebooks", ignore=shutil.ignore_patterns("*.py", "__pycache__")
-        )
+        if "ip" in build.manifest:
+            notebooks = str(files(headrace_host) / "notebooks")
+            shutil.copytree(notebooks, scratch / "notebooks", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         if build.manifest["detector"]:
             shutil.copytree(zoo_images(), scratch / "images")
         held = {path.name: file_digest(path) if path.is_file() else None for path in sorted(scratch.iterdir())}
@@ -79,11 +77,11 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
     kind = "simulated board" if simulated else str(build.manifest["board"]["title"])
     return {
         f"{name}.bit": f"bitstream for the {kind}",
-        f"{name}.hwh": "what pynq reads of the design",
+        **({f"{name}.hwh": "what pynq reads of the design"} if "ip" in build.manifest else {}),
         MANIFEST: "what the driver reads of the build",
         " ".join(PROGRAM_FILES): "the same network for the CPU",
-        WHEEL: "the driver: pip install it on the board",
-        "notebooks/": "Jupyter notebooks that use all this",
+        WHEEL: "the driver: pip install it " + ("on the board" if "ip" in build.manifest else "where the serial line ends"),
+        **({"notebooks/": "Jupyter notebooks that use all this"} if "ip" in build.manifest else {}),
         **({"images/": "photographs to try it with"} if build.manifest["detector"] else {}),
     }
 
@@ -103,13 +101,20 @@ def _check_folder(out: Path) -> None:
 
 def _copy_bitstream(build: Build, folder: Path, name: str) -> None:
     ready = build.folder / BITSTREAMS
-    for suffix in (".bit", ".hwh"):
+    for suffix in (".bit",) if "serial" in build.manifest else (".bit", ".hwh"):
         source = ready / f"{name}{suffix}"
         if not source.is_file():
-            raise BuildError(
-                f"{source}: missing; a bitstream needs the vendor's tools. For the simulated board add --simulated"
-            )
+            raise BuildError(f"{source}: missing; {_how_made(build)}")
         shutil.copyfile(source, folder / source.name)
+    made = build.manifest["steps"].get("build")
+    if "serial" in build.manifest and (made is None or made["sha256"] != file_digest(folder / f"{name}.bit")):
+        raise BuildError(f"{ready / name}.bit: not of build {build.build_id}; {_how_made(build)}")
+
+
+def _how_made(build: Build) -> str:
+    if "serial" in build.manifest:
+        return f"make it with: headrace build {build.folder}"
+    return "a bitstream needs the vendor's tools. For the simulated board add --simulated"
 
 
 def write_wheel(path: Path) -> None:

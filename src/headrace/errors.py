@@ -9,6 +9,7 @@ HeadraceError            one clear line; the command line turns it into exit cod
 ├── BuildError           a build directory is missing, stale, or does not fit what is asked of it
 ├── DataError            an image, data set or result file is missing or damaged
 ├── ToolError            an external tool is absent or failed; carries the command that installs it
+├── TimingError          a placed and routed design is slower than its clock (exit code 1: the input was fine)
 └── MismatchError        simulation and golden differ (exit code 1: the input was fine, the hardware is not)
 ```
 """
@@ -48,6 +49,12 @@ class DataError(HeadraceError):
 
 class ToolError(HeadraceError):
     """An external tool is absent or failed."""
+
+
+class TimingError(HeadraceError):
+    """A design does not reach its clock."""
+
+    exit_code = 1
 
 
 class MismatchError(HeadraceError):

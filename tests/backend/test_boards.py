@@ -22,6 +22,19 @@ ff = 106400
 dsp = 220
 bram36 = 140
 """
+PINS = """
+[serial]
+baud = 1000000
+[pins]
+clock = "A1"
+clock_mhz = 25
+rx = "A2"
+tx = "A3"
+button = "A4"
+button_pressed = 1
+led = "A5"
+led_on = 0
+"""
 MEMORY = '[memory]\nps = "zynq7"\ndata_bits = 64\naddress_bits = 32\n'
 
 
@@ -52,6 +65,11 @@ def test_how_frames_come(tmp_path: Path) -> None:
         (BOARD + "[serial]\n", "baud"),
         (BOARD + MEMORY.replace("zynq7", "riscv"), "ps 'riscv' is none of zynq7, zynqmp"),
         (BOARD + MEMORY.replace("64", "48"), "data_bits 48 is neither 64 nor 128"),
+        (BOARD + PINS.replace("[serial]\nbaud = 1000000\n", ""), "pins without serial"),
+        (BOARD + PINS.replace("A5", "A2"), "site A2 stands twice in the pins"),
+        (BOARD + PINS.replace("led_on = 0", "led_on = 2"), "led_on 2 is neither 0 nor 1"),
+        (BOARD + PINS.replace("clock_mhz = 25", "clock_mhz = 0"), "the oscillator's clock_mhz 0.0 is not positive"),
+        (BOARD + PINS.replace('tx = "A3"', ""), "tx"),
         (BOARD.replace("lut = 53200", "lut = 0"), "lut = 0; need a positive number"),
     ],
 )

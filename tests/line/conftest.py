@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds for a made-up board with a serial line, and the board at a pseudo-terminal."""
+"""Builds for boards with a serial line, and such a board at a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from headrace_host.manifest import Build
 from headrace_sim.serial_board import SerialBoard
 
 from headrace.boards import load_board
-from headrace.build.verilate import LINE, build_simulator
+from headrace.build.line import line_model
 from headrace.compile import Goal, compile_model
 
-BOARD = """
+BENCH = """
 title = "A bench with a serial line"
 part = "none"
 family = "ecp5"
@@ -29,20 +29,22 @@ bram36 = 140
 [serial]
 baud = 3000000
 """
+"""No pins are known: the block alone is simulated."""
 
 
 @pytest.fixture(scope="session")
-def serial_build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """A model compiled for the board."""
+def serial_build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A model compiled for a board with pins, or for one without (``bench``)."""
     folder = tmp_path_factory.mktemp("serial")
-    (folder / "bench.toml").write_text(BOARD)
-    made: dict[Path, Path] = {}
+    (folder / "bench.toml").write_text(BENCH)
+    made: dict[tuple[Path, str], Path] = {}
 
-    def of(model: Path) -> Path:
-        if model not in made:
-            made[model] = folder / f"build{len(made)}"
-            compile_model(model, load_board(str(folder / "bench.toml")), made[model], Goal(fps=5000))
-        return made[model]
+    def of(model: Path, board: str = "ulx3s-85f") -> Path:
+        name = str(folder / "bench.toml") if board == "bench" else board
+        if (model, board) not in made:
+            made[model, board] = folder / f"build{len(made)}"
+            compile_model(model, load_board(name), made[model, board], Goal(fps=5000))
+        return made[model, board]
 
     return of
 
@@ -55,10 +57,8 @@ def at_port(tmp_path: Path) -> Callable[..., Iterator[SerialBoard]]:
     def open_board(folder: Path, rate: float = 1.0) -> Iterator[SerialBoard]:
         """``rate``: of the host's end of the line, relative to the board's."""
         build = Build.load(folder)
-        line = build.manifest["serial"]
-        library = build_simulator([folder / "rtl" / name for name in line["sources"]], LINE)
-        own = Path(shutil.copyfile(library, tmp_path / "own.so"))
-        with SerialBoard(own, build.rom_dir, line["cycles_per_bit"] / rate) as board:
+        own = Path(shutil.copyfile(line_model(build), tmp_path / "own.so"))
+        with SerialBoard(own, build.rom_dir, build.manifest["serial"]["cycles_per_bit"] / rate) as board:
             yield board
 
     return open_board  # type: ignore[return-value]

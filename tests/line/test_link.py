@@ -58,7 +58,7 @@ def assert_exact(link: SerialLink, folder: Path, count: int, seed: int) -> None:
 
 
 @pytest.fixture
-def small(serial_build: Callable[[Path], Path], small_model: Path) -> Path:
+def small(serial_build: Callable[..., Path], small_model: Path) -> Path:
     return serial_build(small_model)
 
 
@@ -71,8 +71,8 @@ def test_frames_are_exact(rate: float, small: Path, at_port: AtPort) -> None:
         assert (link.repeated, link.bad_packets) == (0, 0)
 
 
-def test_several_inputs_and_ragged_bits(serial_build: Callable[[Path], Path], tmp_path: Path, at_port: AtPort) -> None:
-    folder = serial_build(odd_model(tmp_path / "odd.onnx"))
+def test_several_inputs_and_ragged_bits(serial_build: Callable[..., Path], tmp_path: Path, at_port: AtPort) -> None:
+    folder = serial_build(odd_model(tmp_path / "odd.onnx"), "bench")
     with at_port(folder) as board:
         link = link_to(board, folder)
         for count, seed in ((1, 1), (4, 2), (9, 3)):

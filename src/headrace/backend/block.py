@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from headrace.backend.design import Design
+from headrace.backend.ecp5 import BoardTop
 from headrace.backend.ip import Ip
 from headrace.backend.serial import SerialBlock
 from headrace.boards import Board
+from headrace.files import write_files
 from headrace.ir.graph import Graph
 
 NO_ID = "0" * 16
@@ -32,6 +34,10 @@ class Block(Protocol):
         """The files under hw/rtl that the top module needs besides the network."""
         ...
 
+    def beside(self) -> Mapping[str, str]:
+        """Further files in the module's folder, by name."""
+        ...
+
     def describe(self, sources: Sequence[str]) -> Mapping[str, Any]:
         """The manifest's part."""
         ...
@@ -42,7 +48,9 @@ def blocks_for(board: Board, graph: Graph, design: Design, held: tuple[str, ...]
     if board.memory:
         return {"ip": Ip(graph=graph, design=design, memory=board.memory, held=held)}
     if board.serial:
-        return {"serial": SerialBlock(graph=graph, design=design, baud=board.serial.baud, clock_mhz=board.clock_mhz)}
+        top = BoardTop.of(board)
+        block = SerialBlock(graph=graph, design=design, baud=board.serial.baud, clock_mhz=board.clock_mhz, board_top=top)
+        return {"serial": block}
     return {}
 
 
@@ -56,5 +64,6 @@ def write_block(block: Block, folder: Path, present: Sequence[str]) -> list[str]
     for source in parts:
         (folder / source.name).write_text(source.read_text())
     (folder / f"{block.module}.sv").write_text(block.render(NO_ID))
+    write_files(block.beside(), folder)
     own = [source.name for source in parts if source.name not in present]
     return [*own, *present, f"{block.module}.sv"]

@@ -88,6 +88,10 @@ class Ip:
         """The files under hw/rtl that the top module needs besides the network."""
         return rtl_sources(_PARTS)
 
+    def beside(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
     def describe(self, sources: Sequence[str]) -> Mapping[str, Any]:
         """The manifest's part: where drivers find what, and how tensors lie in memory."""
         tensors: list[dict[str, Any]] = []

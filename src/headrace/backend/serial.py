@@ -11,6 +11,7 @@ from typing import Any
 from headrace_host.serial_link import MOST_PORTS, VERSION
 
 from headrace.backend.design import Design
+from headrace.backend.ecp5 import TOP, BoardTop
 from headrace.backend.ports import PortView, ports_of
 from headrace.backend.rtl import NETWORK, rtl_sources, template
 from headrace.errors import BuildError
@@ -18,6 +19,7 @@ from headrace.ir.graph import Graph
 
 SERIAL = "headrace_serial"
 """Name of the block's module."""
+CONSTRAINTS = f"{TOP}.lpf"
 LEAST_CYCLES = 4
 """For a bit, so that its middle is found."""
 _PARTS = (
@@ -46,6 +48,8 @@ class SerialBlock:
     design: Design
     baud: int
     clock_mhz: float
+    board_top: BoardTop | None = None
+    """What brings clock and line to it; None where the board's pins are not known."""
 
     def __post_init__(self) -> None:
         inputs, outputs = len(self.design.inputs), len(self.design.outputs)
@@ -78,6 +82,12 @@ class SerialBlock:
         """The files under hw/rtl that the module needs besides the network."""
         return rtl_sources(_PARTS)
 
+    def beside(self) -> Mapping[str, str]:
+        """The module at the board's pins and its constraints, by file name."""
+        if self.board_top is None:
+            return {}
+        return {f"{TOP}.sv": self.board_top.render(SERIAL), CONSTRAINTS: self.board_top.constraints()}
+
     def describe(self, sources: Sequence[str]) -> Mapping[str, Any]:
         """The manifest's part."""
         return {
@@ -86,4 +96,9 @@ class SerialBlock:
             "baud": self.baud,
             "cycles_per_bit": 65536 / self.step,
             "sources": list(sources),
+            **(self._pins() if self.board_top else {}),
         }
+
+    def _pins(self) -> Mapping[str, Any]:
+        assert self.board_top is not None
+        return {"board_top": TOP, "constraints": CONSTRAINTS, "button_pressed": self.board_top.pins.button_pressed}

@@ -150,6 +150,13 @@ LINE = Harness(source="serial_sim.cpp", top=SERIAL)
 """A host's end of the line before ``headrace_serial``."""
 
 
+def pins_harness(board_top: str, button_pressed: int) -> Harness:
+    """A host's end of the line before a board's pins; its reset is the button."""
+    text = (data_dir("sim") / "harness" / "sim_board.sv").read_text()
+    options = (f"-DBOARD_TOP={board_top}", f"-DPRESSED={button_pressed}")
+    return Harness(source="serial_sim.cpp", top="sim_board", text=text, options=options)
+
+
 def model_key(sources: Sequence[Path], harness: Harness, kernels: Kernels = NO_KERNELS) -> str:
     """Hash of everything that decides a compiled model.
 

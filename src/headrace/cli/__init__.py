@@ -11,6 +11,7 @@ from headrace_models.errors import ModelError
 
 from headrace import __version__
 from headrace.cli.boards import boards
+from headrace.cli.build import build
 from headrace.cli.check import check
 from headrace.cli.compile import compile_command
 from headrace.cli.data import data
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (train, export, eval_command, compile_command, simulate, check, deploy, detect, data, boards, doctor):
+for command in (train, export, eval_command, compile_command, simulate, build, check, deploy, detect, data, boards, doctor):
     cli.add_command(command)
 
 

@@ -14,11 +14,14 @@ import click
 from headrace_host.accelerator import DEVICES, checked_device
 from headrace_host.errors import HostError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
+_DETAIL = 70
+"""Characters of a tool's line that are shown."""
 
 
 class FiniteRange(click.FloatRange):
@@ -67,17 +70,38 @@ def console(*, quiet: bool) -> Console:
     return Console(quiet=quiet, highlight=False)
 
 
+class Status:
+    """Tells what is going on: call it with each thing that begins."""
+
+    def __init__(self, say: Callable[[str], None], detail: Callable[[str], None]) -> None:
+        self._say, self._detail, self._title = say, detail, ""
+
+    def __call__(self, text: str) -> None:
+        """Something begins."""
+        self._title = text
+        self._say(text)
+
+    def detail(self, text: str) -> None:
+        """How far it is; on terminals alone."""
+        if text:
+            self._detail(f"{self._title}: {text[:_DETAIL]}")
+
+
 @contextmanager
-def status(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+def status(*, quiet: bool) -> Iterator[Status]:
     """Shows what is going on: a spinner with the elapsed time on a terminal, plain lines elsewhere, nothing if quiet."""
     err = Console(stderr=True, quiet=quiet, highlight=False)
     if not err.is_terminal:
-        yield lambda text: err.print(f"[dim]{text} ...[/dim]")
+        yield Status(lambda text: err.print(f"[dim]{escape(text)} ...[/dim]"), lambda _: None)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("")
-        yield lambda text: progress.update(task, description=text)
+
+        def show(text: str) -> None:
+            progress.update(task, description=escape(text))
+
+        yield Status(show, show)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from headrace.models import resolve_model
 @click.command("compile")
 @click.argument("model")
 @click.option("--board", default="pynq-z2", show_default=True, help="Name (see `headrace boards`) or TOML file of the board.")
+@click.option("--clock", type=FiniteRange(min=0, min_open=True), help="Clock of the fabric in MHz.  [default: the board's]")
 @click.option("--fps", type=FiniteRange(min=0, min_open=True), help="Frames per second to reach with the fewest resources.")
 @click.option(
     "--fill",
@@ -54,6 +56,7 @@ from headrace.models import resolve_model
 def compile_command(
     model: str,
     board: str,
+    clock: float | None,
     fps: float | None,
     fill: float,
     backend: str,
@@ -77,6 +80,8 @@ def compile_command(
         raise click.UsageError("--images are for the testbenches of C++; choose --backend hls or --hls, or leave --images out")
     path = resolve_model(model)
     target = load_board(board)
+    if clock is not None:
+        target = replace(target, clock_mhz=clock)
     folder = out or Path("build") / path.stem
     with status(quiet=as_json) as note:
         hls = HlsOptions(layers=layers, images=images) if backend == "hls" or layers else None

