@@ -77,7 +77,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'RomFile="w.hex"',
         'Groups=3,RomFile="w.hex"',
         'LutMul=1,ActW=1,Groups=2,BeatsOut=1,RomFile="w.hex"',
-        'RomBlock=1,RomFile="w.hex"',
+        'LutRom=1,RomFile="w.hex"',
         'BeatsIn=1,BeatsOut=1,ActSigned=1,RomFile="w.hex"',
     ),
     "engine_pointwise": (

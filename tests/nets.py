@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.boards import Board
-from headrace.engines.base import Resources
+from headrace.engines.technology import Resources
 from headrace.ir.expressions import Expression, bounds
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import IntArray, Op, Pads, Pair, Quantize

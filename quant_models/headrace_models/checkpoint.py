@@ -36,6 +36,17 @@ class Checkpoint:
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
 
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Refuse to make another recipe's network of these weights.
+
+        Raises:
+            CheckpointError: the checkpoint comes from another recipe.
+        """
+        if self.recipe != asdict(recipe):
+            raise CheckpointError(
+                f"the checkpoint was trained by recipe '{self.recipe['name']}', not by '{recipe.name}' as it is now"
+            )
+
     def check_belongs(self, recipe: Recipe, seed: int, path: Path) -> None:
         """Refuse to continue another run.
 

@@ -74,6 +74,14 @@ CELLNET = Recipe(
     quant_phase=Phase(epochs=14, learning_rate=8e-4, average=0.98),
 )
 
+CELLNET_SMALL = Recipe(
+    name="cellnet-small",
+    shape=Shape(width=160, height=128, stem=16, stages=(32, 64, 96), units=(2, 2, 2), decoder=(48, 32, 32)),
+    float_phase=Phase(epochs=70, learning_rate=4e-3, average=0.99),
+    quant_phase=Phase(epochs=14, learning_rate=8e-4, average=0.98),
+)
+"""For devices whose memory does not hold cellnet: maps of 42 % of its size, half its channels."""
+
 _TINY_SHAPE = Shape(width=64, height=64, stem=8, stages=(8, 16, 16), units=(2, 1, 1), decoder=(8, 8, 8))
 
 TINY = Recipe(
@@ -94,7 +102,7 @@ SMOKE = Recipe(
 )
 """Seconds of training, to see that it runs."""
 
-RECIPES = {recipe.name: recipe for recipe in (CELLNET, TINY, SMOKE)}
+RECIPES = {recipe.name: recipe for recipe in (CELLNET, CELLNET_SMALL, TINY, SMOKE)}
 """All recipes by name."""
 
 

@@ -87,6 +87,7 @@ def held_out_samples(recipe: Recipe, data_dir: Path) -> Sequence[Sample]:
 
 def build_float(recipe: Recipe, checkpoint: Checkpoint) -> CellNet:
     """Return the averaged float network of a checkpoint of the float phase, in evaluation mode."""
+    checkpoint.check_recipe(recipe)
     model = CellNet(recipe.shape, FloatStyle())
     model.load_state_dict(checkpoint.average)
     return model.eval()
@@ -94,6 +95,7 @@ def build_float(recipe: Recipe, checkpoint: Checkpoint) -> CellNet:
 
 def build_quantized(recipe: Recipe, checkpoint: Checkpoint) -> CellNet:
     """Return the averaged quantized network of a checkpoint of the quant phase, in evaluation mode."""
+    checkpoint.check_recipe(recipe)
     model = CellNet(recipe.shape, QuantStyle())
     model.load_state_dict(checkpoint.average)
     return model.eval()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrace.engines.base import Resources
+from headrace.engines.technology import Resources, technology_of
 from headrace.errors import BuildError
 from headrace.resources import data_dir
 
@@ -144,6 +144,7 @@ def load_board(name: str) -> Board:
         )
     except (tomllib.TOMLDecodeError, AttributeError, KeyError, ValueError, TypeError) as error:
         raise BuildError(f"{path}: not a valid board description ({error!r})") from error
+    technology_of(board.family)
     figures = {"clock_mhz": board.clock_mhz, **board.resources.to_json()}
     if wrong := [name for name, value in figures.items() if not 0 < value < float("inf")]:
         raise BuildError(f"{path}: not a valid board description ({wrong[0]} = {figures[wrong[0]]}; need a positive number)")

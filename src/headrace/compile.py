@@ -22,6 +22,7 @@ from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
 from headrace.description import Compilation, Fitted, Goal, Lowered, describe, hardware_id
+from headrace.engines.technology import technology_of
 from headrace.errors import BuildError, FoldingError
 from headrace.files import BITSTREAMS, check_target, save_json
 from headrace.frontend.importer import import_model
@@ -107,12 +108,12 @@ def _concerns(path: Path, scratch: Path, out: Path) -> bool:
 
 def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[str]) -> Fitted:
     """Looks for what fits: what the FIFOs took is set aside in the next try. ``layers`` are C++ kernels."""
-    reserve, fps = None, goal.fps
+    reserve, fps, technology = None, goal.fps, technology_of(board.family)
     for _ in range(FIT_TRIES):
         note("choosing foldings")
         folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve)
-        sizing = size_fifos(graph, folding.folds, note, layers)
-        design = mixed_design(graph, folding.folds, sizing.depths, layers)
+        sizing = size_fifos(graph, folding.folds, note, layers, technology)
+        design = mixed_design(graph, folding.folds, sizing.depths, layers, technology)
         total = design.resources()
         if total.share_of(board.resources) > 1.0:
             reserve = total.less(folding.resources)

@@ -18,6 +18,7 @@ from headrace.backend.rtl import NETWORK
 from headrace.boards import Board
 from headrace.build.fifo_sizing import FifoSizing
 from headrace.engines.base import Engine
+from headrace.engines.technology import Technology
 from headrace.frontend.importer import ImportedModel
 from headrace.ir.graph import Graph, multiply_accumulates
 from headrace.operators import map_node
@@ -102,7 +103,7 @@ def describe(
         },
         "resources": _resources(design, board),
         "layers": _layers(graph, made.fitted.folding),
-        "engines": [_engine(i.engine, design.bottleneck.cycles) for i in design.instances],
+        "engines": [_engine(i.engine, design.bottleneck.cycles, design.technology) for i in design.instances],
         "fifos": _fifos(graph, design),
         "certificates": [c.to_json() for c in lowered.certificates],
         "macs": multiply_accumulates(graph),
@@ -185,12 +186,12 @@ def _layers(graph: Graph, folding: Folding) -> list[dict[str, Any]]:
     return layers
 
 
-def _engine(engine: Engine, interval: int) -> dict[str, Any]:
+def _engine(engine: Engine, interval: int, technology: Technology) -> dict[str, Any]:
     return {
         "name": engine.name,
         "module": engine.module,
         "parameters": dict(engine.parameters()),
         "cycles": engine.cycles,
         "utilisation": engine.cycles / interval,
-        "resources": engine.resources().to_json(),
+        "resources": engine.resources(technology).to_json(),
     }

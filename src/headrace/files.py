@@ -17,6 +17,7 @@ from headrace.errors import BuildError
 
 SIMULATORS = "sim"
 BITSTREAMS = "bitstream"
+SYNTHESES = "synthesis"
 """Folders of a build that commands fill after compilation."""
 
 
@@ -77,7 +78,11 @@ def _check_replaceable(out: Path) -> None:
     for folder, _, names in os.walk(out):
         for name in names:
             path = (Path(folder) / name).relative_to(out)
-            if path.as_posix() not in known and path.parts[0] not in (SIMULATORS, BITSTREAMS) and not _is_leftover(path):
+            if (
+                path.as_posix() not in known
+                and path.parts[0] not in (SIMULATORS, BITSTREAMS, SYNTHESES)
+                and not _is_leftover(path)
+            ):
                 raise BuildError(f"{out}: holds {path}, which the build there did not write; move it away or choose another -o")
 
 

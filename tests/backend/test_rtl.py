@@ -98,7 +98,7 @@ def test_golden_render() -> None:
             .Groups(1),
             .LutMul(1'b0),
             .RomFile("n0_conv.hex"),
-            .RomBlock(1'b0)
+            .LutRom(1'b0)
           ) u_n0_conv (
             .clk_i,
             .rst_ni,

@@ -11,7 +11,7 @@ import pytest
 from headrace_host.golden_deform import deform_conv
 
 from headrace.engines.deform import Deformer, OffsetRange, sampled
-from headrace.engines.mac import product_dsps
+from headrace.engines.technology import XC7
 from headrace.ir.tensor import Tensor
 
 
@@ -62,4 +62,4 @@ def test_a_tap_a_cycle_or_a_pixel_a_cycle() -> None:
 
 
 def test_wide_products_take_several_slices() -> None:
-    assert [product_dsps(a, b) for a, b in ((9, 4), (25, 18), (18, 25), (26, 4), (33, 19), (49, 18))] == [1, 1, 1, 2, 4, 2]
+    assert [XC7.dsps(a, b) for a, b in ((9, 4), (25, 18), (18, 25), (26, 4), (33, 19), (49, 18))] == [1, 1, 1, 2, 4, 2]

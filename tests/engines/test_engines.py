@@ -16,9 +16,10 @@ from nets import NetBuilder, lowered
 from random_nets import random_network
 
 from headrace.backend.design import build_design, edge_key, unread
-from headrace.engines.base import Engine, Resources, ceil_div, fields_of, fold_matrix, memory
+from headrace.engines.base import Engine, fields_of, fold_matrix
 from headrace.engines.mac import Depthwise, MatVec
 from headrace.engines.slide import Slide, line_buffer
+from headrace.engines.technology import XC7, Resources, ceil_div
 from headrace.engines.window import Window
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
@@ -136,13 +137,13 @@ def test_more_lanes_take_fewer_cycles_and_more_multipliers() -> None:
 
 
 def test_memories_take_the_least_block_ram() -> None:
-    assert memory(512, 72).bram36 == 1
-    assert memory(512, 36).bram36 == 0.5
-    assert memory(1024, 36).bram36 == 1
-    assert memory(32768, 1).bram36 == 1
-    assert memory(64, 8).bram36 == 0
-    assert memory(64, 8, block=True).bram36 == 0.5
-    assert memory(4096, 8, block=False).bram36 == 0
+    assert XC7.memory(512, 72).bram36 == 1
+    assert XC7.memory(512, 36).bram36 == 0.5
+    assert XC7.memory(1024, 36).bram36 == 1
+    assert XC7.memory(32768, 1).bram36 == 1
+    assert XC7.memory(64, 8).bram36 == 0
+    assert XC7.memory(64, 8, block=True).bram36 == 0.5
+    assert XC7.memory(4096, 8, block=False).bram36 == 0
 
 
 def test_resources_add_up_and_know_their_share() -> None:

@@ -12,7 +12,7 @@ from nets import NetBuilder, board, lowered
 from random_nets import random_network
 
 from headrace.backend.design import build_design
-from headrace.engines.base import Resources
+from headrace.engines.technology import Resources
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node

@@ -21,8 +21,9 @@ module stream_fifo #(
   /* verilator lint_off UNUSEDPARAM */
   parameter int unsigned Id = 0,
   /* verilator lint_on UNUSEDPARAM */
-  /// Use block RAM. The default does where LUT RAM would cost more than about 200 LUTs.
-  parameter bit Block = Depth > 1024 || (Depth > 256 && Depth * Width > 8192)
+  /// Use block RAM. The default does where LUTs would cost more.
+  parameter bit Block = Depth > technology_pkg::FifoDeep ||
+      (Depth > technology_pkg::FifoWords && Depth * Width > technology_pkg::FifoBits)
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,  // synchronous

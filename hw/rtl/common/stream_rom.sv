@@ -22,7 +22,7 @@ module stream_rom #(
   /// Which field of each word; the others cost nothing.
   parameter int unsigned Field = 0,
   /// Block RAM or LUTs; the default follows the size.
-  parameter bit Block = Depth > 64 && Depth * Width > 8192,
+  parameter bit Block = Depth > technology_pkg::RomWords && Depth * Width > technology_pkg::RomBits,
   localparam int unsigned AddrW = Depth > 1 ? $clog2(Depth) : 1
 ) (
   input  logic             clk_i,

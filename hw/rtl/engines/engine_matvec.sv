@@ -29,8 +29,8 @@ module engine_matvec #(
   /// Multiply in LUTs rather than DSPs.
   parameter bit          LutMul = 1'b0,
   parameter RomFile = "",
-  /// Keep the weights in block RAM rather than in LUTs.
-  parameter bit          RomBlock = 1'b0
+  /// Keep the weights in LUTs even where their size is one for block RAM.
+  parameter bit          LutRom = 1'b0
 ) (
   input  logic                          clk_i,
   input  logic                          rst_ni,   // synchronous
@@ -150,7 +150,8 @@ module engine_matvec #(
     .Width  (LanesOut * LanesIn * WgtW),
     .Depth  (WORDS),
     .RomFile(RomFile),
-    .Block  (RomBlock)
+    .Block  (!LutRom && WORDS > technology_pkg::RomWords &&
+              WORDS * LanesOut * LanesIn * WgtW > technology_pkg::RomBits)
   ) u_weights (
     .clk_i,
     .en_i  (take),

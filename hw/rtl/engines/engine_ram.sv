@@ -7,7 +7,7 @@ module engine_ram #(
   parameter int unsigned Width = 32,
   parameter int unsigned Depth = 64,
   /// Block RAM or LUTs; the default follows the size.
-  parameter bit Block = Depth > 64 && Depth * Width > 8192,
+  parameter bit Block = Depth > technology_pkg::RamWords && Depth * Width > technology_pkg::RamBits,
   localparam int unsigned AddrW = Depth > 1 ? $clog2(Depth) : 1
 ) (
   input  logic             clk_i,

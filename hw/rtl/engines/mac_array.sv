@@ -5,7 +5,7 @@
 /// all lanes as one output beat. Sums are exact modulo 2**AccW.
 ///
 /// Each `Share` lanes in a row multiply the same activations; two of them share each multiplier
-/// where its operands fit 25 x 18 bits: the weights of a pair lie ActW+WgtW bits apart in one
+/// where its operands fit (25 x 18 bits in a DSP48): the weights of a pair lie ActW+WgtW bits apart in one
 /// operand, and so do the two products in the result. With `LutMul` the products are sums of shifted
 /// activations or weights (`mac_digits`) and take no multiplier.
 ///
@@ -40,7 +40,8 @@ module mac_array #(
   // An unsigned activation becomes a non-negative signed number of one bit more.
   localparam int unsigned FactorW = ActSigned ? ActW : ActW + 1;
   localparam int unsigned PairW = ProductW + WgtW + 1;
-  localparam bit PACK = Share > 1 && !LutMul && PairW <= 25 && FactorW <= 18;
+  localparam bit PACK = Share > 1 && !LutMul && PairW <= technology_pkg::WideW &&
+      FactorW <= technology_pkg::NarrowW;
 
   logic advance;
   assign advance = !valid_o || ready_i;

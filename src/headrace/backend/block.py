@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from headrace.backend.design import Design
 from headrace.backend.ecp5 import BoardTop
 from headrace.backend.ip import Ip
+from headrace.backend.rtl import TECHNOLOGY
 from headrace.backend.serial import SerialBlock
 from headrace.boards import Board
 from headrace.files import write_files
@@ -60,10 +61,11 @@ def write_block(block: Block, folder: Path, present: Sequence[str]) -> list[str]
     Args:
         present: the network's files there, in compile order.
     """
-    parts = block.sources()
+    parts = [source for source in block.sources() if source.name not in present]  # what is there may be of the build's own
     for source in parts:
         (folder / source.name).write_text(source.read_text())
     (folder / f"{block.module}.sv").write_text(block.render(NO_ID))
     write_files(block.beside(), folder)
-    own = [source.name for source in parts if source.name not in present]
-    return [*own, *present, f"{block.module}.sv"]
+    packages = [name for name in present if name.startswith(TECHNOLOGY)]
+    rest = [name for name in present if name not in packages]
+    return [*packages, *(source.name for source in parts), *rest, f"{block.module}.sv"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from headrace_host.simulator import StreamSpec
 
-from headrace.engines.base import Engine, Resources, ceil_div
+from headrace.engines.base import Engine
 from headrace.engines.plumbing import Cast, Fifo, Fork, Repack
+from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
@@ -74,12 +75,14 @@ class Design:
     edges: tuple[Edge, ...]
     inputs: tuple[Stream, ...]
     outputs: tuple[Stream, ...]
+    technology: Technology = XC7
+    """Of the device that it is for."""
 
     def resources(self) -> Resources:
         """Sum of all estimates."""
         total = Resources()
         for instance in self.instances:
-            total += instance.engine.resources()
+            total += instance.engine.resources(self.technology)
         return total
 
     @property
@@ -238,7 +241,11 @@ def _input_stream(graph: Graph, kind: Tensor, folds: Mapping[str, Mapped]) -> St
 
 
 def build_design(
-    graph: Graph, folds: Mapping[str, Fold], depths: Mapping[str, int] | None = None, default_depth: int = UNSIZED_DEPTH
+    graph: Graph,
+    folds: Mapping[str, Fold],
+    depths: Mapping[str, int] | None = None,
+    default_depth: int = UNSIZED_DEPTH,
+    technology: Technology = XC7,
 ) -> Design:
     """Joins the engines of all nodes.
 
@@ -269,6 +276,7 @@ def build_design(
         edges=tuple(builder.edges),
         inputs=inputs,
         outputs=outputs,
+        technology=technology,
     )
 
 

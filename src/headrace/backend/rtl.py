@@ -17,6 +17,8 @@ from headrace.resources import data_dir
 
 NETWORK = "headrace_network"
 """Name of the top module."""
+TECHNOLOGY = "technology_pkg"
+"""Package of what is known of the device; builds bring their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,8 @@ def write_rtl(design: Design, folder: Path, title: str) -> list[str]:
     names = []
     own = {i.engine.module: text for i in design.instances if (text := i.engine.own_module()) is not None}
     for source in rtl_sources(i.engine.module for i in design.instances if i.engine.module not in own):
-        (folder / source.name).write_text(source.read_text())
+        is_package = source.stem == TECHNOLOGY
+        (folder / source.name).write_text(design.technology.package() if is_package else source.read_text())
         names.append(source.name)
     for module, text in own.items():
         (folder / f"{module}.sv").write_text(text)

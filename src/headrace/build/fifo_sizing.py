@@ -25,7 +25,7 @@ from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, model_key, network_harness
-from headrace.engines.base import ceil_div
+from headrace.engines.technology import XC7, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph
@@ -66,19 +66,26 @@ def open_simulator(graph: Graph, design: Design, library: Path, rom_dir: Path) -
     return NetworkSimulator(library, rom_dir, inputs, outputs)
 
 
-def size_fifos(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _: None, layers: Sequence[str] = ()) -> FifoSizing:
+def size_fifos(
+    graph: Graph,
+    folds: Mapping[str, Fold],
+    note: Note = lambda _: None,
+    layers: Sequence[str] = (),
+    technology: Technology = XC7,
+) -> FifoSizing:
     """Depths of all FIFOs of the network at these foldings.
 
     Args:
         note: told what is going on, for progress displays.
         layers: those that are C++ kernels.
+        technology: of the device; FIFOs in block RAM have another latency.
 
     Raises:
         BuildError: the network deadlocks.
         ToolError: Verilator is absent or failed.
     """
     roomy = roomy_depths(build_design(graph, folds))
-    design = mixed_design(graph, folds, roomy, layers)
+    design = mixed_design(graph, folds, roomy, layers, technology)
     return _remembered(graph, design, "compiling the network with roomy FIFOs", note, lambda sizer: sizer.run())
 
 

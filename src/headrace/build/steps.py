@@ -134,7 +134,7 @@ class Steps:
 
     def _run(self, step: Step, scratch: Path) -> None:
         log = self.folder / f"{step.name}.log"
-        with log.open("w", encoding="utf-8") as kept:
+        with log.open("w", encoding="utf-8", buffering=1) as kept:
             process = subprocess.Popen(
                 step.command, cwd=scratch, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 text=True, errors="replace",

@@ -21,6 +21,7 @@ from headrace.cli.doctor import doctor
 from headrace.cli.eval import eval_command
 from headrace.cli.export import export
 from headrace.cli.simulate import simulate
+from headrace.cli.synth import synth
 from headrace.cli.train import train
 from headrace.errors import HeadraceError
 
@@ -38,7 +39,21 @@ def cli() -> None:
     """
 
 
-for command in (train, export, eval_command, compile_command, simulate, build, check, deploy, detect, data, boards, doctor):
+for command in (
+    train,
+    export,
+    eval_command,
+    compile_command,
+    simulate,
+    synth,
+    build,
+    check,
+    deploy,
+    detect,
+    data,
+    boards,
+    doctor,
+):
     cli.add_command(command)
 
 

@@ -15,21 +15,22 @@ from headrace.cli.train import require_torch
 
 @click.command()
 @click.argument("run", type=PATH)
-@click.option("--recipe", default="cellnet", show_default=True, help="Recipe that the run was trained with.")
+@click.option("--recipe", help="Recipe that the run was trained with; refused if it is another.")
 @click.option("-o", "--out", type=PATH, required=True, help="The QONNX file to write.")
-def export(run: Path, recipe: str, out: Path) -> None:
+def export(run: Path, recipe: str | None, out: Path) -> None:
     """Write the quantized network of RUN (a folder that `headrace train` filled) as QONNX.
 
     The same checkpoint gives the same bytes.
     """
-    chosen = recipe_named(recipe)
+    wanted = recipe_named(recipe) if recipe else None
     require_torch()
+    from headrace_models import checkpoint
     from headrace_models.export import export as write
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of a torchvision that nobody needs
     with status(quiet=False) as note:
         note("exporting")
-        model = load_quantized(chosen, run)
+        model = load_quantized(wanted or recipe_named(checkpoint.load(_quantized(run)).recipe["name"]), run)
         write(model, out)
     console(quiet=False).print(f"{out}: {out.stat().st_size:,} bytes; compile it with: headrace compile {out}")
 
@@ -44,8 +45,11 @@ def load_quantized(recipe: Recipe, run: Path):  # type: ignore[no-untyped-def]  
     from headrace_models.exact import snap_biases, snap_weights
     from headrace_models.train import build_quantized
 
-    path = run / "quant.pt" if run.is_dir() else run
-    model = build_quantized(recipe, checkpoint.load(path))
+    model = build_quantized(recipe, checkpoint.load(_quantized(run)))
     snap_weights(model)
     snap_biases(model)
     return model
+
+
+def _quantized(run: Path) -> Path:
+    return run / "quant.pt" if run.is_dir() else run

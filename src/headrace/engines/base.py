@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
 
@@ -33,99 +34,6 @@ def packed(values: Sequence[int], bits: int) -> Packed:
     """The literal of a packed array of ``bits``-bit elements."""
     total = sum((value & ((1 << bits) - 1)) << (bits * k) for k, value in enumerate(values))
     return Packed(f"{len(values) * bits}'h{total:x}", values)
-
-
-def ceil_div(a: int, b: int) -> int:
-    """``a / b`` rounded up."""
-    return -(-a // b)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """Fabric resources; block RAM counts in units of 36 kbit."""
-
-    lut: int = 0
-    ff: int = 0
-    dsp: int = 0
-    bram36: float = 0.0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(
-            lut=self.lut + other.lut,
-            ff=self.ff + other.ff,
-            dsp=self.dsp + other.dsp,
-            bram36=self.bram36 + other.bram36,
-        )
-
-    def less(self, other: Resources) -> Resources:
-        """The difference, not below zero."""
-        return Resources(
-            lut=max(0, self.lut - other.lut),
-            ff=max(0, self.ff - other.ff),
-            dsp=max(0, self.dsp - other.dsp),
-            bram36=max(0.0, self.bram36 - other.bram36),
-        )
-
-    def share_of(self, whole: Resources) -> float:
-        """The largest fraction that any resource takes of ``whole``."""
-        pairs = ((self.lut, whole.lut), (self.ff, whole.ff), (self.dsp, whole.dsp), (self.bram36, whole.bram36))
-        return max(used / total if total else (0.0 if not used else float("inf")) for used, total in pairs)
-
-    def to_json(self) -> dict[str, float]:
-        """The four figures."""
-        return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36}
-
-
-LUT_WORDS = 64
-"""Words of one bit that a LUT holds as memory."""
-SHALLOW_WORDS = 32
-"""Up to this depth, four LUTs hold six bits of a memory, not three."""
-LUT_MEMORY_BITS = 8192
-"""Up to this size a memory is cheaper in LUTs (about 170) than in half a block RAM of 18 kbit."""
-BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
-
-
-def in_block(words: int, bits: int) -> bool:
-    """Whether a memory of ``words`` x ``bits`` is better kept in block RAM."""
-    return words > LUT_WORDS and words * bits > LUT_MEMORY_BITS
-
-
-def memory(words: int, bits: int, *, block: bool | None = None) -> Resources:
-    """A memory of ``words`` x ``bits``: in LUTs when small, else in the block RAM shape that wastes least (AMD UG473).
-
-    Args:
-        block: whether the hardware source forces block RAM or LUTs; None leaves it to the size.
-    """
-    if block is None:
-        block = in_block(words, bits)
-    if not block:
-        rows = 2 * bits / 3 if words <= SHALLOW_WORDS else ceil_div(words, LUT_WORDS) * bits * 4 / 3
-        return Resources(lut=int(rows), ff=bits)
-    half_blocks = min(ceil_div(words, depth) * ceil_div(bits * 2, width) for depth, width in BRAM36_SHAPES)
-    return Resources(bram36=half_blocks / 2)
-
-
-MUX_WORDS = 256
-"""Words that a LUT memory selects with the slices' own multiplexers; deeper ones take further LUTs."""
-
-
-def read_only(words: int, bits: int, *, block: bool | None = None) -> Resources:
-    """A read-only memory with an address of its own and a registered output (fitted to yosys).
-
-    In LUTs, one of up to two words is made of its registers, and one of few words holds few different columns.
-
-    Args:
-        block: whether the hardware source forces block RAM or LUTs; None leaves it to the size.
-    """
-    if block is None:
-        block = in_block(words, bits)
-    if block:
-        return memory(words, bits, block=True)
-    if words == 1:
-        return Resources()
-    columns = min(bits, 1 << min(words, 30))
-    lut = ceil_div(words, LUT_WORDS) * columns * (4 if words > MUX_WORDS else 3) // 3
-    return Resources(lut=lut if words > 2 else 0, ff=columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +95,17 @@ class Engine(ABC):
     def cycles(self) -> int:
         """Clock cycles for one frame when nothing stalls."""
 
+    def resources(self, technology: Technology = XC7) -> Resources:
+        """Estimated fabric resources; of a 7-series device if not told of another."""
+        return self.memories(technology) + technology.calibrated(self.module, self.logic(technology))
+
+    def memories(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """What it stores apart from registers."""
+        return Resources()
+
     @abstractmethod
-    def resources(self) -> Resources:
-        """Estimated fabric resources."""
+    def logic(self, technology: Technology) -> Resources:
+        """All the rest; LUTs and flip-flops as in a 7-series device."""
 
     def tied_ports(self) -> tuple[tuple[str, str], ...]:
         """(port, expression) of ports that this configuration leaves idle."""

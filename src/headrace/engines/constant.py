@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Parameter, Resources, ResultEngine, Rom, read_only
+from headrace.engines.base import Parameter, ResultEngine, Rom
+from headrace.engines.technology import Resources, Technology
 from headrace.ir.ops import IntArray
 
 
@@ -90,13 +91,19 @@ class Source(ResultEngine):
                 out.append(Rom(file=f"{self.name}_{name}.hex", fields=first[:, None], widths=(address,)))
         return tuple(out)
 
-    def resources(self) -> Resources:
+    def memories(self, technology: Technology) -> Resources:
         """The memory, those of the bases, counters and the address (fitted to yosys)."""
         rows, cols, _ = self.sets.words.shape
         h, w, _ = self.result.shape
         address = (self.words - 1).bit_length()
-        total = read_only(self.words, self.lanes * self.result.bits)
-        total += read_only(h, address) if rows > 1 else Resources()
-        total += read_only(w, address) if cols > 1 else Resources()
+        total = technology.read_only(self.words, self.lanes * self.result.bits)
+        total += technology.read_only(h, address) if rows > 1 else Resources()
+        total += technology.read_only(w, address) if cols > 1 else Resources()
+        return total
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """Counters and the address (fitted to yosys)."""
+        h, w, _ = self.result.shape
+        address = (self.words - 1).bit_length()
         counted = sum((count - 1).bit_length() for count in (h, w, self.beats))
-        return total + Resources(lut=counted + address + 2, ff=counted + 3)
+        return Resources(lut=counted + address + 2, ff=counted + 3)

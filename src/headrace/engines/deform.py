@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
-from headrace.engines.mac import product_dsps
+from headrace.engines.base import Engine, Parameter
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
 
@@ -185,29 +185,31 @@ class Deformer(Engine):
         """Without masks their stream is idle."""
         return () if self.mask else (("mask_valid_i", "1'b0"), ("mask_ready_o", ""), ("mask_i", "'0"))
 
-    def resources(self) -> Resources:
-        """Banks of the line buffer, addresses, offsets held, and the multipliers of each lane (fitted to yosys)."""
+    def memories(self, technology: Technology) -> Resources:
+        """Banks of the line buffer."""
         bank_words = ceil_div(self.rows, self.split) * ceil_div(self.source.shape[1], self.split) * self.beats
-        bank, banks = memory(bank_words, self.lanes * self.source.bits), self.split**2
-        store = Resources(lut=bank.lut * banks, ff=bank.ff * banks, bram36=bank.bram36 * banks)
-        held = sum(self.in_widths[1:])
-        return store + self._lanes() + Resources(lut=240 + 60 * self.split + held // 2, ff=220 + 60 * self.split + held)
+        return technology.memory(bank_words, self.lanes * self.source.bits).times(self.split**2)
 
-    def _lanes(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:
+        """Addresses, offsets held, and the multipliers of each lane (fitted to yosys)."""
+        held = sum(self.in_widths[1:])
+        return self._lanes(technology) + Resources(lut=240 + 60 * self.split + held // 2, ff=220 + 60 * self.split + held)
+
+    def _lanes(self, technology: Technology) -> Resources:
         """Interpolation and masks."""
         fraction = self.offsets.fraction_bits
         bits = self.source.bits + (0 if self.source.signed else 1)
         total = Resources(ff=self.lanes * bits * self.split**2)
         widths = [(bits + 1, fraction + 1)] * 2 + [(bits + fraction + 1, fraction + 1)] if fraction else []
         for a, b in widths:
-            total += _multiplier(a, b, self.lanes) + Resources(ff=2 * (a + b) * self.lanes)
+            total += _multiplier(a, b, self.lanes, technology) + Resources(ff=2 * (a + b) * self.lanes)
         if self.mask is not None:
-            total += _multiplier(bits + 2 * fraction, self.mask.bits, self.lanes)
+            total += _multiplier(bits + 2 * fraction, self.mask.bits, self.lanes, technology)
         return total
 
 
-def _multiplier(a: int, b: int, count: int) -> Resources:
+def _multiplier(a: int, b: int, count: int, technology: Technology) -> Resources:
     """Multipliers of ``a`` x ``b`` bits: one DSP each, or LUTs where the product is small."""
     if a + b < DSP_PRODUCT_BITS:
         return Resources(lut=count * (a * b + 2 * (a + b)), ff=2 * count * (a + b))
-    return Resources(dsp=count * product_dsps(a, b))
+    return Resources(dsp=count * technology.dsps(a, b))

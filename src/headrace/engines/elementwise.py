@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Parameter, Resources, ResultEngine, Rom, fields_of, read_only
-from headrace.engines.mac import acc_bits, product_dsps, product_luts
+from headrace.engines.base import Parameter, ResultEngine, Rom, fields_of
+from headrace.engines.mac import acc_bits, product_luts
+from headrace.engines.technology import Resources, Technology
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
 
@@ -68,20 +69,23 @@ class Requantizer(ResultEngine):
         pairs[: self.result.channels, 1] = self.op.add
         return Rom(file=f"{self.name}.hex", fields=pairs.reshape(self.beats, -1), widths=(self.mul_bits, self.add_bits))
 
-    def resources(self) -> Resources:
-        """A multiplier, an adder, a rounder and clip per lane, and the memory of factors (fitted to yosys).
+    def memories(self, technology: Technology) -> Resources:
+        """Factors; parts of a word that are the same in all are no memory."""
+        rom = technology.read_only(self.beats, self.lanes * (self.mul_bits + self.add_bits))
+        return replace(rom, lut=rom.lut * 3 // 4, ff=rom.lut // 2)
 
-        A single DSP takes up the adder as well, and the registers before and behind it.
+    def logic(self, technology: Technology) -> Resources:
+        """A multiplier, an adder, a rounder and clip per lane (fitted to yosys).
+
+        A single DSP of AMD's takes up the adder as well, and the registers before and behind it.
         """
-        rom = read_only(self.beats, self.lanes * (self.mul_bits + self.add_bits))
         ends = self.result.bits + self.in_bits // 3
         wide = self.in_bits + self.mul_bits
-        slices = product_dsps(self.in_bits, self.mul_bits)
+        slices = technology.dsps(self.in_bits, self.mul_bits)
         if self.lut_mul:
             lane = Resources(lut=product_luts(self.in_bits, self.mul_bits) + wide + ends, ff=3 * wide + 2 * ends)
-        elif slices > 1:
+        elif slices > 1 or not technology.dsp_registers:
             lane = Resources(lut=self.result.bits + wide, ff=self.result.bits + ends + 2 * wide, dsp=slices)
         else:
             lane = Resources(lut=self.result.bits, ff=self.result.bits + ends, dsp=1)
-        lanes = Resources(lut=self.lanes * lane.lut, ff=self.lanes * lane.ff, dsp=self.lanes * lane.dsp)
-        return lanes + replace(rom, lut=rom.lut * 3 // 4, ff=rom.lut // 2) + Resources(lut=10, ff=20)
+        return lane.times(self.lanes) + Resources(lut=10, ff=20)

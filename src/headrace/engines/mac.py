@@ -9,13 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, Parameter, Resources, Rom, ceil_div, fold_matrix, in_block, memory, read_only
+from headrace.engines.base import Engine, Parameter, Rom, fold_matrix
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.engines.window import tap_steps
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
-
-PACKED_BITS = 25
-"""Two products share a DSP48 when the activation and both weights fit its wider operand (AMD UG479)."""
 
 
 def column_major(weights: IntArray, taps: int = 1) -> IntArray:
@@ -34,12 +32,6 @@ def product_luts(a: int, b: int) -> int:
     """LUTs of one product of ``a`` and ``b`` signed bits without a DSP (mac_digits.sv, fitted to yosys)."""
     wide, digits = max(a, b), ceil_div(min(a, b), 2)
     return wide + 1 + (digits - 1) * (wide + 6)
-
-
-def product_dsps(a: int, b: int) -> int:
-    """DSP48 slices of one product of ``a`` and ``b`` signed bits: 25 x 18, lower parts unsigned (AMD UG479)."""
-    wide, narrow = max(a, b), min(a, b)
-    return ceil_div(max(wide - 1, 1), 24) * ceil_div(max(narrow - 1, 1), 17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +55,6 @@ class MatVec(Engine):
     """Multiply in LUTs."""
     lut_rom: bool = False
     """Keep the weights in LUTs whatever their size."""
-
-    @property
-    def rom_block(self) -> bool:
-        """Whether the weights are in block RAM."""
-        return not self.lut_rom and in_block(self.words, self.pe * self.simd * self.weight_bits)
 
     @property
     def simd(self) -> int:
@@ -119,7 +106,7 @@ class MatVec(Engine):
             "Groups": self.groups,
             "LutMul": self.lut_mul,
             "RomFile": f'"{self.name}.hex"',
-            "RomBlock": self.rom_block,
+            "LutRom": self.lut_rom,
         }
 
     def columns(self) -> IntArray:
@@ -138,12 +125,15 @@ class MatVec(Engine):
         fields = np.concatenate([fold_matrix(part, self.pe, self.simd) for part in parts])
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
-    def resources(self) -> Resources:
-        """The multiply-accumulate lanes, the weight memory and the input buffer."""
-        rom = read_only(self.words, self.pe * self.simd * self.weight_bits, block=self.rom_block)
-        buffer = memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources()
-        lanes = mac_lanes(self, self.pe, self.simd, self.pe)
-        return rom + buffer + lanes + Resources(lut=20, ff=30)
+    def memories(self, technology: Technology) -> Resources:
+        """Weights and the input buffer."""
+        block = False if self.lut_rom else None
+        rom = technology.read_only(self.words, self.pe * self.simd * self.weight_bits, block=block)
+        return rom + (technology.memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources())
+
+    def logic(self, technology: Technology) -> Resources:
+        """The multiply-accumulate lanes."""
+        return mac_lanes(self, self.pe, self.simd, self.pe, technology) + Resources(lut=20, ff=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,18 +207,22 @@ class Depthwise(Engine):
         fields = tiles.reshape(self.beats * self.steps, -1)
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
-    def resources(self) -> Resources:
+    def memories(self, technology: Technology) -> Resources:
+        """Weights."""
+        outputs, inputs = self.lanes * self.group_out, self.taps * self.group_in
+        return technology.read_only(self.beats * self.steps, outputs * inputs * self.weight_bits)
+
+    def logic(self, technology: Technology) -> Resources:
         """The multiply-accumulate lanes and the weight memory."""
         outputs, inputs = self.lanes * self.group_out, self.taps * self.group_in
-        rom = read_only(self.beats * self.steps, outputs * inputs * self.weight_bits)
-        lanes = mac_lanes(self, outputs, inputs, self.group_out)
+        lanes = mac_lanes(self, outputs, inputs, self.group_out, technology)
         if self.steps == 1:  # nothing to add up
             lanes = replace(lanes, lut=lanes.lut - outputs * acc_bits(self.result))
         held = 0 if self.lut_mul else self.lanes * inputs * self.source.bits
-        return rom + lanes + Resources(lut=20, ff=20 + held)
+        return lanes + Resources(lut=20, ff=20 + held)
 
 
-def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int) -> Resources:
+def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int, technology: Technology) -> Resources:
     """Multipliers and an adder tree per lane (mac_array.sv, fitted to yosys); ``share`` lanes have common activations."""
     bits, weight_bits, acc = engine.source.bits, engine.weight_bits, acc_bits(engine.result)
     operands = bits + weight_bits
@@ -237,11 +231,14 @@ def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int) -
         product = product_luts(factor_bits(engine.source), weight_bits)
         lut, ff = inputs * product + adders + acc, inputs * (operands + weight_bits + 1) + adders + acc
         return Resources(lut=lanes * lut, ff=lanes * ff + lanes // share * inputs * bits)
-    if share > 1 and bits + 2 * weight_bits + 1 <= PACKED_BITS:  # two products share a DSP
+    if share > 1 and bits + 2 * weight_bits + 1 <= technology.wide_bits:  # two products share a multiplier
         dsp = lanes // share * ceil_div(share, 2) * inputs
     else:
-        dsp = lanes * inputs * product_dsps(factor_bits(engine.source), weight_bits)
-    return Resources(lut=lanes * (adders + acc), ff=lanes * (adders + acc), dsp=dsp)
+        dsp = lanes * inputs * technology.dsps(factor_bits(engine.source), weight_bits)
+    sums = Resources(lut=lanes * (adders + acc), ff=lanes * (adders + acc), dsp=dsp)
+    if technology.dsp_registers:
+        return sums
+    return sums + Resources(ff=inputs * (lanes * (operands + weight_bits) + lanes // share * (bits + 1)))
 
 
 def factor_bits(tensor: Tensor) -> int:

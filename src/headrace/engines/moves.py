@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Engine, LaneEngine, Packed, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import Engine, LaneEngine, Packed, Parameter
 from headrace.engines.plumbing import packed_counts
+from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.ir.ops import IntArray, Pair
 
 MUX_LUTS = 0.45
@@ -60,7 +61,7 @@ class Gatherer(Engine):
         """Whether memories hold the pixels rather than registers: whichever takes fewer LUTs and flip-flops."""
         if self.beats_in == 1:
             return False
-        registers, memories = self._in_registers, self._in_memories
+        registers, memories = self._registers, self._selection + self._stores(XC7)
         return memories.lut + memories.ff / 2 < registers.lut + registers.ff / 2
 
     def parameters(self) -> Mapping[str, Parameter]:
@@ -75,12 +76,16 @@ class Gatherer(Engine):
             "Memory": self.in_memory,
         }
 
-    def resources(self) -> Resources:
-        """Multiplexers, and what holds two pixels (fitted to yosys)."""
-        return self._in_memories if self.in_memory else self._in_registers
+    def memories(self, technology: Technology) -> Resources:
+        """What holds two pixels."""
+        return self._stores(technology) if self.in_memory else Resources()
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """Multiplexers, or registers and multiplexers (fitted to yosys)."""
+        return self._selection if self.in_memory else self._registers
 
     @cached_property
-    def _in_registers(self) -> Resources:
+    def _registers(self) -> Resources:
         """A multiplexer of output beats per lane; registers of a pixel or two."""
         ways = [len(set(self.indices[p :: self.lanes_out])) for p in range(min(self.lanes_out, len(self.indices)))]
         lut = self.bits * sum(_mux(n) for n in ways)
@@ -92,15 +97,22 @@ class Gatherer(Engine):
         return Resources(lut=lut + 3 * self.beats_in // 2 + 6, ff=held * self.bits + 8)
 
     @cached_property
-    def _in_memories(self) -> Resources:
-        """Per output lane, a memory of those input lanes that it reads, and a multiplexer of them."""
-        total = Resources(lut=24, ff=14)
+    def _sources(self) -> list[int]:
+        """Of each output lane, how many input lanes it reads."""
+        lanes = range(min(self.lanes_out, len(self.indices)))
+        return [len({c % self.lanes_in for c in self.indices[p :: self.lanes_out] if c >= 0}) for p in lanes]
+
+    def _stores(self, technology: Technology) -> Resources:
+        """Per output lane, a memory of those input lanes that it reads."""
         depth = 2 << max(1, (self.beats_in - 1).bit_length())
-        for p in range(min(self.lanes_out, len(self.indices))):
-            sources = len({c % self.lanes_in for c in self.indices[p :: self.lanes_out] if c >= 0})
-            store = memory(depth, max(1, sources) * self.bits)
-            total += store + Resources(lut=self.bits * _mux(sources) + 3, ff=3)
-        return total
+        stores = (technology.memory(depth, max(1, sources) * self.bits) for sources in self._sources)
+        return sum(stores, Resources())
+
+    @cached_property
+    def _selection(self) -> Resources:
+        """Per output lane, a multiplexer of them."""
+        lut = sum(self.bits * _mux(sources) + 3 for sources in self._sources)
+        return Resources(lut=24 + lut, ff=14 + 3 * len(self._sources))
 
 
 def _mux(ways: int) -> int:
@@ -124,7 +136,7 @@ class Wires(LaneEngine):
         """See stream_cast.sv."""
         return {"Lanes": self.lanes, "InW": self.bits, "OutW": self.bits, "Signed": False}
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """None."""
         return Resources()
 
@@ -154,9 +166,13 @@ class BlockTransposer(LaneEngine):
         """See engine_transpose.sv."""
         return {"LaneW": self.bits, "Lanes": self.lanes, "Outer": self.outer, "Inner": self.inner, "Unit": self.unit}
 
-    def resources(self) -> Resources:
-        """Two blocks of memory and counters."""
-        return memory(2 * self.block, self.lanes * self.bits) + Resources(lut=40, ff=32)
+    def memories(self, technology: Technology) -> Resources:
+        """Two blocks."""
+        return technology.memory(2 * self.block, self.lanes * self.bits)
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """Counters."""
+        return Resources(lut=40, ff=32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -207,19 +223,31 @@ class Shifter(LaneEngine):
             "Depth": self.depth,
         }
 
-    def resources(self) -> Resources:
-        """A memory per lane, or one for all where the lanes of a beat move alike; a pointer and comparisons per offset."""
-        different, members = self.kinds
-        padded = np.concatenate([members, np.repeat(members[-1:], -len(members) % self.lanes)]).reshape(-1, self.lanes)
-        alike = bool(np.all(padded == padded[:, :1]))
-        store = memory(self.depth, self.lanes * self.bits) if alike else Resources()
-        if not alike:
-            for _ in range(self.lanes):
-                store += memory(self.depth, self.bits)
+    @cached_property
+    def _padded(self) -> IntArray:
+        """Kinds of offset (beats, lanes)."""
+        _, members = self.kinds
+        return np.concatenate([members, np.repeat(members[-1:], -len(members) % self.lanes)]).reshape(-1, self.lanes)
+
+    @property
+    def _alike(self) -> bool:
+        """Whether the lanes of a beat move alike."""
+        return bool(np.all(self._padded == self._padded[:, :1]))
+
+    def memories(self, technology: Technology) -> Resources:
+        """One for all lanes that move alike, else one per lane."""
+        if self._alike:
+            return technology.memory(self.depth, self.lanes * self.bits)
+        return sum((technology.memory(self.depth, self.bits) for _ in range(self.lanes)), Resources())
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """A pointer and comparisons per offset."""
+        different, _ = self.kinds
+        padded, alike = self._padded, self._alike
         address = self.depth.bit_length()
         select = (1 if alike else self.lanes) * address * _mux(len(np.unique(padded)) if self.beats > 1 else 1)
         pointers = len(different) * (address + 4)
-        return store + Resources(
+        return Resources(
             lut=pointers + select * 3 // 4 + self.lanes * self.bits // 2 + 40, ff=len(different) * address + 6 * address
         )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from math import gcd
 from typing import ClassVar
 
-from headrace.engines.base import LUT_MEMORY_BITS, Engine, Packed, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import Engine, Packed, Parameter
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.ir.ops import Pair
 from headrace.ir.tensor import Tensor
 
@@ -46,12 +47,17 @@ class Fifo(Engine):
         """See stream_fifo.sv."""
         return {"Width": self.width, "Depth": self.depth, "Id": self.index}
 
-    def resources(self) -> Resources:
-        """Storage by size, and pointers."""
+    def memories(self, technology: Technology) -> Resources:
+        """Beats, unless they are in registers."""
+        if self.depth <= REGISTER_DEPTH:
+            return Resources()
+        return technology.memory(self.depth, self.width, block=technology.fifo_in_block(self.depth, self.width))
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """Pointers, or registers and what selects from them."""
         if self.depth <= REGISTER_DEPTH:
             return Resources(lut=self.width // 2 + 6, ff=self.depth * self.width + 2)
-        block = self.depth > 1024 or (self.depth > 256 and self.depth * self.width > LUT_MEMORY_BITS)
-        return memory(self.depth, self.width, block=block) + Resources(lut=16, ff=14)
+        return Resources(lut=16, ff=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +89,7 @@ class Fork(Engine):
         """See stream_fork.sv."""
         return {"Width": self.width, "Outputs": self.outputs}
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """One flag per output."""
         return Resources(lut=3 * self.outputs, ff=self.outputs)
 
@@ -118,7 +124,7 @@ class Cast(Engine):
         """See stream_cast.sv."""
         return {"Lanes": self.lanes, "InW": self.in_bits, "OutW": self.out_bits, "Signed": self.signed}
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """None."""
         return Resources()
 
@@ -166,7 +172,7 @@ class Repack(Engine):
             "OutC": packed_counts(self.out_channels),
         }
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """By form (fitted to yosys): a multiplexer, a register that widens, or a shift register of units of lanes."""
         single = len(self.in_channels) == len(self.out_channels) == 1
         whole = all(c % self.lanes_in == 0 for c in self.in_channels) and all(
@@ -219,7 +225,7 @@ class Interleaver(Engine):
         """See stream_interleave.sv."""
         return {"LaneW": self.bits, "Lanes": self.lanes, "Ins": self.inputs}
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """Wires and a join."""
         return Resources(lut=4)
 
@@ -264,7 +270,10 @@ class Upsampler(Engine):
             "FactorW": self.factors[1],
         }
 
-    def resources(self) -> Resources:
-        """Two rows of storage and counters."""
-        store = memory(2 * self.source.shape[1] * self.beats, self.lanes * self.source.bits)
-        return store + Resources(lut=60, ff=50)
+    def memories(self, technology: Technology) -> Resources:
+        """Two rows."""
+        return technology.memory(2 * self.source.shape[1] * self.beats, self.lanes * self.source.bits)
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """Counters."""
+        return Resources(lut=60, ff=50)

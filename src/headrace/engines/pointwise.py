@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div, packed
-from headrace.engines.mac import product_dsps
+from headrace.engines.base import Engine, Parameter, packed
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.errors import ModelError
 from headrace.ir.expressions import Expression, Interval, bounds
 from headrace.ir.tensor import Tensor, bits_for_range
@@ -218,19 +218,19 @@ class Pointwise(Engine):
             "Value": packed([node.value for node in nodes], 64),
         }
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:
         """Adders, comparators, multipliers and registers of a lane (fitted to yosys)."""
         nodes = pipeline(self.expression, self.ranges)
         multiplied = {a for node in nodes if node.op == "mul" for a in node.arguments}
         lane = Resources()
         for n, node in enumerate(nodes):
             arguments = [nodes[a] for a in node.arguments] if node.op != "in" else []
-            in_dsp = node.op == "reg" and (n in multiplied or arguments[0].op == "mul")
-            lane += Resources() if in_dsp else _node_resources(node, arguments)
+            in_dsp = technology.dsp_registers and node.op == "reg" and (n in multiplied or arguments[0].op == "mul")
+            lane += Resources() if in_dsp else _node_resources(node, arguments, technology)
         return Resources(lut=self.lanes * lane.lut + 4, ff=self.lanes * lane.ff + 4, dsp=self.lanes * lane.dsp)
 
 
-def _node_resources(node: NodeSpec, arguments: Sequence[NodeSpec]) -> Resources:
+def _node_resources(node: NodeSpec, arguments: Sequence[NodeSpec], technology: Technology) -> Resources:
     if node.op in ("in", "const"):
         return Resources()
     if node.op == "reg":
@@ -239,8 +239,7 @@ def _node_resources(node: NodeSpec, arguments: Sequence[NodeSpec]) -> Resources:
         return Resources(lut=node.bits * (signed_digits(node.value) - 1 + (node.value < 0)))
     if node.op == "mul":
         a, b = (argument.bits for argument in arguments)
-        slices = product_dsps(a, b)
-        return Resources(dsp=slices)
+        return Resources(dsp=technology.dsps(a, b))
     width = max((argument.bits for argument in arguments), default=node.bits)
     luts = {"eq": width // 2, "lt": width, "le": width, "select": node.bits + 1, "max": 2 * width, "min": 2 * width}
     return Resources(lut=luts.get(node.op, node.bits))

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import Engine, Parameter
 from headrace.engines.mac import acc_bits
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.ir.tensor import Tensor
 
 
@@ -57,7 +58,7 @@ class Pooler(Engine):
             "OutW": self.out_bits,
         }
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """An adder, or a comparator and a multiplexer, per tap and lane."""
         bits = self.lanes * self.out_bits
         return Resources(lut=self.taps * bits * (2 if self.total else 3) // 2 + 20, ff=bits * (2 if self.steps > 1 else 1) + 10)
@@ -117,12 +118,16 @@ class Reducer(Engine):
             "OutW": self.out_bits,
         }
 
-    def resources(self) -> Resources:
-        """An adder, or a comparator and a multiplexer, per lane, and the memory of partial results (fitted to yosys)."""
+    def memories(self, technology: Technology) -> Resources:
+        """Partial results."""
         bits = self.lanes * self.out_bits
-        store = memory(self.words, bits) if self.words > 1 else Resources(ff=bits)
+        return technology.memory(self.words, bits) if self.words > 1 else Resources(ff=bits)
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """An adder, or a comparator and a multiplexer, per lane (fitted to yosys)."""
+        bits = self.lanes * self.out_bits
         work = bits * 3 // 2 if self.total else bits * 5 // 2
-        return store + Resources(lut=work + 30, ff=bits + self.lanes * self.source.bits + 30)
+        return Resources(lut=work + 30, ff=bits + self.lanes * self.source.bits + 30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +180,7 @@ class Chooser(Engine):
             "Indices": self.indices,
         }
 
-    def resources(self) -> Resources:
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """A merger of two sorted lists for each pair of a tree of lanes, and one for the pixel (fitted to yosys)."""
         entry = self.source.bits + 1 + (self.index_bits if self.indices else 0)
         size, lists, compared, held = 1, self.lanes, self.k * self.k, 2 * self.k

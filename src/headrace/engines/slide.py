@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import Engine, Parameter
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.engines.window import Window
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
@@ -95,18 +96,25 @@ class Slide(Engine):
             "PadValue": f"{self.source.bits}'d{self.pad_value % (1 << self.source.bits)}",
         }
 
-    def resources(self) -> Resources:
-        """The queue, the rows' and the columns' delays, the window's register, and control."""
+    def memories(self, technology: Technology) -> Resources:
+        """Beats that wait, whole rows, and columns where they are not registers."""
         width = self.lanes * self.source.bits
         rows, cols = self.kernel
         delay = self.dilation[1] * self.beats
-        total = Resources(lut=50, ff=60 + rows * cols * width) + memory(self.queue, width)
+        total = technology.memory(self.queue, width)
         if rows > 1:
-            total += memory(self.dilation[0] * self.source.shape[1] * self.beats, (rows - 1) * width)
-        if cols > 1:
-            held = (cols - 1) * rows * width
-            total += memory(delay, held) if delay > 1 else Resources(ff=held)
+            total += technology.memory(self.dilation[0] * self.source.shape[1] * self.beats, (rows - 1) * width)
+        if cols > 1 and delay > 1:
+            total += technology.memory(delay, (cols - 1) * rows * width)
         return total
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """The window, which is made of registers, and control."""
+        width = self.lanes * self.source.bits
+        rows, cols = self.kernel
+        delay = self.dilation[1] * self.beats
+        columns = (cols - 1) * rows * width if delay == 1 else 0
+        return Resources(lut=50, ff=60 + rows * cols * width + columns)
 
 
 def line_buffer(window: Window, sink_cycles: int) -> Window | Slide:

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 
-from headrace.engines.base import Parameter, Resources, ResultEngine, Rom, ceil_div, fields_of, read_only
+from headrace.engines.base import Parameter, ResultEngine, Rom, fields_of
 from headrace.engines.mac import acc_bits
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
 
@@ -131,25 +132,28 @@ class Thresholder(ResultEngine):
             out.append(Rom(file=f"{self.name}_v.hex", fields=fields, widths=(self.result.bits,)))
         return tuple(out)
 
-    def resources(self) -> Resources:
-        """Of each stage and lane half a LUT per compared bit, a memory and registers, as yosys synth_xilinx maps it.
+    def memories(self, technology: Technology) -> Resources:
+        """Of each stage and lane its thresholds, and the values."""
+        tree = self._tree
+        beats = 1 if len(tree.steps) == 1 else self.beats
+        lane = sum((technology.read_only(beats << stage, tree.bits) for stage in range(tree.stages)), Resources())
+        if tree.values is not None:
+            words = (1 if len(tree.values) == 1 else self.beats) << tree.stages
+            lane += technology.read_only(words, self.result.bits).less(Resources(ff=self.result.bits))
+        return lane.times(self.lanes)
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """Of each stage and lane half a LUT per compared bit and registers, as yosys synth_xilinx maps it.
 
         Fitted to 1 and 4 lanes of 12 to 24 bits with 1, 3, 15 and 255 thresholds in 1 to 64 beats: within a fifth.
         """
         tree = self._tree
-        width, beats = max(self.in_bits, tree.bits), 1 if len(tree.steps) == 1 else self.beats
+        width = max(self.in_bits, tree.bits)
         lane = Resources(ff=self.result.bits)
         for stage in range(tree.stages):
-            lane += read_only(beats << stage, tree.bits) + Resources(lut=ceil_div(width, 2) + 1, ff=self.in_bits + stage)
-        if tree.values is not None:
-            words = (1 if len(tree.values) == 1 else self.beats) << tree.stages
-            lane += read_only(words, self.result.bits).less(Resources(ff=self.result.bits))
+            lane += Resources(lut=ceil_div(width, 2) + 1, ff=self.in_bits + stage)
         beat_bits = (self.beats - 1).bit_length()
-        return Resources(
-            lut=self.lanes * lane.lut + 8 + 2 * beat_bits,
-            ff=self.lanes * lane.ff + (tree.stages + 1) * (beat_bits + 1),
-            bram36=self.lanes * lane.bram36,
-        )
+        return lane.times(self.lanes) + Resources(lut=8 + 2 * beat_bits, ff=(tree.stages + 1) * (beat_bits + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,13 +187,13 @@ class Table(ResultEngine):
         words[:, np.arange(self.source.lo, self.source.hi + 1) % (1 << self.source.bits)] = self.table
         return (Rom(file=f"{self.name}.hex", fields=beats_of(words, self.lanes), widths=(self.result.bits,)),)
 
-    def resources(self) -> Resources:
-        """A memory for each lane (fitted to yosys), and the count of beats."""
+    def memories(self, technology: Technology) -> Resources:
+        """One for each lane (fitted to yosys)."""
         words = (1 if len(self.table) == 1 else self.beats) << self.source.bits
-        lane = read_only(words, self.result.bits)
+        lane = technology.read_only(words, self.result.bits)
+        return replace(lane, ff=0).times(self.lanes)
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """The result, and the count of beats."""
         beat_bits = (self.beats - 1).bit_length()
-        return Resources(
-            lut=self.lanes * lane.lut + 4 + 2 * beat_bits,
-            ff=self.lanes * self.result.bits + 1 + beat_bits,
-            bram36=self.lanes * lane.bram36,
-        )
+        return Resources(lut=4 + 2 * beat_bits, ff=self.lanes * self.result.bits + 1 + beat_bits)

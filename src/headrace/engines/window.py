@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from headrace.engines.base import Engine, Parameter, Resources, ceil_div, memory
+from headrace.engines.base import Engine, Parameter
+from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
 
@@ -211,13 +212,20 @@ class Window(Engine):
             return ()
         return (("dil_valid_i", "1'b0"), ("dil_ready_o", ""), ("dil_i", "1'b0"))
 
-    def resources(self) -> Resources:
-        """Line buffer memories (a copy per column for all taps), the selection of taps from banks, and control."""
+    @property
+    def _copies(self) -> int:
+        """Of the banks: one per column for all taps."""
+        return self.kernel[1] if self.taps > self.kernel[0] else 1
+
+    def memories(self, technology: Technology) -> Resources:
+        """Banks of the line buffer."""
         width = self.lanes * self.source.bits
-        copies = self.kernel[1] if self.taps > self.kernel[0] else 1
-        bank = memory(ceil_div(self.rows, self.banks) * self.source.shape[1] * self.beats, width)
-        count = self.banks * copies
-        store = Resources(lut=bank.lut * count, ff=bank.ff * count, bram36=bank.bram36 * count)
+        bank = technology.memory(ceil_div(self.rows, self.banks) * self.source.shape[1] * self.beats, width)
+        return bank.times(self.banks * self._copies)
+
+    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
+        """The selection of taps from banks, and control."""
+        width, copies = self.lanes * self.source.bits, self._copies
         row_taps = min(self.taps, self.kernel[0])
         if self.banks == 1:
             select = 0.0
@@ -226,7 +234,7 @@ class Window(Engine):
         else:  # stages of four to one
             select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
         control = 130 + 4 * (row_taps if self.banks > 1 else 0) + int(copies * (select + row_taps * 0.5) * width)
-        return store + Resources(lut=control, ff=140 + self.taps * (width + 1))
+        return Resources(lut=control, ff=140 + self.taps * (width + 1))
 
 
 def tap_steps(kernel: Pair, taps: int) -> int:

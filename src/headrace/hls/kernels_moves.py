@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from headrace.engines.base import ceil_div
+from headrace.engines.technology import ceil_div
 from headrace.hls.kernel import Beats, Kernel, Values, pick
 
 

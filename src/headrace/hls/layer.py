@@ -15,7 +15,8 @@ import numpy as np
 
 from headrace.backend.design import Design, Instance, Stream, build_design, layer_design, stream_spec
 from headrace.build.csim import CYCLE_STREAMS, csim_key
-from headrace.engines.base import Engine, Parameter, Resources
+from headrace.engines.base import Engine, Parameter
+from headrace.engines.technology import XC7, Resources, Technology
 from headrace.errors import BuildError
 from headrace.hls.cycles import CycleSimulator
 from headrace.hls.network import NetworkView, network_view
@@ -94,9 +95,9 @@ class HlsLayer(Engine):
         """Of the slowest kernel."""
         return self.iterations
 
-    def resources(self) -> Resources:
-        """Of the engines."""
-        return sum((engine.resources() for engine in self.chain), Resources())
+    def logic(self, technology: Technology) -> Resources:
+        """All of the engines'."""
+        return sum((engine.resources(technology) for engine in self.chain), Resources())
 
     def own_module(self) -> str:
         """The module."""
@@ -116,7 +117,11 @@ class HlsLayer(Engine):
 
 
 def mixed_design(
-    graph: Graph, folds: Mapping[str, Fold], depths: Mapping[str, int] | None = None, layers: Sequence[str] = ()
+    graph: Graph,
+    folds: Mapping[str, Fold],
+    depths: Mapping[str, int] | None = None,
+    layers: Sequence[str] = (),
+    technology: Technology = XC7,
 ) -> Design:
     """The network with C++ kernels for some of its layers.
 
@@ -128,7 +133,7 @@ def mixed_design(
         BuildError: a layer is not there, or has no kernels.
         ToolError: the compiler or the headers are absent, or it refused: the kernels' cycles are counted.
     """
-    design = build_design(graph, folds, depths or {})
+    design = build_design(graph, folds, depths or {}, technology=technology)
     folds = at_readers(graph, folds)
     for name in dict.fromkeys(layers):
         design = _replaced(design, graph, _node(graph, name), folds[name])

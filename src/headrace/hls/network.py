@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from headrace.backend.design import Design, Instance, unread
-from headrace.engines.base import Engine, ceil_div
+from headrace.engines.base import Engine
 from headrace.engines.moves import BlockTransposer, Gatherer, Wires
 from headrace.engines.plumbing import Cast, Fifo, Fork, Interleaver, Repack, Upsampler
 from headrace.engines.pools import Chooser, Pooler, Reducer
+from headrace.engines.technology import ceil_div
 from headrace.errors import BuildError
 from headrace.hls.kernel import Beats, Pauses, values_of
 from headrace.hls.kernels import KERNELS

@@ -13,7 +13,7 @@ from headrace_host.packing import pack_words, to_beats
 
 from headrace.backend.design import Design, Stream
 from headrace.boards import Board
-from headrace.engines.base import ceil_div
+from headrace.engines.technology import ceil_div
 from headrace.files import write_files
 from headrace.hls.layer import HlsLayer
 from headrace.hls.network import ChannelView, NetworkView

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from headrace.engines.base import Engine, Resources, ceil_div
+from headrace.engines.base import Engine
+from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.frontend.context import Handler
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Op
@@ -58,13 +59,13 @@ class Mapped:
         """Cycles per frame of the slowest engine."""
         return max(engine.cycles for engine in self.chain)
 
-    def resources(self) -> Resources:
+    def resources(self, technology: Technology = XC7) -> Resources:
         """Sum over the chain, and what its width is likely to cost in converters and FIFOs around it."""
         bits_in = sum(lanes * bits for lanes, bits in zip(self.in_lanes, self.in_bits, strict=True))
         bits_out = sum(self.out_lanes) * self.out_bits
         total = Resources(lut=BORDER_LUTS * (bits_in + bits_out), ff=BORDER_LUTS * (bits_in + bits_out))
         for engine in self.chain:
-            total += engine.resources()
+            total += engine.resources(technology)
         return total
 
 

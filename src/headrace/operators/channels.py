@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from headrace.engines.base import ceil_div
 from headrace.engines.plumbing import Interleaver, Repack
+from headrace.engines.technology import ceil_div
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import ExactArray, Real, Value
 from headrace.ir.graph import Graph, Node

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from headrace.engines.base import LUT_MEMORY_BITS, Engine, fields_of
+from headrace.engines.base import Engine, fields_of
 from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major, factor_bits, product_luts
 from headrace.engines.slide import Slide, line_buffer
+from headrace.engines.technology import XC7
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
@@ -294,7 +295,7 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     """Every tap, lane and row count that divides or is the smallest for its number of beats; products in DSPs and in LUTs."""
     op = cast(Conv, node.op)
     (source,) = graph.input_tensors(node)
-    deep = op.weight.size * 4 > LUT_MEMORY_BITS
+    deep = op.weight.size * 4 > XC7.rom_bits
     in_luts = product_luts(factor_bits(source), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
     taps = _tap_options(op, source)
     for lanes, pe in widths(op, source):

@@ -10,9 +10,10 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from headrace.engines.base import LUT_MEMORY_BITS, fields_of
+from headrace.engines.base import fields_of
 from headrace.engines.deform import Deformer, OffsetRange, sampled
 from headrace.engines.mac import acc_bits, factor_bits, product_luts
+from headrace.engines.technology import XC7
 from headrace.frontend.context import MAX_ACTIVATION_BITS, Context, OnnxNode, required
 from headrace.frontend.values import QuantConst, Real, Value, exact
 from headrace.frontend.windows import spatial_output, window_attributes
@@ -342,7 +343,7 @@ def _folds(graph: Graph, node: Node) -> Iterator[Fold]:
     inputs = graph.input_tensors(node)
     taps = sampled(inputs[0], op.offsets, inputs[2] if len(inputs) > 2 else None)
     in_luts = product_luts(factor_bits(taps), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
-    deep = op.weight.size * 4 > LUT_MEMORY_BITS
+    deep = op.weight.size * 4 > XC7.rom_bits
     for lanes, pe in widths(op.products, inputs[0]):
         fold = Fold(lanes=lanes, pe=pe)
         for lut_rom in (False, True)[: 1 + (deep and not whole_groups(op.products, fold))]:

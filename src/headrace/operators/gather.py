@@ -10,8 +10,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from headrace.engines.base import ceil_div
 from headrace.engines.moves import Gatherer
+from headrace.engines.technology import ceil_div
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Real
 from headrace.ir.graph import Graph, Node

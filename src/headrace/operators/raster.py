@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
-from headrace.engines.base import ceil_div
 from headrace.engines.moves import Wires
+from headrace.engines.technology import ceil_div
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode
 from headrace.frontend.values import Real

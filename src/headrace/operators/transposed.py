@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from headrace.engines.base import ceil_div
+from headrace.engines.technology import ceil_div
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import QuantConst, Real, Value
 from headrace.frontend.windows import check_axes, listed, two_axes

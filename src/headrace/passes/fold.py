@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.boards import Board
-from headrace.engines.base import Resources
+from headrace.engines.technology import Resources, Technology, technology_of
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
@@ -61,13 +61,13 @@ def _vector(r: Resources) -> list[float]:
     return [r.lut, r.ff, r.dsp, r.bram36]
 
 
-def _candidates(graph: Graph, budget: Resources) -> list[_Candidates]:
+def _candidates(graph: Graph, budget: Resources, technology: Technology) -> list[_Candidates]:
     total = np.array(_vector(budget), np.float64)
     out = []
     for node in graph.nodes:
         folds = fold_options(graph, node)
         mapped = [map_node(graph, node, fold) for fold in folds]
-        resources = [m.resources() for m in mapped]
+        resources = [m.resources(technology) for m in mapped]
         cycles = np.array([m.cycles for m in mapped])
         shares = np.array([_vector(r) for r in resources]) / np.maximum(total, 1e-9)
         kept = efficient(np.column_stack([shares, cycles]))
@@ -132,7 +132,7 @@ def fold(
                 f"FIFOs and width converters alone take {getattr(aside, resource):,g} {name} of {board.title}, which has "
                 f"{getattr(board.resources, resource):,g}; take a larger board, a smaller network, or a lower rate with --fps"
             )
-    candidates = _candidates(graph, budget)
+    candidates = _candidates(graph, budget, technology_of(board.family))
     slowest_best = int(max(c.cycles.min() for c in candidates))
     intervals = np.unique(np.concatenate([c.cycles for c in candidates]))
     intervals = intervals[intervals >= slowest_best]

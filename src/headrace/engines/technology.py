@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What memories, multipliers and logic cost in a family of devices, and where its engines put their memories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from headrace.errors import BuildError
+
+BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+"""Words and bits of a block RAM of 36 kbit (AMD UG473); half of one is a DP16KD of an ECP5 (Lattice FPGA-TN-02204)."""
+_FACTORS = Path(__file__).with_name("calibration.json")
+
+
+def ceil_div(a: int, b: int) -> int:
+    """``a / b`` rounded up."""
+    return -(-a // b)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Fabric resources; block RAM counts in units of 36 kbit."""
+
+    lut: int = 0
+    ff: int = 0
+    dsp: int = 0
+    bram36: float = 0.0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(
+            lut=self.lut + other.lut,
+            ff=self.ff + other.ff,
+            dsp=self.dsp + other.dsp,
+            bram36=self.bram36 + other.bram36,
+        )
+
+    def times(self, count: int) -> Resources:
+        """Of so many alike."""
+        return Resources(lut=self.lut * count, ff=self.ff * count, dsp=self.dsp * count, bram36=self.bram36 * count)
+
+    def less(self, other: Resources) -> Resources:
+        """The difference, not below zero."""
+        return Resources(
+            lut=max(0, self.lut - other.lut),
+            ff=max(0, self.ff - other.ff),
+            dsp=max(0, self.dsp - other.dsp),
+            bram36=max(0.0, self.bram36 - other.bram36),
+        )
+
+    def share_of(self, whole: Resources) -> float:
+        """The largest fraction that any resource takes of ``whole``."""
+        pairs = ((self.lut, whole.lut), (self.ff, whole.ff), (self.dsp, whole.dsp), (self.bram36, whole.bram36))
+        return max(used / total if total else (0.0 if not used else float("inf")) for used, total in pairs)
+
+    def to_json(self) -> dict[str, float]:
+        """The four figures."""
+        return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Technology:
+    """A family of devices. The constants up to ``narrow_bits`` are those of technology_pkg.sv too."""
+
+    family: str
+    ram_words: int
+    ram_bits: int
+    """A memory of more words and more bits than these is kept in block RAM, another in LUTs."""
+    rom_words: int
+    rom_bits: int
+    """The same of read-only memories."""
+    fifo_words: int
+    fifo_bits: int
+    """The same of FIFOs."""
+    fifo_deep: int
+    """FIFOs of more words are in block RAM however narrow."""
+    wide_bits: int
+    narrow_bits: int
+    """Operands of a multiplier, both signed."""
+    lut_words: int
+    """Words of one bit that a LUT holds as read-only memory."""
+    ram_column: tuple[int, int, int]
+    """Words, bits and LUTs of the least memory that can be written."""
+    select: float
+    """LUTs of a bit that is chosen from two such memories."""
+    dsp_registers: bool
+    """Whether synthesis puts registers and an adder into multipliers."""
+    factors: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+    """LUTs and flip-flops of a module's logic, relative to a 7-series device, by name of the module."""
+
+    def memory(self, words: int, bits: int, *, block: bool | None = None) -> Resources:
+        """A memory of ``words`` x ``bits``: in LUTs when small, else in the block RAM shape that wastes least.
+
+        Args:
+            block: whether the hardware source forces block RAM or LUTs; None leaves it to the size.
+        """
+        if block is None:
+            block = words > self.ram_words and words * bits > self.ram_bits
+        return block_memory(words, bits) if block else Resources(lut=self._in_luts(words, bits), ff=bits)
+
+    def _in_luts(self, words: int, bits: int) -> int:
+        if self.lut_words == 64 and words <= SHALLOW_WORDS:  # four LUTs hold six bits of it, not three
+            return 2 * bits // 3
+        depth, width, luts = self.ram_column
+        rows = ceil_div(words, depth)
+        return int(rows * bits * luts / width + (rows - 1) * bits * self.select)
+
+    def read_only(self, words: int, bits: int, *, block: bool | None = None) -> Resources:
+        """A read-only memory with an address of its own and a registered output (fitted to yosys).
+
+        In LUTs, one of up to two words is made of its registers, and one of few words holds few different columns.
+
+        Args:
+            block: as for `memory`.
+        """
+        if block is None:
+            block = words > self.rom_words and words * bits > self.rom_bits
+        if block:
+            return block_memory(words, bits)
+        if words == 1:
+            return Resources()
+        columns = min(bits, 1 << min(words, 30))
+        rows = ceil_div(words, self.lut_words)
+        beyond = ceil_div(words, MUX_ROWS * self.lut_words) > 1  # the slices' own multiplexers select no more
+        lut = rows * columns * (4 if beyond else 3) // 3
+        return Resources(lut=lut if words > 2 else 0, ff=columns)
+
+    def fifo_in_block(self, words: int, bits: int) -> bool:
+        """Whether a FIFO keeps its beats in block RAM."""
+        return words > self.fifo_deep or (words > self.fifo_words and words * bits > self.fifo_bits)
+
+    def dsps(self, a: int, b: int) -> int:
+        """Multipliers of one product of ``a`` and ``b`` signed bits; their lower parts are unsigned."""
+        wide, narrow = max(a, b), min(a, b)
+        return ceil_div(max(wide - 1, 1), self.wide_bits - 1) * ceil_div(max(narrow - 1, 1), self.narrow_bits - 1)
+
+    def calibrated(self, module: str, logic: Resources) -> Resources:
+        """``logic`` as estimated for 7-series devices, in this family."""
+        lut, ff = self.factors.get(module, (1.0, 1.0))
+        return replace(logic, lut=round(logic.lut * lut), ff=round(logic.ff * ff))
+
+    def package(self) -> str:
+        """The text of technology_pkg.sv."""
+        names = {
+            "RamWords": self.ram_words, "RamBits": self.ram_bits, "RomWords": self.rom_words, "RomBits": self.rom_bits,
+            "FifoWords": self.fifo_words, "FifoBits": self.fifo_bits, "FifoDeep": self.fifo_deep,
+            "WideW": self.wide_bits, "NarrowW": self.narrow_bits,
+        }  # fmt: skip
+        lines = "\n".join(f"  localparam int unsigned {name} = {value};" for name, value in names.items())
+        return _PACKAGE.format(lines=lines)
+
+
+SHALLOW_WORDS = 32
+"""Up to this depth, four LUTs of a 7-series device hold six bits of a memory, not three."""
+MUX_ROWS = 4
+"""LUTs of a bit that the slices' own multiplexers select from."""
+_PACKAGE = """\
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the device's memories and multipliers hold. Builds for other families than 7 series and
+/// UltraScale+ bring a package of their own.
+///
+/// Memories of more words and more bits than these go into block RAM, others into LUTs; FIFOs deeper
+/// than FifoDeep in any case. A multiplier takes operands of WideW and NarrowW signed bits.
+package technology_pkg;
+  /* verilator lint_off UNUSEDPARAM */
+{lines}
+  /* verilator lint_on UNUSEDPARAM */
+endpackage
+"""
+
+
+def block_memory(words: int, bits: int) -> Resources:
+    """A memory in block RAM, in the shape that wastes least."""
+    halves = min(ceil_div(words, depth) * ceil_div(bits * 2, width) for depth, width in BRAM36_SHAPES)
+    return Resources(bram36=halves / 2)
+
+
+XC7 = Technology(
+    family="xc7", ram_words=64, ram_bits=8192, rom_words=64, rom_bits=8192, fifo_words=256, fifo_bits=8192, fifo_deep=1024,
+    wide_bits=25, narrow_bits=18, lut_words=64, ram_column=(64, 3, 4), select=0.0, dsp_registers=True,
+)  # fmt: skip
+"""7 series: DSP48E1 (AMD UG479), RAM64M (AMD UG474)."""
+XCUP = replace(XC7, family="xcup")
+"""UltraScale+, estimated as 7 series: its DSP48E2 are hardly wider, and its LUTs the same."""
+ECP5 = Technology(
+    family="ecp5", ram_words=64, ram_bits=4096, rom_words=128, rom_bits=8192, fifo_words=64, fifo_bits=4096, fifo_deep=512,
+    wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=1.35, dsp_registers=False,
+)  # fmt: skip
+"""Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012)."""
+
+
+@cache
+def technology_of(family: str) -> Technology:
+    """Of a board's family.
+
+    Raises:
+        BuildError: no costs of the family are known.
+    """
+    known = {t.family: t for t in (XC7, XCUP, ECP5)}
+    if family not in known:
+        raise BuildError(f"family '{family}' is none whose costs are known: {', '.join(known)}")
+    factors = json.loads(_FACTORS.read_text(encoding="utf-8")).get(family, {})
+    return replace(known[family], factors={module: (float(lut), float(ff)) for module, (lut, ff) in factors.items()})

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Levels between registers, on netlists made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headrace.build.levels import longest_ways
+from headrace.errors import ToolError
+
+
+def cell(kind: str, parameters: dict[str, str] | None = None, **ports: Any) -> dict[str, Any]:
+    connections = {port: bits if isinstance(bits, list) else [bits] for port, bits in ports.items()}
+    return {"type": kind, "parameters": parameters or {}, "connections": connections}
+
+
+def levels(**cells: dict[str, Any]) -> dict[str, tuple[float, str, str]]:
+    ways = longest_ways({"cells": cells}, lambda name: name.split("_")[0])
+    return {part: (way.levels, way.start, " ".join(way.cells)) for part, way in ways.items()}
+
+
+def test_luts_in_a_row() -> None:
+    found = levels(
+        a_0=cell("FDRE", C=1, D=9, CE="1", R=2, Q=10),
+        x_0=cell("LUT2", I0=10, I1=3, O=11),
+        x_1=cell("LUT3", I0=11, I1=10, I2=10, O=12),
+        x_2=cell("MUXF7", I0=12, I1=12, S=10, O=13),
+        b_0=cell("FDRE", C=1, D=13, CE="1", R=2, Q=14),
+    )
+    assert found == {"a": (0.0, "a", "FDRE"), "b": (2.2, "a", "FDRE LUT2 LUT3 MUXF7 FDRE")}
+
+
+def test_enables_and_resets_are_ends_too() -> None:
+    found = levels(
+        a_0=cell("FDRE", C=1, D="0", CE="1", R="0", Q=10),
+        x_0=cell("LUT1", I0=10, O=11),
+        b_0=cell("FDRE", C=1, D="0", CE=11, R="0", Q=12),
+        c_0=cell("FDRE", C=1, D="0", CE="1", R=11, Q=13),
+    )
+    assert (found["b"][0], found["c"][0]) == (1.0, 1.0)
+
+
+def test_carries_are_fast() -> None:
+    chain = {
+        f"x_{n}": cell(
+            "CARRY4", CI=20 + n if n else "0", CYINIT="0", DI=10, S=[10, 10, 10, 10], O=30 + n, CO=["x", "x", "x", 21 + n]
+        )
+        for n in range(4)
+    }
+    found = levels(a_0=cell("FDRE", C=1, D="0", Q=10), **chain, b_0=cell("FDRE", C=1, D=33, Q=50))
+    assert found["b"][0] == pytest.approx(0.6)
+    assert found["b"][2] == "FDRE CARRY4 CARRY4 CARRY4 CARRY4 FDRE"
+
+
+def test_memories_and_multipliers() -> None:
+    memory = cell("DP16KD", CLKA=1, ADA0=5, DOA0=10)
+    product = cell("MULT18X18D", A0=10, B0=11, P0=12)
+    found = levels(
+        m_0=memory, a_0=cell("TRELLIS_FF", CLK=1, DI="0", Q=11), x_0=product, b_0=cell("TRELLIS_FF", CLK=1, DI=12, Q=13),
+        c_0=cell("TRELLIS_FF", CLK=1, DI=10, Q=14),
+    )  # fmt: skip
+    assert found["b"] == (9.0, "m", "DP16KD MULT18X18D TRELLIS_FF")
+    assert found["c"][0] == 3.0
+    assert found["m"][0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("registers", "before", "behind"),
+    [
+        ("", 0.0, 6.0),
+        ("AREG BREG", 0.0, 6.0),
+        ("AREG BREG MREG", 0.0, 2.0),
+        ("AREG BREG MREG PREG", 0.0, 0.5),
+        ("PREG", 6.0, 0.5),
+    ],
+)
+def test_registers_within_a_dsp(registers: str, before: float, behind: float) -> None:
+    dsp = cell("DSP48E1", dict.fromkeys(registers.split(), "1"), CLK=1, A=10, B=10, P=11)
+    found = levels(a_0=cell("FDRE", C=1, D="0", Q=10), d_0=dsp, b_0=cell("FDRE", C=1, D=11, Q=12))
+    assert found["b"][0] == behind
+    assert found["b"][1] == ("d" if registers else "a")
+    assert found.get("d", (0.0,))[0] == before
+
+
+def test_what_is_refused() -> None:
+    with pytest.raises(ToolError, match="no delay is known of the cells GTX, WIBBLE"):
+        levels(a_0=cell("WIBBLE"), b_0=cell("GTX"))
+    with pytest.raises(ToolError, match="combinational loop at cell"):
+        levels(x_0=cell("LUT1", I0=11, O=10), x_1=cell("LUT1", I0=10, O=11))
