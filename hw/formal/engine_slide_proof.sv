@@ -246,6 +246,13 @@ module engine_slide_proof #(
                                signed'(num_t'(dut.in_beat_q)) &&
                      signed'(num_t'(dut.in_col_q)) < num_t'(InW) &&
                      signed'(num_t'(dut.in_beat_q)) < BEATS);
+    QueueFlags_A: assert (dut.room_q == (level != QUEUE) && dut.words_q == (level != 0) &&
+                          dut.filled_q == (level >= TAIL));
+    PlaceFlags_A: assert (dut.first_q == (take_q == 0) && dut.begin_q == (take_q == FIRST) &&
+                          dut.in_pixel_q == (signed'(num_t'(dut.in_beat_q)) == BEATS - 1) &&
+                          dut.in_line_q == (signed'(num_t'(dut.in_col_q)) == num_t'(InW) - 1));
+    WalkFlags_A: assert (dut.pixel_q == (beat == BEATS - 1) && dut.line_q == (col == num_t'(InW) - 1) &&
+                         dut.end_q == (col == LAST_COL) && dut.final_q == (row == num_t'((OutH - 1) * StrideH)));
     StartsOnce_A: assert (!(dut.start && dut.walking_q));
 
     Origin_A: assert (out_q.origin == frame_q + number_t'(row_of(out_q) * ROW +
@@ -320,6 +327,7 @@ module engine_slide_proof #(
     always_comb if (started_q && rst_ni) begin
       RowAddress_A: assert (addr < ROW_DELAY &&
           (!dut.step_q || waddr == (addr == 0 ? ROW_DELAY : addr) - 1));
+      RowFlag_A: assert (dut.gen_rows.u_rows.gen_memory.last_q == (addr == ROW_DELAY - 1));
       RowsApart_A: assert (!(dut.step && dut.move) || addr != waddr);
     end
     for (genvar x = 0; x < ROW_DELAY; x++) begin : gen_word
@@ -352,6 +360,7 @@ module engine_slide_proof #(
     always_comb if (started_q && rst_ni) begin
       ColumnAddress_A: assert (addr < COL_DELAY &&
           (!dut.step_q || waddr == (addr == 0 ? COL_DELAY : addr) - 1));
+      ColumnFlag_A: assert (dut.gen_columns.u_columns.gen_memory.last_q == (addr == COL_DELAY - 1));
       ColumnsApart_A: assert (!(dut.step && dut.move) || addr != waddr);
     end
     for (genvar x = 0; x < COL_DELAY; x++) begin : gen_word

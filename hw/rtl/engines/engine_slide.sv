@@ -101,16 +101,29 @@ module engine_slide #(
   logic [QueueW-1:0] write_q, read_q;
   word_t             data_q;
 
-  assign ready_o = level_q != LevelW'(QUEUE);
+  // Comparisons are made a step ahead, here and below, so that no step waits for one.
+  logic room_q;    // level_q != QUEUE
+  logic words_q;   // level_q != 0
+  logic filled_q;  // level_q >= TAIL
+
+  assign ready_o = room_q;
   assign push    = valid_i && ready_o;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      level_q <= '0;
-      write_q <= '0;
-      read_q  <= '0;
+      level_q  <= '0;
+      room_q   <= 1'b1;
+      words_q  <= 1'b0;
+      filled_q <= TAIL == 0;
+      write_q  <= '0;
+      read_q   <= '0;
     end else begin
-      if (push != take) level_q <= push ? level_q + 1'b1 : level_q - 1'b1;
+      if (push != take) begin
+        level_q  <= push ? level_q + 1'b1 : level_q - 1'b1;
+        room_q   <= take || level_q != LevelW'(QUEUE - 1);
+        words_q  <= push || level_q != LevelW'(1);
+        filled_q <= push ? filled_q || level_q == LevelW'(TAIL - 1) : filled_q && level_q != LevelW'(TAIL);
+      end
       if (push) write_q <= write_q == QueueW'(QUEUE - 1) ? '0 : write_q + 1'b1;
       if (take) read_q <= read_q == QueueW'(QUEUE - 1) ? '0 : read_q + 1'b1;
     end
@@ -130,40 +143,57 @@ module engine_slide #(
   );
 
   // ---- steps: a beat taken from the queue each, or an empty one
-  logic advance, step, enough, walking_q, in_first;
+  logic advance, step, enough, walking_q;
+  logic first_q;  // the next beat to take is the first of its frame
 
   assign advance = !valid_o || ready_i;
-  assign take    = advance && enough && level_q != '0;
+  assign take    = advance && enough && words_q;
   assign step    = take || (advance && !enough);
   if (TAIL == 0) begin : gen_prompt
-    logic unused_first;
-    assign unused_first = in_first;
-    assign enough       = 1'b1;
+    logic unused_late;
+    assign unused_late = &{1'b0, first_q, filled_q};
+    assign enough      = 1'b1;
   end else begin : gen_late
-    assign enough = !(in_first && walking_q) || level_q >= LevelW'(TAIL);
+    assign enough = !(first_q && walking_q) || filled_q;
   end
 
-  // ---- the place in its frame of the next beat to take
+  // ---- the place in its frame of the next beat to take; the beat before the first anchor
+  localparam int BEFORE_COL = FIRST_COL == 0 ? int'(InW) - 1 : FIRST_COL - 1;
+  localparam int BEFORE_ROW = FIRST_COL > 0 ? FIRST_ROW : FIRST_ROW == 0 ? int'(InH) - 1 : FIRST_ROW - 1;
   logic [BeatW-1:0] in_beat_q;
   logic [ColW-1:0]  in_col_q;
   logic [RowW-1:0]  in_row_q;
-  logic             in_pixel, in_line, start;
+  logic             in_pixel_q;  // in_beat_q == BEATS - 1
+  logic             in_line_q;   // in_col_q == InW - 1
+  logic             begin_q;     // it is the first window's anchor
+  logic             in_pixel, in_line, in_frame, start;
 
-  assign in_first = in_row_q == '0 && in_col_q == '0 && in_beat_q == '0;
-  assign in_pixel = take && in_beat_q == BeatW'(BEATS - 1);
-  assign in_line  = in_pixel && in_col_q == ColW'(InW - 1);
-  assign start    = take && in_row_q == RowW'(FIRST_ROW) && in_col_q == ColW'(FIRST_COL) &&
-                    in_beat_q == '0;
+  assign in_pixel = take && in_pixel_q;
+  assign in_line  = in_pixel && in_line_q;
+  assign in_frame = in_row_q == RowW'(InH - 1);
+  assign start    = take && begin_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      in_beat_q <= '0;
-      in_col_q  <= '0;
-      in_row_q  <= '0;
+      in_beat_q  <= '0;
+      in_col_q   <= '0;
+      in_row_q   <= '0;
+      in_pixel_q <= BEATS == 1;
+      in_line_q  <= InW == 1;
+      first_q    <= 1'b1;
+      begin_q    <= FIRST_ROW == 0 && FIRST_COL == 0;
     end else begin
-      if (take) in_beat_q <= in_pixel ? '0 : in_beat_q + 1'b1;
-      if (in_pixel) in_col_q <= in_line ? '0 : in_col_q + 1'b1;
-      if (in_line) in_row_q <= in_row_q == RowW'(InH - 1) ? '0 : in_row_q + 1'b1;
+      if (take) begin
+        in_beat_q  <= in_pixel_q ? '0 : in_beat_q + 1'b1;
+        in_pixel_q <= BEATS == 1 || (!in_pixel_q && in_beat_q == BeatW'(BEATS - 2));
+        first_q    <= in_pixel_q && in_line_q && in_frame;
+        begin_q    <= in_pixel_q && in_col_q == ColW'(BEFORE_COL) && in_row_q == RowW'(BEFORE_ROW);
+      end
+      if (in_pixel) begin
+        in_col_q  <= in_line_q ? '0 : in_col_q + 1'b1;
+        in_line_q <= InW == 1 || (!in_line_q && in_col_q == ColW'(InW - 2));
+      end
+      if (in_line) in_row_q <= in_frame ? '0 : in_row_q + 1'b1;
     end
   end
 
@@ -175,12 +205,15 @@ module engine_slide #(
   logic [StepHW-1:0] row_step_q;
   logic [StepWW-1:0] col_step_q;
   logic              beyond_q;   // no further window of the row
-  logic              walk, pixel, line, last, taken;
+  logic              pixel_q;    // beat_q == BEATS - 1
+  logic              line_q;     // col_q == InW - 1
+  logic              end_q;      // col_q == LAST_COL
+  logic              final_q;    // row_q == LAST_ROW
+  logic              walk, line, last, taken;
 
   assign walk  = step && (walking_q || start);
-  assign pixel = beat_q == BeatW'(BEATS - 1);
-  assign line  = pixel && col_q == ColW'(InW - 1);
-  assign last  = pixel && row_q == RowW'(LAST_ROW) && col_q == ColW'(LAST_COL);
+  assign line  = pixel_q && line_q;
+  assign last  = pixel_q && end_q && final_q;
   assign taken = walk && row_step_q == '0 && col_step_q == '0 && !beyond_q;
 
   always_ff @(posedge clk_i) begin
@@ -192,17 +225,25 @@ module engine_slide #(
       row_q      <= '0;
       row_step_q <= '0;
       col_step_q <= '0;
+      pixel_q    <= BEATS == 1;
+      line_q     <= InW == 1;
+      end_q      <= LAST_COL == 0;
+      final_q    <= LAST_ROW == 0;
     end else if (walk) begin
       walking_q <= 1'b1;
-      beat_q    <= pixel ? '0 : beat_q + 1'b1;
-      if (pixel) begin
-        beyond_q   <= !line && (beyond_q || col_q == ColW'(LAST_COL));
-        col_q      <= line ? '0 : col_q + 1'b1;
-        col_step_q <= line || col_step_q == StepWW'(StrideW - 1) ? '0 : col_step_q + 1'b1;
+      beat_q    <= pixel_q ? '0 : beat_q + 1'b1;
+      pixel_q   <= BEATS == 1 || (!pixel_q && beat_q == BeatW'(BEATS - 2));
+      if (pixel_q) begin
+        beyond_q   <= !line_q && (beyond_q || end_q);
+        col_q      <= line_q ? '0 : col_q + 1'b1;
+        col_step_q <= line_q || col_step_q == StepWW'(StrideW - 1) ? '0 : col_step_q + 1'b1;
+        line_q     <= InW == 1 || (!line_q && col_q == ColW'(InW - 2));
+        end_q      <= line_q ? LAST_COL == 0 : LAST_COL > 0 && col_q == ColW'(LAST_COL - 1);
       end
       if (line) begin
         row_q      <= row_q + 1'b1;
         row_step_q <= row_step_q == StepHW'(StrideH - 1) ? '0 : row_step_q + 1'b1;
+        final_q    <= LAST_ROW > 0 && row_q == RowW'(LAST_ROW - 1);
       end
     end
   end
@@ -225,7 +266,7 @@ module engine_slide #(
   always_ff @(posedge clk_i) begin
     if (step) begin
       taken_q  <= taken;
-      ragged_q <= pixel;
+      ragged_q <= pixel_q;
     end
   end
 

@@ -28,10 +28,16 @@ module slide_delay #(
   end else begin : gen_memory
     localparam int unsigned AddrW = $clog2(Delay);
     logic [AddrW-1:0] addr_q, waddr_q;
+    logic             last_q;  // addr_q == Delay - 1
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) addr_q <= '0;
-      else if (step_i) addr_q <= addr_q == AddrW'(Delay - 1) ? '0 : addr_q + 1'b1;
+      if (!rst_ni) begin
+        addr_q <= '0;
+        last_q <= 1'b0;
+      end else if (step_i) begin
+        addr_q <= last_q ? '0 : addr_q + 1'b1;
+        last_q <= !last_q && addr_q == AddrW'(Delay - 2);
+      end
       if (step_i) waddr_q <= addr_q;
     end
 
