@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.build.steps import RECORD, Step, Steps
+from headrace.build.steps import RECORD, PackageStep, Step, Steps
 from headrace.errors import BuildError, ToolError
 
 TOOL = """
@@ -47,7 +47,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def step(tool: Path, tmp_path: Path) -> Step:  # noqa: ARG001  # the package that it runs
     (tmp_path / "in.txt").write_text("text")
-    return Step(
+    return PackageStep(
         name="shouting", package="a-tool", function="run", arguments=("in", "out", "works"), inputs={"in": tmp_path / "in.txt"},
         outputs=("out",),
     )  # fmt: skip

@@ -102,7 +102,7 @@ def _access(access: str) -> str:
     return "read-only" if access == "ro" else "read-write"
 
 
-def _registers(registers: Iterable[Register]) -> tuple[RegisterView, ...]:
+def register_views(registers: Iterable[Register]) -> tuple[RegisterView, ...]:
     return tuple(
         RegisterView(
             name=register.name,
@@ -172,7 +172,7 @@ def render_hwh(design: str, part: str, ps: str, clock_mhz: float, tensors: Seque
         slave="s_axi",
         address=places["block"][0],
         size=places["block"][1],
-        registers=_registers(register_map(len(tensors))),
+        registers=register_views(register_map(len(tensors))),
         ports=_ports(INSTANCE, ps),
     )
     controller = PartView(

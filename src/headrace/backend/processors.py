@@ -16,8 +16,8 @@ from headrace.backend.ip import IP
 PS = "ps"
 INSTANCE = f"{IP}_0"
 CONTROLLER = "controller"
+"""Names of instances."""
 CONTROLLER_VLNV = "xilinx.com:ip:axi_intc:4.1"
-"""Instances of the block design."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from headrace_host.manifest import Build
 
 from headrace.build.cells import CellPrices, prices_of
 from headrace.build.levels import Way, longest_ways
-from headrace.build.steps import Step, Steps
+from headrace.build.steps import PackageStep, Step, Steps
 from headrace.build.timing import part_of
 from headrace.engines.technology import Resources
 from headrace.errors import BuildError, ToolError
@@ -135,7 +135,7 @@ def _step(build: Build, folder: Path, name: str, script: Sequence[str], output: 
     with replacing(folder / f"{name}.ys") as partial:
         partial.write_text("\n".join(script) + "\n", encoding="utf-8")
     files = [build.folder / "rtl" / source for source in _sources(build)]
-    return Step(
+    return PackageStep(
         name=name,
         package=YOSYS,
         function="run_yosys",
