@@ -4,11 +4,11 @@
 #
 #     tclsh stub.tcl LIBRARY SCRIPT RECORD [ARGUMENT...]
 
-set auto_noexec 1
+namespace eval ipx {}
 set argv [lassign $argv library_file script_file record_file]
-set argc [llength $argv]
 source $library_file  ;# cells, packaged, roms, slack
 set recorded {}
+set commands {set_property}
 set project {}
 set files {}      ;# of the open project
 set top {}
@@ -31,6 +31,7 @@ proc refuse {text} {
 # Defines a command: its options without and with a value, how many further arguments it takes, and what it does with
 # `opt` (a dictionary) and `pos` (a list).
 proc command {name flags valued least most body} {
+  lappend ::commands $name
   proc $name {args} [string map [list @NAME $name @FLAGS $flags @VALUED $valued @LEAST $least @MOST $most @BODY $body] {
     lassign [parse @NAME {@FLAGS} {@VALUED} @LEAST @MOST $args] opt pos
     @BODY
@@ -376,7 +377,15 @@ command write_bitstream {-force} {} 1 1 {
   write_to [lindex $pos 0] bits
 }
 
-set failed [catch {source $script_file} message]
+# The script runs in an interpreter of its own, so that nothing is shared but these commands.
+interp create script
+script eval {namespace eval ipx {}; set auto_noexec 1}
+foreach name $commands {
+  script alias $name $name
+}
+script eval [list set argv $argv]
+script eval [list set argc [llength $argv]]
+set failed [catch {script eval [list source $script_file]} message]
 set file [open $record_file w]
 puts $file [join $recorded \n]
 close $file
