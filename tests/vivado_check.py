@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from headrace.backend.processors import address_map
 
 STUB = Path(__file__).with_name("vivado_stub.tcl")
 INSTALL = "Vivado's scripts are tested with Tcl; install it with: apt-get install --no-install-recommends tcl"
+PROJECT = "bitstream/vivado"
 CLOCKS = {"zynq7": "PCW_FPGA0_PERIPHERAL_FREQMHZ", "zynqmp": "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"}
 WIDTHS = {"zynq7": "PCW_S_AXI_HP0_DATA_WIDTH", "zynqmp": "PSU__SAXIGP2__DATA_WIDTH"}
 Fact = tuple[str, ...]
@@ -55,7 +56,7 @@ class System:
     @classmethod
     def of(cls, recorded: Recorded) -> System:
         """As its script told."""
-        system = cls(cells=dict(recorded.of("cell")))
+        system = cls(cells={fact[0]: fact[1] for fact in recorded.of("cell")})
         for name, vlnv in system.cells.items():
             system.config[name] = {key: str(value) for key, value in recorded.library[vlnv]["defaults"].items()}
         for name, parameter, value in recorded.of("config"):
@@ -88,38 +89,38 @@ def rom_names(build: Build) -> list[str]:
     return sorted({name for text in texts for name in re.findall(r'"(\w+\.hex)"', text)})
 
 
-def run_script(
-    build: Build, arguments: Sequence[str] = (), slack: Mapping[str, float] | None = None, reports: tuple[str, str] = ("", "")
-) -> Recorded:
-    """Runs bitstream/vivado/build.tcl of a build, in a new folder; ``reports`` are those of utilization and timing."""
-    project = build.folder / "bitstream" / "vivado"
+def write_library(
+    build: Build, path: Path, slack: Mapping[str, float] | None = None, reports: tuple[str, str] = ("", "")
+) -> None:
+    """Writes what the stand-in is told; ``reports`` are those of utilization and timing."""
+    top = (build.folder / PROJECT / "headrace_ip_top.v").read_text()
+    told = {
+        "library": library(top, build.manifest["ip"]["vlnv"]),
+        "packaged": {"top": "headrace_ip_top", "interfaces": inferred(top)},
+        "roms": rom_names(build),
+        "slack": dict(slack or {"max": 0.1, "min": 0.01}),
+        "utilization": reports[0],
+        "timing": reports[1],
+    }
+    path.write_text("".join(f"set {key} {tcl(value)}\n" for key, value in told.items()))
+
+
+def run_script(build: Build, *stages: str, slack: Mapping[str, float] | None = None) -> Recorded:
+    """Runs bitstream/vivado/build.tcl of a build, in a new folder."""
+    project = build.folder / PROJECT
     top = (project / "headrace_ip_top.v").read_text()
-    known = library(top, build.manifest["ip"]["vlnv"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        told = {
-            "library": known,
-            "packaged": {"top": "headrace_ip_top", "interfaces": inferred(top)},
-            "roms": rom_names(build),
-            "slack": dict(slack or {"max": 0.1, "min": 0.01}),
-            "utilization": reports[0],
-            "timing": reports[1],
-        }
-        (folder / "library.tcl").write_text("".join(f"set {key} {tcl(value)}\n" for key, value in told.items()))
+        write_library(build, folder / "library.tcl", slack)
         (folder / "run").mkdir()
-        command = [
-            tclsh(),
-            str(STUB),
-            str(folder / "library.tcl"),
-            str(project / "build.tcl"),
-            str(record := folder / "record"),
-            *arguments,
-        ]
+        record = folder / "record"
+        command = [tclsh(), str(STUB), str(folder / "library.tcl"), str(project / "build.tcl"), str(record), *stages]
         done = subprocess.run(command, cwd=folder / "run", capture_output=True, text=True, check=False)
         lines = record.read_text().splitlines() if record.exists() else []
         made = tuple(sorted(path.name for path in (folder / "run").iterdir()))
+    facts = tuple(tuple(line.split("\t")) for line in lines if line)
     error = done.stderr.strip() if done.returncode else ""
-    return Recorded(tuple(tuple(line.split("\t")) for line in lines if line), error, known, top, made)
+    return Recorded(facts, error, library(top, build.manifest["ip"]["vlnv"]), top, made)
 
 
 def problems(build: Build) -> list[str]:

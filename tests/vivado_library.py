@@ -129,7 +129,7 @@ _ANSWERS = {"aw": ("ready",), "w": ("ready",), "ar": ("ready",), "b": ("resp", "
 _BURSTS = {"aw": ("len", "size", "burst"), "ar": ("len", "size", "burst"), "w": ("last",)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Port:
     """Of a module."""
 
@@ -165,7 +165,10 @@ def _is_bus(ports: Mapping[str, Port], name: str, master: bool) -> bool:
 def inferred(text: str) -> dict[str, dict[str, str]]:
     """The interfaces that the packager makes of a top: their parameters by name."""
     ports, told = top_ports(text)
-    found = {name: {} for name, master in (("s_axi", False), ("m_axi", True)) if _is_bus(ports, name, master)}
+    buses = {"s_axi": False, "m_axi": True}
+    found: dict[str, dict[str, str]] = {name: {} for name, master in buses.items() if _is_bus(ports, name, master)}
+        name: {} for name, master in (("s_axi", False), ("m_axi", True)) if _is_bus(ports, name, master)
+    }
     for name, (_, parameters) in told.items():
         found[name] = dict(entry.strip().split(" ", 1) for entry in parameters.split(",") if entry)
     return found

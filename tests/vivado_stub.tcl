@@ -25,7 +25,7 @@ proc note {args} {
 }
 
 proc refuse {text} {
-  error "stub: $text"
+  error "ERROR: \[Stub 1-1\] $text"
 }
 
 # Defines a command: its options without and with a value, how many further arguments it takes, and what it does with
@@ -244,8 +244,8 @@ command create_bd_cell {} {-type -vlnv} 1 1 {
   need $opt -type -vlnv
   if {[dict get $opt -type] ne "ip"} {refuse "cells of type [dict get $opt -type] are not expected"}
   set vlnv [dict get $opt -vlnv]
-  set own [expr {$vlnv in $::catalog}]
-  if {!$own && ![dict exists $::library $vlnv]} {refuse "no IP $vlnv"}
+  set known [expr {$vlnv in $::catalog || [string match xilinx.com:* $vlnv]}]
+  if {!$known || ![dict exists $::library $vlnv]} {refuse "no IP $vlnv"}
   set name [lindex $pos 0]
   if {[dict exists $::cells $name]} {refuse "a second cell $name"}
   dict set ::cells $name [dict create vlnv $vlnv config [dict get $::library $vlnv defaults]]
