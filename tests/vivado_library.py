@@ -167,8 +167,6 @@ def inferred(text: str) -> dict[str, dict[str, str]]:
     ports, told = top_ports(text)
     buses = {"s_axi": False, "m_axi": True}
     found: dict[str, dict[str, str]] = {name: {} for name, master in buses.items() if _is_bus(ports, name, master)}
-        name: {} for name, master in (("s_axi", False), ("m_axi", True)) if _is_bus(ports, name, master)
-    }
     for name, (_, parameters) in told.items():
         found[name] = dict(entry.strip().split(" ", 1) for entry in parameters.split(",") if entry)
     return found
