@@ -259,13 +259,14 @@ proc present {cell conditions} {
   }
   return 1
 }
+# Pins and buses are objects if they are there; Vivado warns and gives nothing if not.
 proc find {kind table path} {
   lassign [split $path /] cell name
   if {![dict exists $::cells $cell]} {refuse "no cell $cell"}
   set has [dict get $::library [dict get $::cells $cell vlnv] $table]
-  if {![dict exists $has $name]} {refuse "$cell has no $kind $name"}
+  if {![dict exists $has $name]} {return {}}
   lassign [dict get $has $name] mode conditions
-  if {![present $cell $conditions]} {refuse "$cell has no $kind $name unless configured: $conditions"}
+  if {![present $cell $conditions]} {return {}}
   return $kind:$path
 }
 command get_bd_cells {} {} 1 1 {
@@ -292,10 +293,11 @@ proc spaces {path table} {
       if {[string match $path $cell/$name] && [present $cell $conditions]} {lappend found $cell/$name}
     }
   }
-  if {$found eq {}} {refuse "nothing of $table is $path"}
   return $found
 }
-command get_bd_addr_spaces {} {} 1 1 {return space:[spaces [lindex $pos 0] spaces]}
+command get_bd_addr_spaces {} {} 1 1 {
+  return [lmap path [spaces [lindex $pos 0] spaces] {string cat space: $path}]
+}
 command get_bd_addr_segs {} {} 1 1 {
   return [lmap path [spaces [lindex $pos 0] segments] {string cat seg: $path}]
 }

@@ -111,7 +111,7 @@ def settings(ps: str, clock_mhz: float, data_bits: int, address_bits: int) -> It
     before a bitstream is loaded, and PYNQ takes of the handoff file no more than clocks and widths of ports.
     """
     if ps == "zynq7":
-        yield "PCW_FPGA0_PERIPHERAL_FREQMHZ", f"{clock_mhz:g}"
+        yield "PCW_FPGA0_PERIPHERAL_FREQMHZ", f"{clock_mhz:.10g}"
         yield "PCW_FCLK0_PERIPHERAL_CLKSRC", "IO PLL"
         for k in range(4):
             yield f"PCW_FPGA_FCLK{k}_ENABLE", str(int(k == 0))
@@ -123,7 +123,7 @@ def settings(ps: str, clock_mhz: float, data_bits: int, address_bits: int) -> It
         yield "PCW_USE_FABRIC_INTERRUPT", "1"
         yield "PCW_IRQ_F2P_INTR", "1"
         return
-    yield "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ", f"{clock_mhz:g}"
+    yield "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ", f"{clock_mhz:.10g}"
     yield "PSU__CRL_APB__PL0_REF_CTRL__SRCSEL", "IOPLL"
     for k in range(4):
         yield f"PSU__FPGA_PL{k}_ENABLE", str(int(k == 0))

@@ -97,7 +97,9 @@ class ProjectView:
     settings: tuple[tuple[str, str], ...]
     wires: tuple[Wire, ...]
     ranges: tuple[RangeView, ...]
-    segments: tuple[str, ...]
+    low_memory: str
+    high_memory: str | None
+    """None if the block's addresses do not reach it."""
     port_segments: str
     system: str = SYSTEM
     top: str = TOP
@@ -194,6 +196,7 @@ def _project(manifest: Mapping[str, Any], memories: Sequence[str]) -> ProjectVie
         ranges=tuple(
             RangeView(segment=segments[name], base=f"0x{base:08X}", size=f"0x{size:X}") for name, (base, size) in places.items()
         ),
-        segments=tuple(f"{PS}/{segment}" for segment in (processor.low_memory, high) if segment),
+        low_memory=f"{PS}/{processor.low_memory}",
+        high_memory=high and f"{PS}/{high}",
         port_segments=f"{PS}/{processor.low_memory.partition('/')[0]}/*",
     )
