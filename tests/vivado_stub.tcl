@@ -108,11 +108,12 @@ command add_files {-norecurse} {-fileset} 1 1 {
     lappend ::files $path
     note file $::project $path
   }
+  return file:$path
 }
 command get_files {} {} 1 1 {
   need_project
   foreach path $::files {
-    if {$path eq [lindex $pos 0] || [file tail $path] eq [lindex $pos 0]} {return file:$path}
+    if {[file tail $path] eq [lindex $pos 0]} {return file:$path}
   }
   refuse "project $::project has no file [lindex $pos 0]"
 }

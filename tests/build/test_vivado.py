@@ -69,6 +69,17 @@ def test_what_no_board_has(small_model: Path, tmp_path: Path) -> None:
     compile_model(small_model, load_board(str(board)), tmp_path / "part", Goal(fps=5000))
     with pytest.raises(BuildError, match=r"'xc7z \[exit\]' is no part's name"):
         write_project(Build.load(tmp_path / "part"))
+    compile_model(small_model, load_board(ZYNQ7), tmp_path / "an {odd name", Goal(fps=5000))
+    with pytest.raises(BuildError, match=r"'an \{odd name': a name that Vivado's Tcl cannot take; rename"):
+        write_project(Build.load(tmp_path / "an {odd name"))
+
+
+def test_a_name_with_spaces(small_model: Path, tmp_path: Path) -> None:
+    """For a board that the other tests leave out."""
+    compile_model(small_model, load_board("ultra96v2"), tmp_path / "two $words [here]", Goal(fps=5000))
+    build = Build.load(tmp_path / "two $words [here]")
+    write_project(build)
+    assert problems(build) == []
 
 
 def test_kernels_are_refused(pristine_mixed_build: Path) -> None:

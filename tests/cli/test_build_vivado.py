@@ -173,6 +173,10 @@ def test_a_vivado_that_fails(project: Path, run: Run, installed: Callable[..., P
     assert_refused(run("build", project), "vivado: does not start")
 
 
+def test_seeds_are_not_vivados(project: Path, run: Run) -> None:
+    assert_refused(run("build", project, "--seed", 2), "--seed is of an ECP5's placer; Vivado's takes none")
+
+
 def test_ooc_is_vivados(small_model: Path, run: Run) -> None:
     assert run("compile", small_model, "--board", "ulx3s-85f", "-o", "ecp5", "--fps", 5000)[0] == 0
     assert_refused(run("build", "ecp5", "--ooc"), "--ooc is for boards whose bitstreams Vivado makes, and ULX3S 85F is none")

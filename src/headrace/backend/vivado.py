@@ -159,7 +159,7 @@ def vivado_files(manifest: Mapping[str, Any], block: str, memories: Sequence[str
         memories: names of the files in its ``rtl/rom``.
 
     Raises:
-        BuildError: the processing system has no memory port of the block's width, or the part is none of Vivado's.
+        BuildError: the processing system has no memory port of the block's width, or part or name are none for Vivado.
     """
     clock_mhz = float(manifest["clock_mhz"])
     ports = tuple(PortView(direction=d, range=f"{r} " if r else "", name=n) for d, r, n in _PORT.findall(block))
@@ -177,13 +177,15 @@ def _project(manifest: Mapping[str, Any], memories: Sequence[str]) -> ProjectVie
     if data_bits not in processor.memory_widths:
         widths = " or ".join(map(str, processor.memory_widths))
         raise BuildError(f"{board['title']}: {processor.memory} of {ps} has {widths} data bits, not {data_bits}; mend its TOML")
-    part = str(board["part"])
+    name, part = str(manifest["name"]), str(board["part"])
+    if set(name) & set("{}\\\n"):
+        raise BuildError(f"{name!r}: a name that Vivado's Tcl cannot take; rename the build's folder and compile it anew")
     if not re.fullmatch(r"[\w-]+", part):
         raise BuildError(f"{board['title']}: '{part}' is no part's name as Vivado writes them; mend the board's TOML")
     high = processor.high_memory if address_bits >= HIGH_MEMORY_BITS else None
     segments = {"block": f"{INSTANCE}/s_axi/reg0", "interrupts": f"{CONTROLLER}/S_AXI/Reg"}
     return ProjectView(
-        name=str(manifest["name"]),
+        name=name,
         board=" ".join(str(board["title"]).split()),
         part=part,
         sources=tuple(ip["sources"]),

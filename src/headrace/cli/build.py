@@ -20,12 +20,10 @@ from headrace.files import BITSTREAMS
 @click.command()
 @click.argument("folder", metavar="BUILD", type=PATH)
 @click.option("--board", help="What it is for; checked, as a build is compiled for one board.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the placer, for an ECP5: another may be faster."
-)
+@click.option("--seed", type=click.IntRange(0), show_default="1", help="Of an ECP5's placer: another may be faster.")
 @click.option("--ooc", is_flag=True, help="With Vivado: only synthesise the block by itself, for its figures.")
 @json_option
-def build(folder: Path, board: str | None, seed: int, ooc: bool, as_json: bool) -> None:
+def build(folder: Path, board: str | None, seed: int | None, ooc: bool, as_json: bool) -> None:
     """Make the bitstream of BUILD: synthesis, placement and routing, timing, packing.
 
     For boards with a Lattice ECP5 this needs no vendor's tool: Yosys, nextpnr and Project Trellis come from pip
@@ -47,11 +45,13 @@ def build(folder: Path, board: str | None, seed: int, ooc: bool, as_json: bool) 
         )
     if ooc and "ip" not in loaded.manifest:
         raise BuildError(f"{folder}: --ooc is for boards whose bitstreams Vivado makes, and {of['title']} is none")
+    if seed is not None and "ip" in loaded.manifest:
+        raise BuildError(f"{folder}: --seed is of an ECP5's placer; Vivado's takes none")
     with status(quiet=as_json) as note:
         if "ip" in loaded.manifest:
             facts = make_vivado_bitstream(loaded, ooc=ooc, note=note, detail=note.detail)
         else:
-            facts = make_bitstream(loaded, seed=seed, note=note, detail=note.detail)
+            facts = make_bitstream(loaded, seed=1 if seed is None else seed, note=note, detail=note.detail)
     if as_json:
         emit_json({"build": str(folder), "build_id": loaded.build_id, **facts})
     else:
