@@ -90,6 +90,8 @@ def test_without_vivado(project: Path, run: Run) -> None:
     before = files_of(project)
     assert_refused(run("build", project, "--ooc"), "vivado/build.tcl -tclargs ooc$", code=3)
     assert files_of(project) == before
+    message = r"small.bit: missing; make it with: headrace build .* \(it needs Vivado\). For the simulated board"
+    assert_refused(run("deploy", project, "--to", "out"), message)
 
 
 @pytest.mark.usefixtures("absent")
