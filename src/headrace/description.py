@@ -18,7 +18,7 @@ from headrace.backend.rtl import NETWORK
 from headrace.boards import Board
 from headrace.build.fifo_sizing import FifoSizing
 from headrace.engines.base import Engine
-from headrace.engines.technology import Technology
+from headrace.engines.technology import Resources, Technology
 from headrace.frontend.importer import ImportedModel
 from headrace.ir.graph import Graph, multiply_accumulates
 from headrace.operators import map_node
@@ -50,6 +50,8 @@ class Fitted:
     folding: Folding
     sizing: FifoSizing
     design: Design
+    block: Resources
+    """What stands around the network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ def describe(
             "latency_cycles": sizing.latency_cycles,
             "frames_per_second": board.clock_mhz * 1e6 / sizing.interval,
         },
-        "resources": _resources(design, board),
+        "resources": _resources(made),
         "layers": _layers(graph, made.fitted.folding),
         "engines": [_engine(i.engine, design.bottleneck.cycles, design.technology) for i in design.instances],
         "fifos": _fifos(graph, design),
@@ -116,11 +118,13 @@ def describe(
     return seal(manifest)
 
 
-def _resources(design: Design, board: Board) -> dict[str, Any]:
-    estimated = design.resources()
+def _resources(made: Compilation) -> dict[str, Any]:
+    board, block = made.board, made.fitted.block
+    estimated = made.fitted.design.resources() + block
     return {
         "estimated": estimated.to_json(),
         "estimated_from": "SystemVerilog engines",  # those in whose place C++ kernels stand included
+        "block": block.to_json(),
         "board": board.resources.to_json(),
         "share": estimated.share_of(board.resources),
     }

@@ -80,14 +80,19 @@ def ensure_simulator(build: Build, note: Note = lambda _: None) -> Simulator:
         return simulator
     note("compiling the simulator")
     sources = [build.folder / "rtl" / name for name in manifest["rtl"]["sources"]]
-    inputs, outputs = ([_stream(entry) for entry in manifest[side]] for side in ("inputs", "outputs"))
-    library = build_simulator(sources, network_harness(inputs, outputs), kernels)
+    library = build_simulator(sources, network_harness(*streams_of(build)), kernels)
     target.parent.mkdir(exist_ok=True)
     with replacing(target) as partial:
         shutil.copyfile(library, partial)
     for earlier in sorted(target.parent.glob("*.so"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         earlier.unlink(missing_ok=True)
     return simulator
+
+
+def streams_of(build: Build) -> tuple[list[Stream], list[Stream]]:
+    """What enters and what leaves a build's network."""
+    inputs, outputs = ([_stream(entry) for entry in build.manifest[side]] for side in ("inputs", "outputs"))
+    return inputs, outputs
 
 
 def _stream(entry: dict[str, Any]) -> Stream:
@@ -101,10 +106,14 @@ def _stream(entry: dict[str, Any]) -> Stream:
 
 
 class Simulation:
-    """A build's golden program beside its Verilated network."""
+    """A build's golden program beside its Verilated network.
 
-    def __init__(self, build: Build, library: Path) -> None:
-        self._build = build
+    Args:
+        taps: whether the model records what passes inside, so that a difference can be traced; a netlist does not.
+    """
+
+    def __init__(self, build: Build, library: Path, *, taps: bool = True) -> None:
+        self._build, self._taps = build, taps
         self._program = Program.load(build.folder)
         inputs, outputs = ([StreamSpec.from_json(e) for e in build.manifest[side]] for side in ("inputs", "outputs"))
         self._simulator = NetworkSimulator(library, build.rom_dir, inputs, outputs)
@@ -145,6 +154,8 @@ class Simulation:
 
     def _diagnosis(self, frames: dict[str, IntArray], options: dict[str, Any]) -> str:
         """Runs again with every edge recorded; describes the first difference in the order of the layers."""
+        if not self._taps:
+            return ""
         fifos = self._build.manifest["fifos"]
         golden = self._program.run(frames, keep=[entry["tensor"] for entry in fifos])
         for entry in fifos:

@@ -26,7 +26,12 @@ BUS_MUTANTS = (
     mutant("stream_dense", "= last_of_input ? '0 : data_i[u*UNIT_LANES", "= data_i[u*UNIT_LANES", DENSE),
     mutant("stream_dense", "= last_of_output ? '0 : units_q[u]", "= units_q[u]", DENSE),
     mutant("stream_dense", "kept == '0 ? '0 : shifted", "shifted", DENSE),
-    mutant("beat_counter", "if (!rst_ni) count_q <= '0;\n      else if (step_i)", "if (step_i)", DENSE),
+    mutant(
+        "beat_counter",
+        "if (!rst_ni) begin\n        count_q <= '0;\n        last_q  <= 1'b0;\n      end else if (step_i)",
+        "if (step_i)",
+        DENSE,
+    ),
     mutant("burst_walk", "- BeatsW'(address_q[OFFSET_W +: BeatsW-1])", "", READ),
     mutant("burst_walk", "last_of_frame_o && frames_q == 32'd1", "last_of_frame_o", READ),
     mutant("burst_walk", "last_of_frame_o ? WORDS_W'(FrameWords) : words_q", "words_q", READ),

@@ -20,11 +20,17 @@ module beat_counter #(
   end else begin : gen_count
     localparam int unsigned COUNT_W = $clog2(Beats);
     logic [COUNT_W-1:0] count_q;
+    logic               last_q;  // count_q == Beats - 1
 
-    assign last_o = count_q == COUNT_W'(Beats - 1);
+    assign last_o = last_q;
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) count_q <= '0;
-      else if (step_i) count_q <= last_o ? '0 : count_q + 1'b1;
+      if (!rst_ni) begin
+        count_q <= '0;
+        last_q  <= 1'b0;
+      end else if (step_i) begin
+        count_q <= last_q ? '0 : count_q + 1'b1;
+        last_q  <= !last_q && count_q == COUNT_W'(Beats - 2);
+      end
     end
   end
 endmodule

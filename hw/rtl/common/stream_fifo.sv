@@ -47,27 +47,39 @@ module stream_fifo #(
   logic   push;
   logic   pop;
 
-  assign ready_o = level_q < limit;
+  // What neighbours see of the level stands in registers, so that no path through them begins with a
+  // comparison.
+  logic room_q;   // level_q < limit
+  logic words_q;  // level_q != 0
+
+  assign ready_o = room_q;
   assign push    = valid_i && ready_o;
   assign pop     = valid_o && ready_i;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) level_q <= '0;
-    else if (push != pop) level_q <= push ? level_q + 1'b1 : level_q - 1'b1;
+    if (!rst_ni) begin
+      level_q <= '0;
+      room_q  <= 1'b1;
+      words_q <= 1'b0;
+    end else if (push != pop) begin
+      level_q <= push ? level_q + 1'b1 : level_q - 1'b1;
+      room_q  <= pop || level_q != limit - 1'b1;
+      words_q <= push || level_q != level_t'(1);
+    end
   end
 
   if (Depth == 1) begin : gen_register
     always_ff @(posedge clk_i) if (push) data_o <= data_i;
-    assign valid_o = level_q != '0;
+    assign valid_o = words_q;
   end else if (Depth == 2) begin : gen_skid
     logic [Width-1:0] skid_q;
 
     // The skid register is the newer word of two, so it follows the input while one is stored.
     always_ff @(posedge clk_i) begin
       if (push) skid_q <= data_i;
-      if (pop || level_q == '0) data_o <= level_q[1] ? skid_q : data_i;
+      if (pop || !words_q) data_o <= level_q[1] ? skid_q : data_i;
     end
-    assign valid_o = level_q != '0;
+    assign valid_o = words_q;
   end else begin : gen_memory
     // With block RAM one word waits in the output register; the memory holds the others.
     localparam int unsigned WORDS = Block ? Depth - 1 : Depth;
@@ -93,15 +105,21 @@ module stream_fifo #(
       (* ram_style = "block", no_rw_check *)
       logic [Width-1:0] mem [WORDS];
       logic offered_q;
-      logic stored;  // the memory holds a word, whether or not the output register does
+      logic stored_q;  // the memory holds a word, whether or not the output register does
+      logic unused_words;
+      assign unused_words = words_q;
 
-      assign stored  = level_q > level_t'(offered_q);
-      assign read    = stored && (pop || !offered_q);
+      assign read    = stored_q && (pop || !offered_q);
       assign valid_o = offered_q;
 
       always_ff @(posedge clk_i) begin
-        if (!rst_ni) offered_q <= 1'b0;
-        else if (read || pop) offered_q <= read;
+        if (!rst_ni) begin
+          offered_q <= 1'b0;
+          stored_q  <= 1'b0;
+        end else begin
+          if (read || pop) offered_q <= read;
+          if (push != read) stored_q <= push || level_q != level_t'(offered_q) + 1'b1;
+        end
       end
       always_ff @(posedge clk_i) begin
         if (push) mem[write_q] <= data_i;
@@ -111,7 +129,7 @@ module stream_fifo #(
       (* ram_style = "distributed" *) logic [Width-1:0] mem [WORDS];
 
       assign read    = pop;
-      assign valid_o = level_q != '0;
+      assign valid_o = words_q;
       assign data_o  = mem[read_q];
       always_ff @(posedge clk_i) if (push) mem[write_q] <= data_i;
     end
@@ -162,5 +180,8 @@ module stream_fifo #(
     else $error("%m (FIFO %0d): a beat changed or vanished before it was taken", Id);
   LevelWithinLimit_A: assert property (@(posedge clk_i) disable iff (!rst_ni) level_q <= limit)
     else $error("%m (FIFO %0d): %0d words stored, more than %0d", Id, level_q, limit);
+  FlagsAreOfLevel_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      room_q == (level_q < limit) && words_q == (level_q != '0))
+    else $error("%m (FIFO %0d): flags %b %b at %0d words", Id, room_q, words_q, level_q);
 `endif
 endmodule

@@ -13,6 +13,7 @@ from headrace.backend.ip import Ip
 from headrace.backend.rtl import TECHNOLOGY
 from headrace.backend.serial import SerialBlock
 from headrace.boards import Board
+from headrace.engines.technology import Resources
 from headrace.files import write_files
 from headrace.ir.graph import Graph
 
@@ -33,6 +34,10 @@ class Block(Protocol):
 
     def sources(self) -> list[Path]:
         """The files under hw/rtl that the top module needs besides the network."""
+        ...
+
+    def resources(self) -> Resources:
+        """Estimated fabric resources."""
         ...
 
     def beside(self) -> Mapping[str, str]:

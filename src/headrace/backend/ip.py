@@ -15,6 +15,7 @@ from headrace.backend.design import Design, Stream
 from headrace.backend.ports import PortView, layout_of, ports_of
 from headrace.backend.rtl import NETWORK, rtl_sources, template
 from headrace.boards import Memory
+from headrace.engines.technology import Resources
 from headrace.errors import BuildError
 from headrace.ir.graph import Graph
 
@@ -87,6 +88,13 @@ class Ip:
     def sources(self) -> list[Path]:
         """The files under hw/rtl that the top module needs besides the network."""
         return rtl_sources(_PARTS)
+
+    def resources(self) -> Resources:
+        """Registers and the ways to and from memory, by tensors and width of the bus (fitted to yosys)."""
+        tensors = len(self.design.inputs) + len(self.design.outputs)
+        if self.memory.data_bits == 64:
+            return Resources(lut=450 + 913 * tensors, ff=960 + 435 * tensors)
+        return Resources(lut=610 + 1200 * tensors, ff=1020 + 500 * tensors)
 
     def beside(self) -> Mapping[str, str]:
         """None."""

@@ -14,6 +14,7 @@ from headrace.backend.design import Design
 from headrace.backend.ecp5 import TOP, BoardTop
 from headrace.backend.ports import PortView, ports_of
 from headrace.backend.rtl import NETWORK, rtl_sources, template
+from headrace.engines.technology import Resources
 from headrace.errors import BuildError
 from headrace.ir.graph import Graph
 
@@ -81,6 +82,11 @@ class SerialBlock:
     def sources(self) -> list[Path]:
         """The files under hw/rtl that the module needs besides the network."""
         return rtl_sources(_PARTS)
+
+    def resources(self) -> Resources:
+        """The line and its packets, and buffers of each tensor (fitted to yosys for ECP5; 7 series need fewer LUTs)."""
+        tensors = len(self.design.inputs) + len(self.design.outputs)
+        return Resources(lut=590 + 225 * tensors, ff=620 + 95 * tensors, bram36=0.5 * tensors)
 
     def beside(self) -> Mapping[str, str]:
         """The module at the board's pins and its constraints, by file name."""

@@ -53,7 +53,7 @@ _FREE = frozenset(
 
 PRICES: Mapping[str, CellPrices] = {
     "xc7": CellPrices(
-        command="synth_xilinx -family xc7 -noiopad",
+        command="synth_xilinx -family xc7 -flatten -noiopad",
         lut=_LUTS | LUTRAM_CELLS,
         ff=_FFS,
         dsp=frozenset(("DSP48E1",)),
@@ -61,7 +61,7 @@ PRICES: Mapping[str, CellPrices] = {
         free=_FREE,
     ),
     "xcup": CellPrices(
-        command="synth_xilinx -family xcup -noiopad",
+        command="synth_xilinx -family xcup -flatten -noiopad",
         lut=_LUTS | LUTRAM_CELLS,
         ff=_FFS,
         dsp=frozenset(("DSP48E2",)),

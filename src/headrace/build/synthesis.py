@@ -14,7 +14,7 @@ from headrace_host.manifest import Build
 
 from headrace.build.cells import CellPrices, prices_of
 from headrace.build.levels import Way, longest_ways
-from headrace.build.steps import PackageStep, Step, Steps
+from headrace.build.steps import PackageStep, Steps
 from headrace.build.timing import part_of
 from headrace.engines.technology import Resources
 from headrace.errors import BuildError, ToolError
@@ -72,7 +72,7 @@ def synthesize(
         f"tee -q -o {_FIGURES} stat -json",
     ]
     with Steps(build.folder / SYNTHESES / family, note, detail) as steps:
-        steps.run(_step(build, steps.folder, "figures", script, _FIGURES))
+        steps.run(step_of(build, steps.folder, "figures", script, (_FIGURES,), _sources(build)))
         return Synthesis(family=family, engines=_figures(steps.folder / _FIGURES, inside, engines, prices))
 
 
@@ -90,7 +90,7 @@ def ways_of(
     top = _top(build)
     script = [read_sources(top, _sources(build)), f"{prices_of(family).command} -top {top} -json {_NETLIST}"]
     with Steps(build.folder / SYNTHESES / family, note, detail) as steps:
-        steps.run(_step(build, steps.folder, "levels", script, _NETLIST))
+        steps.run(step_of(build, steps.folder, "levels", script, (_NETLIST,), _sources(build)))
         module = json.loads((steps.folder / _NETLIST).read_text(encoding="utf-8"))["modules"][top]
     return longest_ways(module, _Parts(module).of)
 
@@ -130,18 +130,25 @@ def _sources(build: Build) -> list[str]:
     return [str(source) for source in block["sources"]]
 
 
-def _step(build: Build, folder: Path, name: str, script: Sequence[str], output: str) -> Step:
+def step_of(
+    build: Build, folder: Path, name: str, script: Sequence[str], outputs: tuple[str, ...], sources: Sequence[str]
+) -> PackageStep:
+    """A run of Yosys over some of a build's sources and its memory files.
+
+    Raises:
+        HostError: the build's sources changed since it was compiled.
+    """
     build.verify_hardware()
     with replacing(folder / f"{name}.ys") as partial:
         partial.write_text("\n".join(script) + "\n", encoding="utf-8")
-    files = [build.folder / "rtl" / source for source in _sources(build)]
+    files = [build.folder / "rtl" / source for source in sources]
     return PackageStep(
         name=name,
         package=YOSYS,
         function="run_yosys",
         arguments=(f"{name}.ys",),
         inputs={path.name: path for path in (*files, *sorted(build.rom_dir.iterdir()), folder / f"{name}.ys")},
-        outputs=(output,),
+        outputs=outputs,
     )
 
 

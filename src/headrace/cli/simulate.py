@@ -9,11 +9,12 @@ from typing import Any
 import click
 from headrace_host.manifest import Build
 
+from headrace.build.netlist import netlist_simulator
 from headrace.cli.common import PATH, FiniteRange, console, counter, emit_json, json_option, status
 from headrace.feeds import image_frames, random_frames
 from headrace.hls.simulation import simulate_build
 from headrace.ir.ops import IntArray
-from headrace.simulation import Simulation, ensure_simulator, record_step
+from headrace.simulation import Simulation, Simulator, ensure_simulator, record_step
 
 
 @click.command()
@@ -29,13 +30,28 @@ from headrace.simulation import Simulation, ensure_simulator, record_step
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of stalls and random pixels.")
 @click.option("--csim", is_flag=True, help="Run the C++ kernels of the build by themselves instead of the RTL.")
+@click.option("--netlist", is_flag=True, help="Simulate what Yosys makes of the network, with models of the device's cells.")
+@click.option("--family", help="Of the cells of the netlist: xc7 or ecp5.  [default: the board's]")
 @json_option
-def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: int, csim: bool, as_json: bool) -> None:
+def simulate(
+    build: Path,
+    images: Path | None,
+    frames: int,
+    stall: float,
+    seed: int,
+    csim: bool,
+    netlist: bool,
+    family: str | None,
+    as_json: bool,
+) -> None:
     """Simulate the network of BUILD cycle by cycle and compare every output bit with the golden program.
 
     On a difference, names the first differing layer, pixel and channel with both values, and exits with 1.
 
     Layers that are C++ kernels (compile --hls) take part as they lie in BUILD/hls, changed ones included.
+
+    With --netlist, synthesise the network first, and simulate the netlist: for small networks, as there are no models of block
+    memories.
 
     With --csim, compile and run the C++ kernels alone: the network's, or each layer's on its golden inputs. It knows no clock.
     """
@@ -44,18 +60,29 @@ def simulate(build: Path, images: Path | None, frames: int, stall: float, seed: 
     loaded = Build.load(build)
     inputs = loaded.manifest["inputs"]
     feed = image_frames(str(build), inputs, images, frames) if images else random_frames(inputs, frames, seed)
+    if csim and netlist:
+        raise click.UsageError("--csim and --netlist are two simulations; choose one")
+    if family and not netlist:
+        raise click.UsageError("--family is for netlists; add --netlist")
     if csim:
         _csim(loaded, feed, frames, as_json)
         return
     with status(quiet=as_json) as note:
-        simulator = ensure_simulator(loaded, note)
-    with Simulation(loaded, simulator.library) as simulation, counter("simulating", frames, quiet=as_json) as advance:
+        if netlist:
+            chosen = family or loaded.manifest["board"]["family"]
+            simulator = Simulator(library=netlist_simulator(loaded, chosen, note, note.detail), changed=())
+        else:
+            simulator = ensure_simulator(loaded, note)
+    with (
+        Simulation(loaded, simulator.library, taps=not netlist) as simulation,
+        counter("simulating", frames, quiet=as_json) as advance,
+    ):
         comparison = simulation.compare(
             feed, stall=stall, seed=seed, progress=lambda done, cycles: advance(done, f"{cycles:,} cycles")
         )
     facts = {"build": str(build), "build_id": loaded.build_id, **comparison.to_json(), "changed": list(simulator.changed)}
     recorded = {k: facts[k] for k in ("bit_exact", "frames", "stall", "seed", "cycles_per_frame", "latency_cycles", "changed")}
-    record_step(loaded, "simulate", recorded)
+    record_step(loaded, "netlist" if netlist else "simulate", recorded)
     if as_json:
         emit_json(facts)
     else:

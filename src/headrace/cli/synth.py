@@ -50,6 +50,7 @@ def synth(folder: Path, family: str | None, levels: bool, as_json: bool) -> None
 
 def _show(build: Build, found: Synthesis) -> None:
     estimates: dict[str, Mapping[str, Any]] = {entry["name"]: entry["resources"] for entry in build.manifest["engines"]}
+    estimates[BLOCK] = build.manifest["resources"]["block"]
     table = Table("made / expected", "LUT", "FF", "DSP", "BRAM36")
     for name, made in found.engines.items():
         expected = estimates.get(name)

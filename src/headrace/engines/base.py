@@ -97,7 +97,12 @@ class Engine(ABC):
 
     def resources(self, technology: Technology = XC7) -> Resources:
         """Estimated fabric resources; of a 7-series device if not told of another."""
-        return self.memories(technology) + technology.calibrated(self.module, self.logic(technology))
+        return self.memories(technology) + technology.calibrated(self.cost_name, self.logic(technology))
+
+    @property
+    def cost_name(self) -> str:
+        """Under which its costs are calibrated: engines that are made of other things have another."""
+        return self.module
 
     def memories(self, technology: Technology) -> Resources:  # noqa: ARG002
         """What it stores apart from registers."""

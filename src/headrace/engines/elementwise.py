@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from headrace.engines.base import Parameter, ResultEngine, Rom, fields_of
-from headrace.engines.mac import acc_bits, product_luts
+from headrace.engines.mac import acc_bits, cost_name, product_luts
 from headrace.engines.technology import Resources, Technology
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
@@ -68,6 +68,11 @@ class Requantizer(ResultEngine):
         pairs[: self.result.channels, 0] = self.op.mul
         pairs[: self.result.channels, 1] = self.op.add
         return Rom(file=f"{self.name}.hex", fields=pairs.reshape(self.beats, -1), widths=(self.mul_bits, self.add_bits))
+
+    @property
+    def cost_name(self) -> str:
+        """Products in LUTs cost otherwise."""
+        return cost_name(self.module, self.lut_mul)
 
     def memories(self, technology: Technology) -> Resources:
         """Factors; parts of a word that are the same in all are no memory."""

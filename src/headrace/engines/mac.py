@@ -125,6 +125,11 @@ class MatVec(Engine):
         fields = np.concatenate([fold_matrix(part, self.pe, self.simd) for part in parts])
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
+    @property
+    def cost_name(self) -> str:
+        """Products in LUTs cost otherwise."""
+        return cost_name(self.module, self.lut_mul)
+
     def memories(self, technology: Technology) -> Resources:
         """Weights and the input buffer."""
         block = False if self.lut_rom else None
@@ -207,6 +212,11 @@ class Depthwise(Engine):
         fields = tiles.reshape(self.beats * self.steps, -1)
         return Rom(file=f"{self.name}.hex", fields=fields, widths=(self.weight_bits,))
 
+    @property
+    def cost_name(self) -> str:
+        """Products in LUTs cost otherwise."""
+        return cost_name(self.module, self.lut_mul)
+
     def memories(self, technology: Technology) -> Resources:
         """Weights."""
         outputs, inputs = self.lanes * self.group_out, self.taps * self.group_in
@@ -239,6 +249,11 @@ def mac_lanes(engine: MatVec | Depthwise, lanes: int, inputs: int, share: int, t
     if technology.dsp_registers:
         return sums
     return sums + Resources(ff=inputs * (lanes * (operands + weight_bits) + lanes // share * (bits + 1)))
+
+
+def cost_name(module: str, lut_mul: bool) -> str:
+    """See `headrace.engines.base.Engine.cost_name`."""
+    return f"{module}, products in LUTs" if lut_mul else module
 
 
 def factor_bits(tensor: Tensor) -> int:

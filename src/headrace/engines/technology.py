@@ -13,7 +13,8 @@ from headrace.errors import BuildError
 
 BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 """Words and bits of a block RAM of 36 kbit (AMD UG473); half of one is a DP16KD of an ECP5 (Lattice FPGA-TN-02204)."""
-_FACTORS = Path(__file__).with_name("calibration.json")
+CALIBRATION = Path(__file__).with_name("calibration.json")
+"""Factors by family; benchmarks/calibrate.py writes them."""
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -89,7 +90,7 @@ class Technology:
     dsp_registers: bool
     """Whether synthesis puts registers and an adder into multipliers."""
     factors: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
-    """LUTs and flip-flops of a module's logic, relative to a 7-series device, by name of the module."""
+    """LUTs and flip-flops of an engine's logic, relative to what it says for 7 series, by `Engine.cost_name`."""
 
     def memory(self, words: int, bits: int, *, block: bool | None = None) -> Resources:
         """A memory of ``words`` x ``bits``: in LUTs when small, else in the block RAM shape that wastes least.
@@ -137,9 +138,9 @@ class Technology:
         wide, narrow = max(a, b), min(a, b)
         return ceil_div(max(wide - 1, 1), self.wide_bits - 1) * ceil_div(max(narrow - 1, 1), self.narrow_bits - 1)
 
-    def calibrated(self, module: str, logic: Resources) -> Resources:
-        """``logic`` as estimated for 7-series devices, in this family."""
-        lut, ff = self.factors.get(module, (1.0, 1.0))
+    def calibrated(self, name: str, logic: Resources) -> Resources:
+        """``logic`` as engines say it, in this family."""
+        lut, ff = self.factors.get(name, (1.0, 1.0))
         return replace(logic, lut=round(logic.lut * lut), ff=round(logic.ff * ff))
 
     def package(self) -> str:
@@ -203,5 +204,5 @@ def technology_of(family: str) -> Technology:
     known = {t.family: t for t in (XC7, XCUP, ECP5)}
     if family not in known:
         raise BuildError(f"family '{family}' is none whose costs are known: {', '.join(known)}")
-    factors = json.loads(_FACTORS.read_text(encoding="utf-8")).get(family, {})
-    return replace(known[family], factors={module: (float(lut), float(ff)) for module, (lut, ff) in factors.items()})
+    factors = json.loads(CALIBRATION.read_text(encoding="utf-8")).get(family, {})
+    return replace(known[family], factors={name: (float(lut), float(ff)) for name, (lut, ff) in factors.items()})
