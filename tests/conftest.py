@@ -105,3 +105,21 @@ def pristine_mixed_build(small_model: Path, tmp_path_factory: pytest.TempPathFac
 def mixed_build(pristine_mixed_build: Path, tmp_path: Path) -> Path:
     """A copy of `pristine_mixed_build` to do anything to."""
     return Path(shutil.copytree(pristine_mixed_build, tmp_path / "small-mixed"))
+
+
+@pytest.fixture(scope="session")
+def vivado_projects(small_model: Path, pristine_build: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Builds with Vivado projects by board, for either processing system. Not to be changed."""
+    from headrace_host.manifest import Build
+
+    from headrace.boards import load_board
+    from headrace.build.vivado import write_project
+    from headrace.compile import Goal, compile_model
+
+    folder = tmp_path_factory.mktemp("vivado")
+    builds = {"pynq-z2": folder / "small", "kv260": folder / "kria"}
+    shutil.copytree(pristine_build, builds["pynq-z2"])
+    compile_model(small_model, load_board("kv260"), builds["kv260"], Goal(fps=50_000))
+    for build in builds.values():
+        write_project(Build.load(build))
+    return builds

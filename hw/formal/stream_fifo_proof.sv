@@ -84,7 +84,6 @@ module stream_fifo_proof #(
       HeldUntilTaken_A: assert (!held_q || (valid_o && data_o == offered_q));
 
       LevelCounts_A: assert (32'(dut.level_q) == stored_q && stored_q <= Depth);
-      Flags_A: assert (dut.room_q == (stored_q < Depth) && dut.words_q == (stored_q != 0));
       WatchedIsStored_A: assert (!watched_q || ahead_q < stored_q);
       PushedIsStored_A: assert (!pushed_q || stored_q != 0);
     end
@@ -111,9 +110,6 @@ module stream_fifo_proof #(
     assign write = 32'(dut.gen_memory.write_q);
     if (Block) begin : gen_block
       assign offered = 32'(dut.gen_memory.gen_block.offered_q);
-      always_comb if (started_q && rst_ni) begin
-        InMemory_A: assert (dut.gen_memory.gen_block.stored_q == (stored_q > offered));
-      end
       assign word    = dut.gen_memory.gen_block.mem[place];
     end else begin : gen_lut
       assign offered = 0;

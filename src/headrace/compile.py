@@ -117,7 +117,7 @@ def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[st
         block = sum((b.resources() for b in blocks_for(board, graph, design).values()), Resources())
         total = design.resources() + block
         if total.share_of(board.resources) > 1.0:
-            reserve = total.less(folding.resources)
+            reserve = design.resources().less(folding.resources)  # the fill is the network's; the block has the rest
             continue
         sizing = measure_design(graph, design, note)
         reached = board.clock_mhz * 1e6 / sizing.interval

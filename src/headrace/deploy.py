@@ -112,9 +112,10 @@ def _copy_bitstream(build: Build, folder: Path, name: str) -> None:
 
 
 def _how_made(build: Build) -> str:
+    how = f"make it with: headrace build {build.folder}"
     if "serial" in build.manifest:
-        return f"make it with: headrace build {build.folder}"
-    return "a bitstream needs the vendor's tools. For the simulated board add --simulated"
+        return how
+    return f"{how} (it needs Vivado). For the simulated board add --simulated"
 
 
 def write_wheel(path: Path) -> None:

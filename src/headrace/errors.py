@@ -9,6 +9,7 @@ HeadraceError            one clear line; the command line turns it into exit cod
 ├── BuildError           a build directory is missing, stale, or does not fit what is asked of it
 ├── DataError            an image, data set or result file is missing or damaged
 ├── ToolError            an external tool is absent or failed; carries the command that installs it
+│   └── VendorToolError  the absent tool is a vendor's, so no command installs it (exit code 3: all else is ready)
 ├── TimingError          a placed and routed design is slower than its clock (exit code 1: the input was fine)
 └── MismatchError        simulation and golden differ (exit code 1: the input was fine, the hardware is not)
 ```
@@ -49,6 +50,12 @@ class DataError(HeadraceError):
 
 class ToolError(HeadraceError):
     """An external tool is absent or failed."""
+
+
+class VendorToolError(ToolError):
+    """A vendor's tool, which no package manager installs, is not on this machine."""
+
+    exit_code = 3
 
 
 class TimingError(HeadraceError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.build.steps import RECORD, Step, Steps
+from headrace.build.steps import RECORD, PackageStep, Steps
 from headrace.errors import BuildError, ToolError
 
 TOOL = """
@@ -45,9 +45,9 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def step(tool: Path, tmp_path: Path) -> Step:  # noqa: ARG001  # the package that it runs
+def step(tool: Path, tmp_path: Path) -> PackageStep:  # noqa: ARG001  # the package that it runs
     (tmp_path / "in.txt").write_text("text")
-    return Step(
+    return PackageStep(
         name="shouting", package="a-tool", function="run", arguments=("in", "out", "works"), inputs={"in": tmp_path / "in.txt"},
         outputs=("out",),
     )  # fmt: skip
@@ -57,7 +57,7 @@ def runs(tool: Path) -> int:
     return len(tool.read_text()) if tool.exists() else 0
 
 
-def test_a_step_runs_once(step: Step, tool: Path, tmp_path: Path) -> None:
+def test_a_step_runs_once(step: PackageStep, tool: Path, tmp_path: Path) -> None:
     told: list[str] = []
     lines: list[str] = []
     for again in (False, True):
@@ -71,7 +71,9 @@ def test_a_step_runs_once(step: Step, tool: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["input", "argument", "output", "no output", "record", "version"])
-def test_what_makes_it_run_again(change: str, step: Step, tool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_makes_it_run_again(
+    change: str, step: PackageStep, tool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = tmp_path / "made"
     with Steps(made) as steps:
         steps.run(step)
@@ -100,7 +102,7 @@ def test_what_makes_it_run_again(change: str, step: Step, tool: Path, tmp_path: 
         ("makes nothing", r"shouting failed: it made no out \(full log: .*shouting.log\)"),
     ],
 )
-def test_a_failure_keeps_what_was_there(fault: str, message: str, step: Step, tmp_path: Path) -> None:
+def test_a_failure_keeps_what_was_there(fault: str, message: str, step: PackageStep, tmp_path: Path) -> None:
     with Steps(tmp_path / "made") as steps:
         steps.run(step)
         with pytest.raises(ToolError, match=message):
@@ -110,7 +112,7 @@ def test_a_failure_keeps_what_was_there(fault: str, message: str, step: Step, tm
     assert not list((tmp_path / "made").glob(".step-*"))
 
 
-def test_what_a_killed_process_leaves_is_swept(step: Step, tmp_path: Path) -> None:
+def test_what_a_killed_process_leaves_is_swept(step: PackageStep, tmp_path: Path) -> None:
     left = tmp_path / "made" / ".step-killed"
     left.mkdir(parents=True)
     (left / "out").write_text("half")
@@ -128,12 +130,12 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_tool_that_is_not_installed(step: Step) -> None:
+def test_a_tool_that_is_not_installed(step: PackageStep) -> None:
     with pytest.raises(ToolError, match=r"no-such-tool is not installed; install it with: pip install 'headrace\[synth\]'"):
         replace(step, package="no-such-tool").key()
 
 
-def test_the_order_of_inputs_is_nothing(step: Step, tmp_path: Path) -> None:
+def test_the_order_of_inputs_is_nothing(step: PackageStep, tmp_path: Path) -> None:
     (tmp_path / "more.txt").write_text("more")
     inputs: Mapping[str, Path] = {"more": tmp_path / "more.txt", **step.inputs}
     assert replace(step, inputs=inputs).key() == replace(step, inputs=dict(sorted(inputs.items()))).key() != step.key()

@@ -32,5 +32,8 @@ module beat_counter #(
         last_q  <= !last_q && count_q == COUNT_W'(Beats - 2);
       end
     end
+`ifdef FORMAL
+    always_comb if (rst_ni) Last_A: assert (last_q == (count_q == COUNT_W'(Beats - 1)));
+`endif
   end
 endmodule

@@ -121,6 +121,9 @@ module stream_fifo #(
           if (push != read) stored_q <= push || level_q != level_t'(offered_q) + 1'b1;
         end
       end
+`ifdef FORMAL
+      always_comb if (rst_ni) Stored_A: assert (stored_q == (level_q > level_t'(offered_q)));
+`endif
       always_ff @(posedge clk_i) begin
         if (push) mem[write_q] <= data_i;
         if (read) data_o <= mem[read_q];
@@ -134,6 +137,11 @@ module stream_fifo #(
       always_ff @(posedge clk_i) if (push) mem[write_q] <= data_i;
     end
   end
+
+`ifdef FORMAL
+  // By which proofs of what is around a FIFO are inductive.
+  always_comb if (rst_ni) Flags_A: assert (room_q == (level_q < limit) && words_q == (level_q != '0));
+`endif
 
 `ifdef HEADRACE_PROFILE
   // The depth to use in this run, at most `depth`; asked in reset.

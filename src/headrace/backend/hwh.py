@@ -10,43 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from headrace_host.registers import MAP_BYTES, Register, register_map
+from headrace_host.registers import Register, register_map
 
 from headrace.backend.ip import IP, VLNV
+from headrace.backend.processors import (
+    CONTROLLER,
+    CONTROLLER_VLNV,
+    INSTANCE,
+    PROCESSORS,
+    address_map,
+    interrupt_wires,
+)
 from headrace.backend.rtl import template
 
-INSTANCE = f"{IP}_0"
-CONTROLLER = "controller"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Processor:
-    """What differs between processing systems: names and the fabric's place in the address space (AMD UG585, UG1085)."""
-
-    modtype: str
-    vlnv: str
-    irq: str
-    master: str
-    base: int
-    """Of the first address range towards the fabric."""
-
-
-PROCESSORS = {
-    "zynq7": Processor(
-        modtype="processing_system7",
-        vlnv="xilinx.com:ip:processing_system7:5.5",
-        irq="IRQ_F2P",
-        master="M_AXI_GP0",
-        base=0x4000_0000,
-    ),
-    "zynqmp": Processor(
-        modtype="zynq_ultra_ps_e",
-        vlnv="xilinx.com:ip:zynq_ultra_ps_e:3.5",
-        irq="pl_ps_irq0",
-        master="M_AXI_HPM0_FPD",
-        base=0xA000_0000,
-    ),
-}
 _SOURCE_MHZ = {"zynq7": 1000.0, "zynqmp": 1500.0}
 """Of the PLL that PL clocks are divided from."""
 
@@ -126,7 +102,7 @@ def _access(access: str) -> str:
     return "read-only" if access == "ro" else "read-write"
 
 
-def _registers(registers: Iterable[Register]) -> tuple[RegisterView, ...]:
+def register_views(registers: Iterable[Register]) -> tuple[RegisterView, ...]:
     return tuple(
         RegisterView(
             name=register.name,
@@ -168,10 +144,15 @@ def _clocks(ps: str, clock_mhz: float) -> Iterable[tuple[str, str]]:
             yield f"PSU__CRL_APB__PL{k}_REF_CTRL__ACT_FREQMHZ", f"{_SOURCE_MHZ[ps] / first / second:.6f}"
 
 
-def address_map(ps: str) -> dict[str, tuple[int, int]]:
-    """First address and size of the block and of the interrupt controller beside it."""
-    base = PROCESSORS[ps].base
-    return {"block": (base, MAP_BYTES), "interrupts": (base + 0x1_0000, 0x1000)}
+def _ports(instance: str, ps: str) -> tuple[PortView, ...]:
+    """The interrupts' ends at an instance, inputs first."""
+    wires = interrupt_wires(ps)
+    ends = [("I", wire, wire.target, wire.source) for wire in wires] + [("O", wire, wire.source, wire.target) for wire in wires]
+    return tuple(
+        PortView(name=own[1], direction=direction, net=wire.name, peer=other[0], peer_port=other[1])
+        for direction, wire, own, other in ends
+        if own[0] == instance
+    )
 
 
 def render_hwh(design: str, part: str, ps: str, clock_mhz: float, tensors: Sequence[str]) -> str:
@@ -180,7 +161,7 @@ def render_hwh(design: str, part: str, ps: str, clock_mhz: float, tensors: Seque
     Args:
         design: its name.
         part: the device.
-        ps: a key of `PROCESSORS`.
+        ps: a key of `headrace.backend.processors.PROCESSORS`.
         tensors: inputs and outputs, in the order of their address registers.
     """
     processor, places = PROCESSORS[ps], address_map(ps)
@@ -191,21 +172,18 @@ def render_hwh(design: str, part: str, ps: str, clock_mhz: float, tensors: Seque
         slave="s_axi",
         address=places["block"][0],
         size=places["block"][1],
-        registers=_registers(register_map(len(tensors))),
-        ports=(PortView(name="irq", direction="O", net="block_irq", peer=CONTROLLER, peer_port="intr"),),
+        registers=register_views(register_map(len(tensors))),
+        ports=_ports(INSTANCE, ps),
     )
     controller = PartView(
         name=CONTROLLER,
         kind="axi_intc",
-        vlnv="xilinx.com:ip:axi_intc:4.1",
+        vlnv=CONTROLLER_VLNV,
         slave="s_axi",
         address=places["interrupts"][0],
         size=places["interrupts"][1],
         registers=(),
-        ports=(
-            PortView(name="intr", direction="I", net="block_irq", peer=INSTANCE, peer_port="irq"),
-            PortView(name="irq", direction="O", net="controller_irq", peer="ps", peer_port=processor.irq),
-        ),
+        ports=_ports(CONTROLLER, ps),
     )
     view = HwhView(
         design=design,

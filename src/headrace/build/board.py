@@ -9,7 +9,8 @@ from pathlib import Path
 from headrace_host.boardfile import BoardInfo, write_boardfile
 from headrace_host.manifest import Build
 
-from headrace.backend.hwh import address_map, render_hwh
+from headrace.backend.hwh import render_hwh
+from headrace.backend.processors import address_map
 from headrace.build.verilate import BOARD, build_simulator
 from headrace.errors import BuildError
 from headrace.files import replacing

@@ -11,7 +11,7 @@ from headrace_host.manifest import Build, file_digest
 
 from headrace.backend.ecp5 import FAMILY, Part
 from headrace.build.cells import prices_of
-from headrace.build.steps import Step, Steps
+from headrace.build.steps import PackageStep, Step, Steps
 from headrace.build.synthesis import YOSYS, read_sources
 from headrace.build.timing import Routed, read_report
 from headrace.errors import BuildError, TimingError
@@ -55,10 +55,6 @@ def make_bitstream(
         TimingError: the clock is not reached.
         ToolError: a tool is absent or failed.
     """
-    if "ip" in build.manifest:
-        raise BuildError(
-            f"{build.folder}: bitstreams for {build.manifest['board']['title']} need Vivado, which is not used yet"
-        )
     if "board_top" not in build.manifest.get("serial", {}):
         raise BuildError(
             f"{build.folder}: the description of {build.manifest['board']['title']} tells no pins, so nothing can be put on it"
@@ -85,7 +81,7 @@ def _synthesis(build: Build, folder: Path) -> Step:
     with replacing(folder / SCRIPT) as partial:
         partial.write_text(synthesis_script(serial["top"], serial["board_top"], sources), encoding="utf-8")
     files = [*(build.folder / "rtl" / source for source in (*sources, f"{serial['board_top']}.sv")), folder / SCRIPT]
-    return Step(
+    return PackageStep(
         name=STEPS[0],
         package=YOSYS,
         function="run_yosys",
@@ -99,7 +95,7 @@ def _place_and_route(build: Build, folder: Path, seed: int) -> Step:
     constraints = build.folder / "rtl" / build.manifest["serial"]["constraints"]
     options = Part.of(build.manifest["board"]["part"]).options
     files = ("--json", NETLIST, "--lpf", constraints.name, "--textcfg", CONFIG, "--report", REPORT)
-    return Step(
+    return PackageStep(
         name=STEPS[1],
         package=NEXTPNR,
         function="run_nextpnr_ecp5",
@@ -110,7 +106,7 @@ def _place_and_route(build: Build, folder: Path, seed: int) -> Step:
 
 
 def _packing(folder: Path, bitstream: str) -> Step:
-    return Step(
+    return PackageStep(
         name=STEPS[2],
         package=NEXTPNR,
         function="run_ecppack",

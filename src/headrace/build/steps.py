@@ -28,19 +28,29 @@ _MESSAGE = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One run of a tool in a folder of its own, where its inputs lie beside one another."""
+    """One run of a tool in a folder of its own, where its inputs lie."""
 
     name: str
     """Names its log too."""
-    package: str
-    """Distribution that the tool comes from; its version counts."""
-    function: str
-    """Of the package, which runs the tool with a list of arguments."""
     arguments: tuple[str, ...]
     inputs: Mapping[str, Path]
-    """Files by the name that they have there."""
+    """Files by the name that they have there, which may go through folders."""
     outputs: tuple[str, ...]
     """Names of the files that it makes there."""
+
+    @property
+    def tool(self) -> tuple[str, ...]:
+        """What runs, in which version.
+
+        Raises:
+            ToolError: it is not installed.
+        """
+        raise NotImplementedError
+
+    @property
+    def command(self) -> list[str]:
+        """What starts it."""
+        raise NotImplementedError
 
     def key(self) -> str:
         """Hash of all that decides its outputs.
@@ -48,12 +58,31 @@ class Step:
         Raises:
             ToolError: the tool is not installed.
         """
+        digests = [f"{name} {file_digest(path)}" for name, path in sorted(self.inputs.items())]
+        return content_key([*self.tool, *self.arguments, *digests])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageStep(Step):
+    """Of a tool that pip installs."""
+
+    package: str
+    """Distribution that the tool comes from; its version counts."""
+    function: str
+    """Of the package, which runs the tool with a list of arguments."""
+
+    @property
+    def tool(self) -> tuple[str, ...]:
+        """Distribution, version, function.
+
+        Raises:
+            ToolError: the distribution is not installed.
+        """
         try:
             version = importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
             raise ToolError(f"{self.package} is not installed; install it with: pip install 'headrace[synth]'") from None
-        digests = [f"{name} {file_digest(path)}" for name, path in sorted(self.inputs.items())]
-        return content_key([self.package, version, self.function, *self.arguments, *digests])
+        return self.package, version, self.function
 
     @property
     def command(self) -> list[str]:
@@ -61,6 +90,25 @@ class Step:
         module = self.package.replace("-", "_")
         start = f"import sys, {module}; sys.exit({module}.{self.function}(sys.argv[1:]))"
         return [sys.executable, "-c", start, *self.arguments]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramStep(Step):
+    """Of a program on this machine."""
+
+    program: Path
+    version: str
+    """As the program tells it."""
+
+    @property
+    def tool(self) -> tuple[str, ...]:
+        """Name and version: where it is installed does not count."""
+        return self.program.name, self.version
+
+    @property
+    def command(self) -> list[str]:
+        """With its arguments."""
+        return [str(self.program), *self.arguments]
 
 
 class Steps:
@@ -110,6 +158,7 @@ class Steps:
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".step-") as name:
             scratch = Path(name)
             for target, source in step.inputs.items():
+                (scratch / target).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, scratch / target)
             self._run(step, scratch)
             for output in step.outputs:

@@ -14,7 +14,7 @@ from headrace_host.manifest import Build
 
 from headrace.build.cells import CellPrices, prices_of
 from headrace.build.levels import Way, longest_ways
-from headrace.build.steps import Step, Steps
+from headrace.build.steps import PackageStep, Steps
 from headrace.build.timing import part_of
 from headrace.engines.technology import Resources
 from headrace.errors import BuildError, ToolError
@@ -132,7 +132,7 @@ def _sources(build: Build) -> list[str]:
 
 def step_of(
     build: Build, folder: Path, name: str, script: Sequence[str], outputs: tuple[str, ...], sources: Sequence[str]
-) -> Step:
+) -> PackageStep:
     """A run of Yosys over some of a build's sources and its memory files.
 
     Raises:
@@ -142,7 +142,7 @@ def step_of(
     with replacing(folder / f"{name}.ys") as partial:
         partial.write_text("\n".join(script) + "\n", encoding="utf-8")
     files = [build.folder / "rtl" / source for source in sources]
-    return Step(
+    return PackageStep(
         name=name,
         package=YOSYS,
         function="run_yosys",

@@ -53,7 +53,7 @@ PROGRAMS = (
     ("perl", "running Verilator", "apt install perl"),
     ("ccache", "compiling simulators faster (optional)", "apt install ccache"),
     ("vitis_hls", "synthesis of builds made with --backend hls (headrace writes the project)", "AMD's installer"),
-    ("vivado", "bitstreams for AMD boards (not used by this version yet)", "AMD's installer"),
+    ("vivado", "bitstreams for AMD boards: headrace build (without it, that writes the project)", "AMD's installer"),
 )
 
 
