@@ -161,6 +161,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'Width=300,Depth=77,RomFile="w.hex"',
         'Fields=3,Field=1,RomFile="w.hex"',
     ),
+    "stream_rom_loop": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Depth=65,Block=0,RomFile="w.hex"'),
     "tensor_reader": (
         "Repeat=1,Start=64'h0123456789abcdef",
         "ElementW=1,LaneW=1,Lanes=5,Channels=7,FrameElements=21",

@@ -33,7 +33,7 @@ module engine_window_data_proof #(
   parameter bit          DilationSigned = 1'b1,
   parameter int          DilationLo = 0,
   parameter int          DilationHi = 0,
-  parameter int unsigned Patience = 4
+  parameter int unsigned Patience = 8
 ) (
   input logic                        clk_i,
   input logic                        rst_ni,

@@ -80,7 +80,6 @@ DEPTHWISE_GROUPS = bench(depthwise.test_convolves, (5, 2, (3, 3), 3, 8, 0, 4, 20
 DEPTHWISE_LUT = bench(depthwise.test_convolves, (3, 2, (3, 2), 3, 8, 0, 8, 20, 1, 1, 1))
 MATVEC = bench(matvec.test_multiplies, (1, 3, 5, 2, 1, 4, 0, 8, 16, 1))
 MATVEC_PACKED = bench(matvec.test_multiplies, (4, 4, 2, 2, 1, 8, 0, 4, 20, 0))
-MATVEC_GROUPS = bench(matvec.test_multiplies, (3, 2, 1, 3, 2, 8, 0, 8, 20, 1))
 POOL_MAXIMUM = bench(pool.test_pools_like_the_golden, (3, 3), 3, 3, 7, 8, True, None)
 POOL_SUM = bench(pool.test_pools_like_the_golden, (2, 3), 1, 2, 3, 4, True, 10)
 POINTWISE_SUM = bench(pointwise.test_computes_like_the_golden, "sum")
@@ -111,10 +110,10 @@ SLIDE_CROPPED = bench(slide.test_windows, "cropped")
 SLIDE_RAGGED = bench(slide.test_windows, "same_ragged")
 SLIDE_SAME = bench(slide.test_windows, "same")
 WINDOW_SERIAL = bench(window.test_static_windows, "same_serial")
+WINDOW_PARALLEL = bench(window.test_static_windows, "same_parallel")
 WINDOW_RAGGED = bench(window.test_static_windows, "ragged_steps")
 WINDOW_DENSE = bench(window.test_static_windows, "same_columns_dense")
 WINDOW_FEW_ROWS = bench(window.test_static_windows, "fewest_rows")
-WINDOW_UNPADDED = bench(window.test_static_windows, "rows_dropped_below")
 WINDOW_PADDED = bench(window.test_static_windows, "dilated_asymmetric")
 WINDOW_DEFORMABLE = bench(window.test_deformable_windows, "reach_beyond_map")
 FIFO_SKID = bench(fifo.test_stores_and_forwards, 2, 70, False)
@@ -126,6 +125,8 @@ CAST = bench(cast.test_keeps_every_value, 2, 8, 12, 1)
 ROM_FIELD = "[Field*Width+:Width];"
 ROM = bench(rom.test_reads_the_file, 7, 3)
 ROM_BLOCK = bench(rom.test_reads_the_file, 99, 100)
+ROM_LOOP = bench(rom.test_words_come_in_turn, 65)
+ROM_PARTS = bench(rom.test_words_come_in_turn_as_synthesised, 200)
 SELECT = bench(repack.test_cuts_pixels_anew, 8, 2, [11], [11])
 WIDEN = bench(repack.test_cuts_pixels_anew, 2, 4, [14], [8, 6])
 SHIFT = bench(repack.test_cuts_pixels_anew, 4, 2, [3, 1, 5], [9])
@@ -150,16 +151,16 @@ MUTANTS = (
     mutant("deform_sample", "signed'({1'b0, wy_q[4]});", "signed'({1'b0, wy_q[3]});", DEFORM_MASKED),
     mutant("deform_sample", "if (!inside_i[r][c]) value", "if (!inside_i[0][0]) value", DEFORM_GROUPS),
     mutant("engine_depthwise", "i / GroupIn * Lanes + l;", "l * Taps + i / GroupIn;", DEPTHWISE, quick=True),
-    mutant("engine_depthwise", "WordW'(WORDS - 1) ? '0", "WordW'(WORDS - 2) ? '0", DEPTHWISE),
-    mutant("engine_depthwise", "first_q <= step_q == '0;", "first_q <= 1'b1;", DEPTHWISE),
+    mutant("engine_depthwise", "first_q <= begin_q;", "first_q <= 1'b1;", DEPTHWISE),
+    mutant("engine_depthwise", ".en_i  (take)", ".en_i  (1'b1)", DEPTHWISE),
     mutant("engine_depthwise", "if (ready_o) valid_q <= valid_i;", "valid_q <= valid_i;", DEPTHWISE),
     mutant("engine_depthwise", "PLACE*GroupOut+m", "PLACE*GroupOut", DEPTHWISE_GROUPS),
     mutant("engine_matvec", "beat_q < wbeat_q", "beat_q <= wbeat_q", MATVEC, quick=True),
     mutant("engine_matvec", "full_q != 2'd2", "full_q != 2'd3", MATVEC),
     mutant("engine_matvec", "rbase_q <= rbase_q == '0 ? AddrW'(BeatsIn) : '0;", "rbase_q <= '0;", MATVEC),
-    mutant("engine_matvec", "last_q  <= beat_last;", "last_q  <= words_last;", MATVEC),
+    mutant("engine_matvec", "last_q  <= beat_last;", "last_q  <= begin_q;", MATVEC),
     mutant("engine_matvec", "rbase_q + AddrW'(beat_q)", "AddrW'(beat_q)", MATVEC_PACKED),
-    mutant("engine_matvec", "vector_last ? '0 : out_q", "words_last ? '0 : out_q", MATVEC_GROUPS),
+    mutant("engine_matvec", "take && beat_last && outputs_last", "take && outputs_last", MATVEC),
     mutant("mac_digits", "bits[2*d+2] ^ bits[2*d+1];", "bits[2*d+2] & bits[2*d+1];", DEPTHWISE_LUT),
     mutant("mac_digits", "carry_o   = gen_digit[DIGITS-1].minus", "carry_o   = 1'b0", DEPTHWISE_LUT),
     mutant("mac_array", "carry[l+1][i]   = both_q[ProductW-1];", "carry[l+1][i]   = 1'b0;", MATVEC_PACKED, quick=True),
@@ -181,8 +182,7 @@ MUTANTS = (
     mutant("pointwise_scale", "product_o -= wide", "product_o += wide", POINTWISE_SCALED),
     mutant("engine_requant", "<< (Shift - 1)) - 1'b1;", "<< (Shift - 1));", REQUANT_TIES, quick=True),
     mutant("engine_requant", "whole[Shift] ^ Odd", "Odd", REQUANT_TIES),
-    mutant("engine_requant", "BeatW'(Beats - 1) ? '0 : beat_q + 1'b1", "BeatW'(Beats) ? '0 : beat_q + 1'b1", REQUANT_LUT),
-    mutant("engine_requant", "if (valid_i) beat_q", "beat_q", REQUANT_TIES),
+    mutant("engine_requant", "advance && valid_i", "advance", REQUANT_TIES),
     mutant("engine_requant", "{SumW'(add_q), carry_q};", "{SumW'(add_q), 1'b0};", REQUANT_WHOLE),
     mutant("engine_requant", "OutW'(Lo);", "OutW'(quotient_q);", REQUANT_TIES),
     mutant("engine_pool", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", POOL_MAXIMUM),
@@ -241,25 +241,28 @@ MUTANTS = (
     mutant("slide_delay", "addr_q == AddrW'(Delay - 2)", "addr_q == AddrW'(Delay - 1)", SLIDE_SAME),
     mutant("slide_delay", "if (step_i) waddr_q <= addr_q;", "waddr_q <= addr_q;", SLIDE_SAME),
     mutant("slide_inside", "reached && !passed", "reached", SLIDE_SAME),
-    mutant("engine_window", "wcol_q > need_col_q", "wcol_q >= need_col_q", WINDOW_SERIAL),
+    mutant("stream_rom_loop", "addr_q == AddrW'(Depth - 2)", "addr_q == AddrW'(Depth - 1)", ROM_LOOP),
+    mutant("stream_rom_loop", "if (!rst_ni || (en_i", "if ((en_i", ROM_LOOP),
+    mutant("stream_rom_loop", "addr_next[LowW-1:0]", "addr_q[LowW-1:0]", ROM_PARTS),
+    mutant("window_wait", "next.need - {row_i, col_i}", "next.need - 1'b1 - {row_i, col_i}", WINDOW_PARALLEL),
+    mutant("window_wait", "need_q - {row_i, col_i}", "need_q - 1'b1 - {row_i, col_i}", WINDOW_SERIAL),
+    mutant("window_wait", "next.spent_next - next.spent", "next.spent_next", WINDOW_FEW_ROWS),
+    mutant("engine_window", "advance ? read_release_q : '0", "read_release_q", WINDOW_SERIAL),
+    mutant("engine_window", "room > CountW'(1)", "room != 0", WINDOW_SERIAL),
     mutant("engine_window", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", WINDOW_FEW_ROWS, quick=True),
-    mutant("engine_window", "row_written ? wbase_next : waddr_q + 1'b1", "waddr_q + 1'b1", WINDOW_RAGGED),
-    mutant("window_scan", "y_q     <= frame_last ? YW'(-PAD_T) : y_q", "y_q     <= y_q", WINDOW_SERIAL),
+    mutant("engine_window", "row_end && beat_written ? wbase_next : waddr_q + 1'b1", "waddr_q + 1'b1", WINDOW_RAGGED),
+    mutant("window_scan", "y_q     <= oy_last ? YW'(-PAD_T) : y_q", "y_q     <= y_q", WINDOW_SERIAL),
     mutant("window_scan", "int'((OutH - 1) * StrideH));", "int'(OutH * StrideH));", WINDOW_FEW_ROWS),
-    mutant("window_scan", "need_row_o = CountW'(y_end);", "need_row_o = CountW'(y_q);", WINDOW_SERIAL),
+    mutant("window_scan", "need_row = RowW'(y_end);", "need_row = RowW'(y_q);", WINDOW_SERIAL),
     mutant("window_scan", "DW'(signed'(dil_i))", "DW'(dil_i)", bench(window.test_deformable_windows, "parallel_signed")),
-    mutant("window_scan", "YW'(-(DilationLo + v) * MID_H)", "YW'(-v * MID_H)", WINDOW_DEFORMABLE),
+    mutant("window_wait", "YW'(-(DilationLo + v) * MID_H)", "YW'(-v * MID_H)", WINDOW_DEFORMABLE),
     mutant("window_walk", "x >= 0 && x < IN_W", "x > 0 && x < IN_W", WINDOW_SERIAL),
-    mutant("window_walk", "row_last ? place_back : place_step", "place_step", WINDOW_SERIAL),
+    mutant("window_walk", "row_last ? slot_back : slot_step", "slot_step", WINDOW_SERIAL),
     mutant("window_walk", "int'(GroupBeats - 1));\n        addr_back", "0);\n        addr_back", WINDOW_DENSE),
-    mutant(
-        "window_ring",
-        "group = group + (GroupW + 1)'(Unit);",
-        "group = group;",
-        WINDOW_RAGGED,
-    ),
+    mutant("window_walk", "(n / int'(Banks) + behind)", "(n / int'(Banks))", WINDOW_RAGGED),
+    mutant("window_ring", "sum - (SlotW + 1)'(Rows)", "sum - (SlotW + 1)'(Rows - 1)", WINDOW_RAGGED),
     mutant("window_store", "inside_q[t] ? tap[t] : pad", "tap[t]", WINDOW_SERIAL),
-    mutant("window_store", "choice[rbank_q[0][s+:BITS]]", "choice[rbank_i[0][s+:BITS]]", WINDOW_UNPADDED),
+    mutant("window_store", "choice[rbank_q[0][s+:BITS]]", "choice[rbank_i[0][s+:BITS]]", WINDOW_RAGGED),
     mutant("window_store", "bank[rbank_q[i]]", "bank[rbank_q[0]]", WINDOW_DEFORMABLE),
     mutant("window_store", "l >= LastLanes && last_beat_q ?", "1'b0 ?", WINDOW_PADDED),
     mutant("engine_ram", "if (re_i) rdata_o <= words", "rdata_o <= words", WINDOW_SERIAL),

@@ -50,7 +50,7 @@ STATIC: dict[str, tuple[dict[str, int], bool]] = {
          "Taps": 2, "LaneW": 1, "Lanes": 5, "Channels": 12}, True,
     ),
     "row_kernel": ({"KH": 1, "KW": 5, "PadT": 0, "PadL": 2, "Rows": 2, "Taps": 5, "PadValue": 7}, True),
-    "cropped": ({"PadT": -2, "PadL": -3, "OutH": 4, "OutW": 3, "Taps": 3, "Channels": 3}, True),
+    "cropped": ({"PadT": -2, "PadL": -3, "OutH": 4, "OutW": 3, "Taps": 3, "Channels": 3, "Rows": 6}, True),
     "cropped_pixels": (
         {"KH": 1, "KW": 1, "PadT": -3, "PadL": -1, "OutH": 4, "OutW": 7, "Rows": 2, "InH": 9, "GroupBeats": 2}, True,
     ),

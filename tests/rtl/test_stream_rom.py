@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the bench of ``stream_rom``."""
+"""Runs the benches of ``stream_rom`` and ``stream_rom_loop``."""
 
 from __future__ import annotations
 
@@ -41,3 +41,28 @@ def test_refuses_no_words() -> None:
 
 def test_refuses_a_field_that_words_lack() -> None:
     expect_refusal("stream_rom", parameters={"Fields": 2, "Field": 2}, message="need Field < Fields; got 2, 2")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 64, 65, 200])
+def test_words_come_in_turn(depth: int, tmp_path: Path) -> None:
+    _loop(depth, (), tmp_path)
+
+
+@pytest.mark.parametrize("depth", [65, 200])
+def test_words_come_in_turn_as_synthesised(depth: int, tmp_path: Path) -> None:
+    """Deep memories are read ahead by parts, which synthesis alone sees."""
+    _loop(depth, ("SYNTHESIS",), tmp_path)
+
+
+def _loop(depth: int, defines: tuple[str, ...], folder: Path) -> None:
+    rng = random.Random(depth)
+    words = [rng.getrandbits(9) for _ in range(depth)]
+    run_bench(
+        "stream_rom_loop",
+        bench="headrace_sim.benches.stream_rom_loop",
+        folder=folder,
+        parameters={"Width": 9, "Depth": depth, "RomFile": "rom.hex", "Block": 0},
+        case={"words": [f"{word:x}" for word in words]},
+        roms={"rom.hex": rom_lines(words, width=9)},
+        defines=defines,
+    )

@@ -12,14 +12,15 @@
 /// Latency counts clock edges from the beat taken in to its being offered. `ready_o` and `valid_o`
 /// depend on registers only, never on `ready_i` or `valid_i`.
 ///
-/// With the macro HEADRACE_PROFILE (simulation only) the depth can be lowered at run time, the
-/// highest level is reported, and the words that leave can be recorded; see the imports below.
+/// With the macro HEADRACE_PROFILE (simulation only) the depth of a FIFO with an `Id` can be lowered at
+/// run time, its highest level is reported, and the words that leave can be recorded; see the imports
+/// below.
 module stream_fifo #(
   parameter int unsigned Width = 8,
   parameter int unsigned Depth = 2,
-  /// Names this FIFO in messages and to the profiler; hardware does not depend on it.
+  /// Names this FIFO in messages and to the profiler, -1 to none; hardware does not depend on it.
   /* verilator lint_off UNUSEDPARAM */
-  parameter int unsigned Id = 0,
+  parameter int Id = -1,
   /* verilator lint_on UNUSEDPARAM */
   /// Use block RAM. The default does where LUTs would cost more.
   parameter bit Block = Depth > technology_pkg::FifoDeep ||
@@ -140,7 +141,10 @@ module stream_fifo #(
 
 `ifdef FORMAL
   // By which proofs of what is around a FIFO are inductive.
-  always_comb if (rst_ni) Flags_A: assert (room_q == (level_q < limit) && words_q == (level_q != '0));
+  always_comb begin
+    if (rst_ni) Flags_A: assert (room_q == (level_q < limit) && words_q == (level_q != '0));
+    if (rst_ni) Level_A: assert (level_q <= limit);
+  end
 `endif
 
 `ifdef HEADRACE_PROFILE
@@ -153,28 +157,32 @@ module stream_fifo #(
   // Bits 32 * word and up of the beat that leaves.
   import "DPI-C" function void hr_tap(input int id, input int word, input int unsigned bits32);
 
-  localparam int unsigned TAP_WORDS = (Width + 31) / 32;
+  if (Id < 0) begin : gen_unnamed
+    assign limit = level_t'(Depth);
+  end else begin : gen_profile
+    localparam int unsigned TAP_WORDS = (Width + 31) / 32;
 
-  level_t limit_q;
-  level_t peak_q;
-  logic   tap_q;
-  logic [TAP_WORDS-1:0][31:0] tap_words;
+    level_t limit_q;
+    level_t peak_q;
+    logic   tap_q;
+    logic [TAP_WORDS-1:0][31:0] tap_words;
 
-  assign limit     = limit_q;
-  assign tap_words = (32 * TAP_WORDS)'(data_o);
+    assign limit     = limit_q;
+    assign tap_words = (32 * TAP_WORDS)'(data_o);
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      limit_q <= level_t'(hr_fifo_limit(Id, Depth));
-      tap_q   <= hr_tap_on(Id) != 0;
-      peak_q  <= '0;
-    end else begin
-      if (level_q > peak_q) begin
-        peak_q <= level_q;
-        hr_fifo_peak(Id, int'(level_q));
-      end
-      if (pop && tap_q) begin
-        for (int unsigned word = 0; word < TAP_WORDS; word++) hr_tap(Id, word, tap_words[word]);
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        limit_q <= level_t'(hr_fifo_limit(Id, Depth));
+        tap_q   <= hr_tap_on(Id) != 0;
+        peak_q  <= '0;
+      end else begin
+        if (level_q > peak_q) begin
+          peak_q <= level_q;
+          hr_fifo_peak(Id, int'(level_q));
+        end
+        if (pop && tap_q) begin
+          for (int unsigned word = 0; word < TAP_WORDS; word++) hr_tap(Id, word, tap_words[word]);
+        end
       end
     end
   end

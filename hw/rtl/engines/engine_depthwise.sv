@@ -45,15 +45,11 @@ module engine_depthwise #(
   end
 
   localparam int unsigned WORDS = Beats * Steps;
-  localparam int unsigned WordW = WORDS > 1 ? $clog2(WORDS) : 1;
-  localparam int unsigned StepW = Steps > 1 ? $clog2(Steps) : 1;
 
   localparam int unsigned INPUTS = Taps * GroupIn;
 
-  logic [WordW-1:0]                               word_q;
-  logic [StepW-1:0]                               step_q;
-  logic                                           take, mac_ready;
-  logic                                           valid_q, first_q, last_q;
+  logic                                           take, mac_ready, step_last;
+  logic                                           valid_q, first_q, last_q, begin_q;
   logic [Taps*Lanes*GroupIn-1:0][ActW-1:0]        data_q;
   logic [Taps*Lanes*GroupOut*GroupIn-1:0][WgtW-1:0] weights;
   logic [Lanes-1:0][INPUTS-1:0][ActW-1:0]         act;
@@ -62,33 +58,31 @@ module engine_depthwise #(
   assign ready_o = !valid_q || mac_ready;
   assign take    = valid_i && ready_o;
 
+  beat_counter #(.Beats(Steps)) u_steps (.clk_i, .rst_ni, .step_i(take), .last_o(step_last));
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      word_q  <= '0;
-      step_q  <= '0;
+      begin_q <= 1'b1;   // the next step is the first of its channel beat
       valid_q <= 1'b0;
     end else begin
       if (ready_o) valid_q <= valid_i;
-      if (take) begin
-        word_q <= word_q == WordW'(WORDS - 1) ? '0 : word_q + 1'b1;
-        step_q <= step_q == StepW'(Steps - 1) ? '0 : step_q + 1'b1;
-      end
+      if (take) begin_q <= step_last;
     end
     if (take) begin
       data_q  <= data_i;
-      first_q <= step_q == '0;
-      last_q  <= step_q == StepW'(Steps - 1);
+      first_q <= begin_q;
+      last_q  <= step_last;
     end
   end
 
-  stream_rom #(
+  stream_rom_loop #(
     .Width  (Taps * Lanes * GroupOut * GroupIn * WgtW),
     .Depth  (WORDS),
     .RomFile(RomFile)
   ) u_weights (
     .clk_i,
+    .rst_ni,
     .en_i  (take),
-    .addr_i(word_q),
     .data_o(weights)
   );
 

@@ -48,38 +48,35 @@ module engine_matvec #(
   end
 
   localparam int unsigned WORDS = Groups * BeatsIn * BeatsOut;
-  localparam int unsigned WordW = WORDS > 1 ? $clog2(WORDS) : 1;
   localparam int unsigned BeatW = BeatsIn > 1 ? $clog2(BeatsIn) : 1;
 
   // ---- one product beat: an activation beat meets a weight word
   logic                         act_valid, take, mac_ready;
-  logic                         beat_first, beat_last, words_last;
-  logic                         valid_q, first_q, last_q;
-  logic [WordW-1:0]             word_q;
+  logic                         beat_last;
+  logic                         valid_q, first_q, last_q, begin_q;
   logic [BeatW-1:0]             beat_q;
   logic [LanesIn-1:0][ActW-1:0] act_q;
   logic                         step_ready;
 
   assign step_ready  = !valid_q || mac_ready;
   assign take        = act_valid && step_ready;
-  assign beat_first  = beat_q == '0;
-  assign beat_last   = beat_q == BeatW'(BeatsIn - 1);
-  assign words_last  = word_q == WordW'(WORDS - 1);
+
+  beat_counter #(.Beats(BeatsIn)) u_beats (.clk_i, .rst_ni, .step_i(take), .last_o(beat_last));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      word_q  <= '0;
       beat_q  <= '0;
+      begin_q <= 1'b1;   // beat_q == 0
       valid_q <= 1'b0;
     end else begin
       if (step_ready) valid_q <= act_valid;
       if (take) begin
-        word_q <= words_last ? '0 : word_q + 1'b1;
-        beat_q <= beat_last ? '0 : beat_q + 1'b1;
+        beat_q  <= beat_last ? '0 : beat_q + 1'b1;
+        begin_q <= beat_last;
       end
     end
     if (take) begin
-      first_q <= beat_first;
+      first_q <= begin_q;
       last_q  <= beat_last;
     end
   end
@@ -96,23 +93,19 @@ module engine_matvec #(
     logic [AddrW-1:0] waddr_q, rbase_q;
     logic [BeatW-1:0] wbeat_q;
     logic [1:0]       full_q;    // whole vectors that are still in use
-    logic             write, filled, emptied, vector_last;
+    logic             write, filled, emptied, outputs_last;
 
-    if (Groups == 1) begin : gen_whole
-      assign vector_last = words_last;
-    end else begin : gen_groups
-      logic [$clog2(BeatsOut)-1:0] out_q;
-      assign vector_last = beat_last && out_q == $bits(out_q)'(BeatsOut - 1);
-      always_ff @(posedge clk_i) begin
-        if (!rst_ni) out_q <= '0;
-        else if (take && beat_last) out_q <= vector_last ? '0 : out_q + 1'b1;
-      end
-    end
+    beat_counter #(.Beats(BeatsOut)) u_outputs (
+      .clk_i,
+      .rst_ni,
+      .step_i(take && beat_last),
+      .last_o(outputs_last)
+    );
 
     assign ready_o   = full_q != 2'd2;
     assign write     = valid_i && ready_o;
     assign filled    = write && wbeat_q == BeatW'(BeatsIn - 1);
-    assign emptied   = take && vector_last;
+    assign emptied   = take && beat_last && outputs_last;
     assign act_valid = full_q != '0 || beat_q < wbeat_q;
 
     always_ff @(posedge clk_i) begin
@@ -146,7 +139,7 @@ module engine_matvec #(
   end
 
   logic [LanesOut-1:0][LanesIn-1:0][WgtW-1:0] weights;
-  stream_rom #(
+  stream_rom_loop #(
     .Width  (LanesOut * LanesIn * WgtW),
     .Depth  (WORDS),
     .RomFile(RomFile),
@@ -154,8 +147,8 @@ module engine_matvec #(
               WORDS * LanesOut * LanesIn * WgtW > technology_pkg::RomBits)
   ) u_weights (
     .clk_i,
+    .rst_ni,
     .en_i  (take),
-    .addr_i(word_q),
     .data_o(weights)
   );
 

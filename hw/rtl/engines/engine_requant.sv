@@ -56,8 +56,6 @@ module engine_requant #(
   localparam int unsigned QuotientW = RoundW - Shift;
   // Wide enough to compare a quotient with Lo and Hi.
   localparam int unsigned ClipW = QuotientW > 33 ? QuotientW : 33;
-  localparam int unsigned BeatW = Beats > 1 ? $clog2(Beats) : 1;
-
   typedef struct packed {
     logic signed [AddW-1:0] add;
     logic signed [MulW-1:0] mul;
@@ -65,7 +63,6 @@ module engine_requant #(
 
   logic               advance;
   logic [3:0]         valid_q;
-  logic [BeatW-1:0]   beat_q;
   scale_t [Lanes-1:0] scale;
 
   assign advance = !valid_o || ready_i;
@@ -75,21 +72,19 @@ module engine_requant #(
     if (!rst_ni) begin
       valid_q <= '0;
       valid_o <= 1'b0;
-      beat_q  <= '0;
     end else if (advance) begin
       {valid_o, valid_q} <= {valid_q, valid_i};
-      if (valid_i) beat_q <= beat_q == BeatW'(Beats - 1) ? '0 : beat_q + 1'b1;
     end
   end
 
-  stream_rom #(
+  stream_rom_loop #(
     .Width  (Lanes * (MulW + AddW)),
     .Depth  (Beats),
     .RomFile(RomFile)
   ) u_scales (
     .clk_i,
-    .en_i  (advance),
-    .addr_i(beat_q),
+    .rst_ni,
+    .en_i  (advance && valid_i),
     .data_o(scale)
   );
 

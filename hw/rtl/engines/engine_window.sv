@@ -17,7 +17,7 @@
 /// channel beat before the next one (depthwise, pooling), and one group of all channels brings all
 /// channels of a tap beat before the next one (dense convolution).
 ///
-/// Latency: three cycles from the last input beat of a window to its first output beat. Throughput:
+/// Latency: six cycles from the last input beat of a window to its first output beat. Throughput:
 /// one beat in and one beat out per cycle, without bubbles between pixels, rows or frames: the rows
 /// of the next frame follow in the ring of `Rows` row slots while this frame's are still read. A
 /// window starts as soon as the last pixel that it can reach at any dilation of the range has arrived,
@@ -31,7 +31,7 @@
 /// Rows, output flows from frame to frame without a pause, unless dropped rows let the input come in
 /// bursts: 2*used rows are enough then too.
 ///
-/// `ready_o` depends on registers only. `dil_ready_o` depends combinationally on `ready_i`.
+/// `ready_o` and `dil_ready_o` depend on registers only.
 module engine_window #(
   parameter int unsigned LaneW = 8,
   parameter int unsigned Lanes = 4,
@@ -111,8 +111,11 @@ module engine_window #(
   localparam int unsigned GroupW = BANK_WORDS > 1 ? $clog2(BANK_WORDS) : 1;
   localparam int unsigned ColW = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
   localparam int unsigned KindW = KINDS > 1 ? $clog2(KINDS) : 1;
-  localparam int unsigned CountW = $clog2(USED_H + InW + Rows + 1) + 1;
-  localparam int unsigned BeatW = BEATS > 1 ? $clog2(BEATS) : 1;
+  localparam int unsigned SlotW = Rows > 1 ? $clog2(Rows) : 1;
+  localparam int unsigned CountW = $clog2(USED_H + Rows + 1) + 1;
+  // Positions in the stream of kept pixels; two of them are never half a round apart.
+  localparam int unsigned RowW = $clog2(2 * USED_H + Rows + 2) + 1;
+  localparam int unsigned PixelW = InW > 1 ? $clog2(InW) : 1;
 
   if (LaneW == 0 || Lanes == 0 || Channels == 0 || InH == 0 || InW == 0 || OutH == 0 || OutW == 0 ||
       KH == 0 || KW == 0 || StrideH == 0 || StrideW == 0 || DilH == 0 || DilW == 0) begin : gen_size
@@ -141,24 +144,27 @@ module engine_window #(
            DilationLo, DilationHi, DilationW);
   end
 
-  // ---- descriptions of the output pixels: the scan's is the next one, the walk's is being read
-  logic                     scan_valid, walk_ready, walk_valid, pixel_last;
-  logic signed [YW-1:0]     y;
-  logic signed [XW-1:0]     x;
-  logic [GroupW+BankW-1:0]  place;
-  logic [ColW-1:0]          addr;
-  logic [KindW-1:0]         kind;
-  logic [CountW-1:0]        scan_need_row, scan_need_col, scan_release;
-  logic                     scan_row_last, scan_frame_last;
-  logic [CountW-1:0]        need_row_q, need_col_q, release_q;
-  logic                     row_last_q, frame_last_q;
+  // ---- descriptions of the output pixels: the scan's is the next one, others wait for their input,
+  // the walk's is being read
+  logic                 scan_valid, scan_ready, wait_valid, walk_ready;
+  logic signed [YW-1:0] scan_y, y;
+  logic signed [XW-1:0] scan_x, x;
+  logic [SlotW-1:0]     scan_slot, slot;
+  logic [ColW-1:0]      scan_addr, addr;
+  logic [KindW-1:0]     scan_kind, kind;
+  logic [RowW-1:0]      need_row;
+  logic [PixelW-1:0]    need_col;
+  logic [CountW-1:0]    spent, spent_next, wait_release;
+
+  logic [RowW-1:0]      row_q;   // kept rows that have arrived, modulo
+  logic [PixelW-1:0]    col_q;   // pixels that have arrived of the next one
 
   window_scan #(
     .InW(InW), .OutH(OutH), .OutW(OutW), .KH(KH), .KW(KW), .StrideH(StrideH), .StrideW(StrideW),
-    .DilH(DilH), .DilW(DilW), .PadT(PAD_T), .PadL(PadL), .UsedH(USED_H),
-    .Beats(BEATS), .Banks(BANKS), .Groups(GROUPS), .Deform(Deform), .DilationW(DilationW),
-    .DilationSigned(DilationSigned), .DilationLo(DilationLo), .DilationHi(DilationHi),
-    .YW(YW), .XW(XW), .BankW(BankW), .GroupW(GroupW), .ColW(ColW), .KindW(KindW), .CountW(CountW)
+    .DilH(DilH), .DilW(DilW), .PadT(PAD_T), .PadL(PadL), .UsedH(USED_H), .Beats(BEATS), .Rows(Rows),
+    .Deform(Deform), .DilationW(DilationW), .DilationSigned(DilationSigned), .DilationLo(DilationLo),
+    .DilationHi(DilationHi), .YW(YW), .XW(XW), .SlotW(SlotW), .ColW(ColW), .KindW(KindW),
+    .CountW(CountW), .RowW(RowW), .PixelW(PixelW)
   ) u_scan (
     .clk_i,
     .rst_ni,
@@ -166,87 +172,133 @@ module engine_window #(
     .dil_ready_o,
     .dil_i,
     .valid_o     (scan_valid),
+    .ready_i     (scan_ready),
+    .y_o         (scan_y),
+    .x_o         (scan_x),
+    .slot_o      (scan_slot),
+    .addr_o      (scan_addr),
+    .kind_o      (scan_kind),
+    .need_row_o  (need_row),
+    .need_col_o  (need_col),
+    .spent_o     (spent),
+    .spent_next_o(spent_next)
+  );
+
+  window_wait #(
+    .KH(KH), .KW(KW), .Beats(BEATS), .Rows(Rows), .Deform(Deform), .DilationLo(DilationLo),
+    .DilationHi(DilationHi), .YW(YW), .XW(XW), .SlotW(SlotW), .ColW(ColW), .KindW(KindW),
+    .CountW(CountW), .RowW(RowW), .PixelW(PixelW)
+  ) u_wait (
+    .clk_i,
+    .rst_ni,
+    .valid_i     (scan_valid),
+    .ready_o     (scan_ready),
+    .y_i         (scan_y),
+    .x_i         (scan_x),
+    .slot_i      (scan_slot),
+    .addr_i      (scan_addr),
+    .kind_i      (scan_kind),
+    .need_row_i  (need_row),
+    .need_col_i  (need_col),
+    .spent_i     (spent),
+    .spent_next_i(spent_next),
+    .row_i       (row_q),
+    .col_i       (col_q),
+    .valid_o     (wait_valid),
     .ready_i     (walk_ready),
     .y_o         (y),
     .x_o         (x),
-    .place_o     (place),
+    .slot_o      (slot),
     .addr_o      (addr),
     .kind_o      (kind),
-    .need_row_o  (scan_need_row),
-    .need_col_o  (scan_need_col),
-    .row_last_o  (scan_row_last),
-    .release_o   (scan_release),
-    .frame_last_o(scan_frame_last)
+    .release_o   (wait_release)
   );
 
-  always_ff @(posedge clk_i) begin
-    if (walk_ready) begin
-      need_row_q   <= scan_need_row;
-      need_col_q   <= scan_need_col;
-      row_last_q   <= scan_row_last;
-      release_q    <= scan_release;
-      frame_last_q <= scan_frame_last;
-    end
-  end
-
-  // ---- the beats of one output pixel
-  logic                             issue, pixel_done, beat_last;
-  logic [ROW_TAPS-1:0][BankW-1:0]   rbank;
-  logic [GroupW-1:0]                group, group_behind;
-  logic [ROW_TAPS-1:0]              row_in;
-  logic [COL_TAPS-1:0][ColW-1:0]    col_addr;
-  logic [COL_TAPS-1:0]              col_in;
-  logic [COL_TAPS-1:0][GroupW-1:0]  raddr, raddr_below;
-  logic [Taps-1:0]                  in_map;
+  // ---- the beats of one output pixel, and the one that is being read
+  typedef struct packed {
+    logic [ROW_TAPS-1:0][BankW-1:0] bank;
+    logic [GroupW-1:0]              group, group_behind;
+    logic [ROW_TAPS-1:0]            row_in;
+    logic [COL_TAPS-1:0][ColW-1:0]  col_addr;
+    logic [COL_TAPS-1:0]            col_in;
+    logic                           beat_last;
+  } beat_t;
+  beat_t                           beat, read_q;
+  logic                            issue, advance, walk_valid, read_valid_q, store_valid_q;
+  logic [CountW-1:0]               walk_release, read_release_q, freed_q;
+  logic [COL_TAPS-1:0][GroupW-1:0] raddr, raddr_below;
+  logic [Taps-1:0]                 in_map;
 
   window_walk #(
     .InH(MAP_H), .InW(InW), .KH(KH), .KW(KW), .DilH(DilH), .DilW(DilW), .Beats(BEATS),
     .GroupBeats(GroupBeats), .RowTaps(ROW_TAPS), .ColTaps(COL_TAPS), .Banks(BANKS),
     .Groups(GROUPS), .Deform(Deform), .DilationLo(DilationLo), .DilationHi(DilationHi), .YW(YW),
-    .XW(XW), .BankW(BankW), .GroupW(GroupW), .ColW(ColW), .KindW(KindW)
+    .XW(XW), .SlotW(SlotW), .BankW(BankW), .GroupW(GroupW), .ColW(ColW), .KindW(KindW),
+    .CountW(CountW)
   ) u_walk (
     .clk_i,
     .rst_ni,
-    .valid_i       (scan_valid),
+    .valid_i       (wait_valid),
     .ready_o       (walk_ready),
     .y_i           (y),
     .x_i           (x),
-    .place_i       (place),
+    .slot_i        (slot),
     .addr_i        (addr),
     .kind_i        (kind),
+    .release_i     (wait_release),
     .valid_o       (walk_valid),
     .issue_i       (issue),
-    .pixel_last_o  (pixel_last),
-    .beat_last_o   (beat_last),
-    .bank_o        (rbank),
-    .group_o       (group),
-    .group_behind_o(group_behind),
-    .row_in_o      (row_in),
-    .addr_o        (col_addr),
-    .col_in_o      (col_in)
+    .release_o     (walk_release),
+    .beat_last_o   (beat.beat_last),
+    .bank_o        (beat.bank),
+    .group_o       (beat.group),
+    .group_behind_o(beat.group_behind),
+    .row_in_o      (beat.row_in),
+    .addr_o        (beat.col_addr),
+    .col_in_o      (beat.col_in)
   );
 
-  assign pixel_done = issue && pixel_last;
+  assign advance = !valid_o || ready_i;
+  assign issue   = walk_valid && advance;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      read_valid_q   <= 1'b0;
+      store_valid_q  <= 1'b0;
+      valid_o        <= 1'b0;
+      read_release_q <= '0;
+      freed_q        <= '0;
+    end else begin
+      // Rows are free once the last beat has been read that needs them.
+      freed_q <= advance ? read_release_q : '0;
+      if (advance) begin
+        read_valid_q   <= walk_valid;
+        store_valid_q  <= read_valid_q;
+        valid_o        <= store_valid_q;
+        read_release_q <= walk_valid ? walk_release : '0;
+      end
+    end
+    if (advance) read_q <= beat;
+  end
 
   for (genvar c = 0; c < COL_TAPS; c++) begin : gen_col
-    assign raddr[c]       = group + GroupW'(col_addr[c]);
-    assign raddr_below[c] = group_behind + GroupW'(col_addr[c]);
+    assign raddr[c]        = read_q.group + GroupW'(read_q.col_addr[c]);
+    assign raddr_below[c] = read_q.group_behind + GroupW'(read_q.col_addr[c]);
     for (genvar i = 0; i < ROW_TAPS; i++) begin : gen_inside
-      assign in_map[c*ROW_TAPS+i] = col_in[c] && row_in[i];
+      assign in_map[c*ROW_TAPS+i] = read_q.col_in[c] && read_q.row_in[i];
     end
   end
 
   // ---- writer: where the next input beat goes
-  logic               write, row_written, kept_row_written, drop;
-  logic [BeatW-1:0]   wbeat_q;
-  logic [CountW-1:0]  wcol_q;    // pixels of this input row that have arrived
-  logic [GroupW-1:0]  waddr_q;
-  logic [GroupW-1:0]  wbase_q;   // where the row began
-  logic [BankW-1:0]   wbank_q;
-  logic [CountW-1:0]  room_q;    // free row slots, the one being written included
+  logic              write, beat_written, row_end, pixel_written, row_written, kept_row_written, drop;
+  logic [GroupW-1:0] waddr_q;
+  logic [GroupW-1:0] wbase_q;   // where the row began
+  logic [BankW-1:0]  wbank_q;
+  logic [CountW-1:0] room_q;    // free row slots, the one being written included
+  logic              open_q;    // room_q != 0
 
-  logic               wbank_last;
-  logic [GroupW-1:0]  wbase_next;
+  logic              wbank_last;
+  logic [GroupW-1:0] wbase_next;
   assign wbank_last = wbank_q == BankW'(BANKS - 1);
   always_comb begin
     if (!wbank_last) wbase_next = wbase_q;
@@ -254,21 +306,34 @@ module engine_window #(
     else wbase_next = waddr_q + 1'b1;
   end
 
-  assign ready_o          = drop || room_q != 0;
+  beat_counter #(.Beats(BEATS)) u_wbeat (.clk_i, .rst_ni, .step_i(write), .last_o(beat_written));
+  beat_counter #(.Beats(InW)) u_wcol (.clk_i, .rst_ni, .step_i(pixel_written), .last_o(row_end));
+
+  assign ready_o          = drop || open_q;
   assign write            = valid_i && ready_o;
-  assign row_written      = write && wbeat_q == BeatW'(BEATS - 1) && wcol_q == CountW'(InW - 1);
+  assign pixel_written    = write && beat_written;
+  assign row_written      = pixel_written && row_end;
   assign kept_row_written = row_written && !drop;
 
   if (USED_H < InH) begin : gen_drop
-    logic [$clog2(InH+1)-1:0] wrow_q;
-    if (SKIP_H > 0) begin : gen_above
-      assign drop = wrow_q < $bits(wrow_q)'(SKIP_H) || wrow_q >= $bits(wrow_q)'(SKIP_H + USED_H);
-    end else begin : gen_below
-      assign drop = wrow_q >= $bits(wrow_q)'(USED_H);
-    end
+    localparam int unsigned FrameRowW = $clog2(InH + 1);
+    logic [FrameRowW-1:0] wrow_q;
+    logic                 drop_q;
+    assign drop = drop_q;
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) wrow_q <= '0;
-      else if (row_written) wrow_q <= wrow_q == $bits(wrow_q)'(InH - 1) ? '0 : wrow_q + 1'b1;
+      if (!rst_ni) begin
+        wrow_q <= '0;
+        drop_q <= SKIP_H > 0;
+      end else if (row_written) begin
+        if (wrow_q == FrameRowW'(InH - 1)) begin
+          wrow_q <= '0;
+          drop_q <= SKIP_H > 0;
+        end else begin
+          wrow_q <= wrow_q + 1'b1;
+          if (wrow_q == FrameRowW'(SKIP_H + USED_H - 1)) drop_q <= 1'b1;
+          else if (SKIP_H > 0 && wrow_q == FrameRowW'(SKIP_H - 1)) drop_q <= 1'b0;
+        end
+      end
     end
   end else begin : gen_keep
     assign drop = 1'b0;
@@ -276,45 +341,31 @@ module engine_window #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      wbeat_q <= '0;
-      wcol_q  <= '0;
+      row_q   <= '0;
+      col_q   <= '0;
       waddr_q <= '0;
       wbase_q <= '0;
       wbank_q <= '0;
-    end else if (write) begin
-      wbeat_q <= wbeat_q == BeatW'(BEATS - 1) ? '0 : wbeat_q + 1'b1;
-      if (row_written) wcol_q <= '0;
-      else if (wbeat_q == BeatW'(BEATS - 1)) wcol_q <= wcol_q + 1'b1;
-      if (!drop) begin
-        waddr_q <= row_written ? wbase_next : waddr_q + 1'b1;
-        if (row_written) begin
-          wbase_q <= wbase_next;
-          wbank_q <= wbank_last ? '0 : wbank_q + 1'b1;
-        end
+    end else if (write && !drop) begin
+      waddr_q <= row_end && beat_written ? wbase_next : waddr_q + 1'b1;
+      if (beat_written) col_q <= row_end ? '0 : col_q + 1'b1;
+      if (row_written) begin
+        row_q   <= row_q + 1'b1;
+        wbase_q <= wbase_next;
+        wbank_q <= wbank_last ? '0 : wbank_q + 1'b1;
       end
     end
   end
 
-  // ---- what has arrived, and what may be overwritten
-  logic                     arrived, advance;
-  logic signed [CountW:0]   lead_q;   // kept rows written, counted from the reader's frame
-  logic signed [CountW:0]   need_row_s;
-
-  assign need_row_s = signed'({1'b0, need_row_q});
-  assign arrived    = lead_q > need_row_s ||
-                      (lead_q == need_row_s && !drop && wcol_q > need_col_q);
-  assign advance    = !valid_o || ready_i;
-  assign issue      = walk_valid && arrived && advance;
-
+  logic [CountW-1:0] room;
+  assign room = room_q + freed_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      lead_q <= '0;
       room_q <= CountW'(Rows);
+      open_q <= 1'b1;
     end else begin
-      lead_q <= lead_q + (CountW + 1)'(kept_row_written) -
-                (pixel_done && frame_last_q ? (CountW + 1)'(USED_H) : '0);
-      room_q <= room_q - CountW'(kept_row_written) +
-                (pixel_done && row_last_q ? release_q : '0);
+      room_q <= room - CountW'(kept_row_written);
+      open_q <= kept_row_written ? room > CountW'(1) : room != 0;
     end
   end
 
@@ -331,22 +382,11 @@ module engine_window #(
     .en_i         (advance),
     .raddr_i      (raddr),
     .raddr_below_i(raddr_below),
-    .rbank_i      (rbank),
+    .rbank_i      (read_q.bank),
     .inside_i     (in_map),
-    .last_beat_i  (beat_last),
+    .last_beat_i  (read_q.beat_last),
     .data_o
   );
-
-  logic read_valid_q;
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      read_valid_q <= 1'b0;
-      valid_o      <= 1'b0;
-    end else if (advance) begin
-      read_valid_q <= issue;
-      valid_o      <= read_valid_q;
-    end
-  end
 
 `ifndef SYNTHESIS
   BeatHeldUntilTaken_A: assert property (@(posedge clk_i) disable iff (!rst_ni)

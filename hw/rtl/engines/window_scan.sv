@@ -4,9 +4,9 @@
 /// first tap lies in the map and in the line buffer, which input pixel must have arrived first, and
 /// how many rows may be released after it.
 ///
-/// A description goes with each cycle in which `ready_i` is high; it stands beside its registers by
-/// two adders. With `Deform` each takes one beat of the dilation stream, and `dil_ready_o` is
-/// `ready_i`; without it, the descriptions never end.
+/// A description is taken with each cycle in which `ready_i` is high; its outputs follow registers by
+/// an adder and a choice. With `Deform` each takes one beat of the dilation stream, and `dil_ready_o`
+/// is `ready_i`; without it, the descriptions never end.
 module window_scan #(
   parameter int unsigned InW = 8,
   parameter int unsigned OutH = 8,
@@ -24,9 +24,8 @@ module window_scan #(
   parameter int unsigned UsedH = 8,
   /// Beats of one input pixel.
   parameter int unsigned Beats = 1,
-  /// The ring of row slots, see `window_ring`; a row slot has `InW * Beats` words.
-  parameter int unsigned Banks = 1,
-  parameter int unsigned Groups = 4,
+  /// Row slots of the ring.
+  parameter int unsigned Rows = 4,
   parameter bit          Deform = 1'b0,
   parameter int unsigned DilationW = 4,
   parameter bit          DilationSigned = 1'b0,
@@ -35,11 +34,12 @@ module window_scan #(
   /// Widths of the results, chosen by the engine: wide enough for every tap in the padding.
   parameter int unsigned YW = 8,
   parameter int unsigned XW = 8,
-  parameter int unsigned BankW = 1,
-  parameter int unsigned GroupW = 5,
+  parameter int unsigned SlotW = 2,
   parameter int unsigned ColW = 3,
   parameter int unsigned KindW = 1,
-  parameter int unsigned CountW = 4
+  parameter int unsigned CountW = 4,
+  parameter int unsigned RowW = 5,
+  parameter int unsigned PixelW = 3
 ) (
   input  logic                    clk_i,
   input  logic                    rst_ni,
@@ -48,21 +48,21 @@ module window_scan #(
   input  logic [DilationW-1:0]    dil_i,
   output logic                    valid_o,
   input  logic                    ready_i,
-  /// Coordinates of tap (0, 0), and its place: row slot, and word within the row. Meaningless
-  /// outside the map.
+  /// Coordinates of tap (0, 0), and its place: row slot, and word within the row. With `Deform` those
+  /// of the centre. Meaningless outside the map.
   output logic signed [YW-1:0]    y_o,
   output logic signed [XW-1:0]    x_o,
-  output logic [GroupW+BankW-1:0] place_o,
+  output logic [SlotW-1:0]        slot_o,
   output logic [ColW-1:0]         addr_o,
   /// The dilation, counted from the bottom of its range.
   output logic [KindW-1:0]        kind_o,
-  /// The last input pixel that this window may read.
-  output logic [CountW-1:0]       need_row_o,
-  output logic [CountW-1:0]       need_col_o,
-  /// This pixel ends an output row: `release_o` input rows are needed no more.
-  output logic                    row_last_o,
-  output logic [CountW-1:0]       release_o,
-  output logic                    frame_last_o
+  /// The last input pixel that this window may read: its row among all kept rows since the reset,
+  /// modulo a power of two, and its column.
+  output logic [RowW-1:0]         need_row_o,
+  output logic [PixelW-1:0]       need_col_o,
+  /// Rows of this frame that no pixel of this row or a later one reads, and none behind this pixel.
+  output logic [CountW-1:0]       spent_o,
+  output logic [CountW-1:0]       spent_next_o
 );
   // Reach of a window around its centre; only a deformable window has one that varies.
   localparam int HI_ABS = DilationHi < 0 ? -DilationHi : DilationHi;
@@ -72,74 +72,60 @@ module window_scan #(
   localparam int MID_W = (int'(KW) - 1) / 2;
   localparam int PAD_T = Deform ? 0 : PadT;
   localparam int PAD_L = Deform ? 0 : PadL;
-  localparam int unsigned KINDS = Deform ? unsigned'(DilationHi - DilationLo) + 1 : 1;
-  localparam int unsigned PlaceW = GroupW + BankW;
 
   // What a window reaches below and to the right of (y_q, x_q).
   localparam int SPAN_H = REACH * MID_H + (Deform ? 0 : int'((KH - 1) * DilH));
   localparam int SPAN_W = REACH * MID_W + (Deform ? 0 : int'((KW - 1) * DilW));
   localparam logic signed [YW-1:0] USED_H = YW'(UsedH);
   localparam logic signed [XW-1:0] IN_W = XW'(InW);
-  localparam int unsigned OyW = OutH > 1 ? $clog2(OutH) : 1;
-  localparam int unsigned OxW = OutW > 1 ? $clog2(OutW) : 1;
 
-  // Row slots are used in turn, so a row's place is its number modulo the ring.
-  function automatic logic [PlaceW-1:0] place_of(int row);
-    int slot;
-    slot = ((row % int'(Banks * Groups)) + int'(Banks * Groups)) % int'(Banks * Groups);
-    return {GroupW'(slot / int'(Banks) * int'(InW * Beats)), BankW'(slot % int'(Banks))};
+  // Row slots are used in turn, so a row's slot is its number modulo the ring.
+  function automatic logic [SlotW-1:0] slot_of(int row);
+    return SlotW'(((row % int'(Rows)) + int'(Rows)) % int'(Rows));
   endfunction
 
-  localparam logic [PlaceW-1:0] FIRST = place_of(-PAD_T);
-  localparam logic [PlaceW-1:0] ROW_STEP = place_of(int'(StrideH));
-  localparam logic [PlaceW-1:0] FRAME_STEP = place_of(int'(UsedH) - int'((OutH - 1) * StrideH));
+  localparam logic [SlotW-1:0] FIRST = slot_of(-PAD_T);
+  localparam logic [SlotW-1:0] ROW_STEP = slot_of(int'(StrideH));
+  localparam logic [SlotW-1:0] FRAME_STEP = slot_of(int'(UsedH) - int'((OutH - 1) * StrideH));
 
   // The walk. `y_q`, `x_q` are the input coordinates of tap (0, 0), or of the centre with `Deform`.
-  logic [OyW-1:0]       oy_q;
-  logic [OxW-1:0]       ox_q;
   logic signed [YW-1:0] y_q;
   logic signed [XW-1:0] x_q;
-  logic [PlaceW-1:0]    place_q, place_next;
+  logic [SlotW-1:0]     slot_q, slot_next;
   logic [ColW-1:0]      addr_q;
-  logic [CountW-1:0]    base_q;
+  logic [CountW-1:0]    spent_q;
+  logic [RowW-1:0]      before_q;   // kept rows of earlier frames, modulo
 
-  logic              take;
-  logic              row_last, frame_last;
-  logic [CountW-1:0] base_next;
+  logic take, row_last, oy_last;
 
-  assign row_last   = ox_q == OxW'(OutW - 1);
-  assign frame_last = row_last && oy_q == OyW'(OutH - 1);
+  beat_counter #(.Beats(OutW)) u_ox (.clk_i, .rst_ni, .step_i(take), .last_o(row_last));
+  beat_counter #(.Beats(OutH)) u_oy (.clk_i, .rst_ni, .step_i(take && row_last), .last_o(oy_last));
 
-  window_ring #(
-    .Banks(Banks), .Groups(Groups), .Unit(InW * Beats), .BankW(BankW), .GroupW(GroupW)
-  ) u_next (
-    .a_i  (place_q),
-    .b_i  (frame_last ? FRAME_STEP : ROW_STEP),
-    .sum_o(place_next)
+  window_ring #(.Rows(Rows)) u_next (
+    .a_i  (slot_q),
+    .b_i  (oy_last ? FRAME_STEP : ROW_STEP),
+    .sum_o(slot_next)
   );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      oy_q    <= '0;
-      ox_q    <= '0;
-      y_q     <= YW'(-PAD_T);
-      x_q     <= XW'(-PAD_L);
-      place_q <= FIRST;
-      addr_q  <= ColW'(-PAD_L * int'(Beats));
-      base_q  <= '0;
+      y_q      <= YW'(-PAD_T);
+      x_q      <= XW'(-PAD_L);
+      slot_q   <= FIRST;
+      addr_q   <= ColW'(-PAD_L * int'(Beats));
+      spent_q  <= '0;
+      before_q <= '0;
     end else if (take) begin
       if (!row_last) begin
-        ox_q   <= ox_q + 1'b1;
         x_q    <= x_q + XW'(StrideW);
         addr_q <= addr_q + ColW'(StrideW * Beats);
       end else begin
-        ox_q    <= '0;
         x_q     <= XW'(-PAD_L);
         addr_q  <= ColW'(-PAD_L * int'(Beats));
-        oy_q    <= frame_last ? '0 : oy_q + 1'b1;
-        y_q     <= frame_last ? YW'(-PAD_T) : y_q + YW'(StrideH);
-        place_q <= place_next;
-        base_q  <= frame_last ? '0 : base_next;
+        y_q     <= oy_last ? YW'(-PAD_T) : y_q + YW'(StrideH);
+        slot_q  <= slot_next;
+        spent_q <= oy_last ? '0 : spent_next_o;
+        if (oy_last) before_q <= before_q + RowW'(UsedH);
       end
     end
   end
@@ -148,9 +134,10 @@ module window_scan #(
   logic signed [YW-1:0] top_next;
   assign top_next = y_q + YW'(int'(StrideH) - REACH * MID_H);
   always_comb begin
-    if (frame_last || top_next >= USED_H) base_next = CountW'(UsedH);
-    else if (top_next < 0) base_next = '0;
-    else base_next = CountW'(top_next);
+    if (!row_last) spent_next_o = spent_q;
+    else if (oy_last || top_next >= USED_H) spent_next_o = CountW'(UsedH);
+    else if (top_next < 0) spent_next_o = '0;
+    else spent_next_o = CountW'(top_next);
   end
 
   // ---- the last input pixel that a window here can read at any dilation of the range, so that timing
@@ -158,72 +145,43 @@ module window_scan #(
   // output waits for at least the first pixel of its frame
   logic signed [YW-1:0] y_end;
   logic signed [XW-1:0] x_end;
+  logic [RowW-1:0]      need_row;
   always_comb begin
     y_end = y_q + YW'(SPAN_H);
     x_end = x_q + XW'(SPAN_W);
-    if (y_end < 0) need_row_o = '0;
-    else if (y_end >= USED_H) need_row_o = CountW'(UsedH - 1);
-    else need_row_o = CountW'(y_end);
+    if (y_end < 0) need_row = '0;
+    else if (y_end >= USED_H) need_row = RowW'(UsedH - 1);
+    else need_row = RowW'(y_end);
     if (x_end < 0) need_col_o = '0;
-    else if (x_end >= IN_W) need_col_o = CountW'(InW - 1);
-    else need_col_o = CountW'(x_end);
+    else if (x_end >= IN_W) need_col_o = PixelW'(InW - 1);
+    else need_col_o = PixelW'(x_end);
   end
 
-  assign row_last_o   = row_last;
-  assign frame_last_o = frame_last;
-  assign release_o    = base_next - base_q;
-  assign take         = valid_o && ready_i;
+  assign need_row_o = before_q + need_row;
+  assign spent_o    = spent_q;
+  assign take       = valid_o && ready_i;
+  assign y_o        = y_q;
+  assign x_o        = x_q;
+  assign slot_o     = slot_q;
+  assign addr_o     = addr_q;
 
-  // ---- tap (0, 0)
   if (Deform) begin : gen_deform
     localparam int unsigned DW = DilationW + 1;
     logic signed [DW-1:0] dilation;
-    logic signed [YW-1:0] y_offset;
-    logic signed [XW-1:0] x_offset;
-    logic [ColW-1:0]      addr_offset;
-    logic [PlaceW-1:0]    place_offset;
 
     assign dilation    = DilationSigned ? DW'(signed'(dil_i)) : signed'(DW'(dil_i));
     assign valid_o     = dil_valid_i;
     assign dil_ready_o = ready_i;
-
     always_comb begin
       if (32'(dilation) <= DilationLo) kind_o = '0;
-      else if (32'(dilation) >= DilationHi) kind_o = KindW'(KINDS - 1);
+      else if (32'(dilation) >= DilationHi) kind_o = KindW'(DilationHi - DilationLo);
       else kind_o = KindW'(32'(dilation) - DilationLo);
-      y_offset     = '0;
-      x_offset     = '0;
-      addr_offset  = '0;
-      place_offset = '0;
-      for (int v = 0; v < int'(KINDS); v++) begin
-        if (kind_o == KindW'(v)) begin
-          y_offset     = YW'(-(DilationLo + v) * MID_H);
-          x_offset     = XW'(-(DilationLo + v) * MID_W);
-          addr_offset  = ColW'(-(DilationLo + v) * MID_W * int'(Beats));
-          place_offset = place_of(-(DilationLo + v) * MID_H);
-        end
-      end
     end
-
-    window_ring #(
-      .Banks(Banks), .Groups(Groups), .Unit(InW * Beats), .BankW(BankW), .GroupW(GroupW)
-    ) u_first (
-      .a_i  (place_q),
-      .b_i  (place_offset),
-      .sum_o(place_o)
-    );
-    assign y_o    = y_q + y_offset;
-    assign x_o    = x_q + x_offset;
-    assign addr_o = addr_q + addr_offset;
   end else begin : gen_static
     logic unused_dilation;
     assign unused_dilation = &{1'b0, dil_valid_i, dil_i, DilationSigned};
     assign valid_o         = 1'b1;
     assign dil_ready_o     = 1'b0;
     assign kind_o          = '0;
-    assign y_o             = y_q;
-    assign x_o             = x_q;
-    assign place_o         = place_q;
-    assign addr_o          = addr_q;
   end
 endmodule

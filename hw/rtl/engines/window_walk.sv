@@ -2,8 +2,9 @@
 
 /// Walks the beats of one output pixel of `engine_window`: groups of channel beats, in each the
 /// kernel's columns, in each the steps of `RowTaps` rows, in each the group's beats. Holds one
-/// description of `window_scan` and gives, of the beat that is to be read next, the place of its
-/// taps and which of them lie inside the map. All of a beat's outputs follow registers by one adder.
+/// description of `window_wait` and gives, of the beat that is to be read next, the place of its
+/// taps and which of them lie inside the map. All of a beat's outputs follow registers by one adder
+/// and small tables.
 ///
 /// With `issue_i` the beat is read, and the walk goes on; a description is taken with the last beat
 /// of the one before it, so pixels follow without a pause. `ready_o` depends combinationally on
@@ -20,6 +21,7 @@ module window_walk #(
   parameter int unsigned GroupBeats = 1,
   parameter int unsigned RowTaps = 1,
   parameter int unsigned ColTaps = 1,
+  /// Row slot n of `Banks * Groups` lies in bank n % Banks, behind n / Banks others.
   parameter int unsigned Banks = 1,
   parameter int unsigned Groups = 4,
   parameter bit          Deform = 1'b0,
@@ -27,10 +29,12 @@ module window_walk #(
   parameter int          DilationHi = 0,
   parameter int unsigned YW = 8,
   parameter int unsigned XW = 8,
+  parameter int unsigned SlotW = 2,
   parameter int unsigned BankW = 1,
   parameter int unsigned GroupW = 5,
   parameter int unsigned ColW = 3,
-  parameter int unsigned KindW = 1
+  parameter int unsigned KindW = 1,
+  parameter int unsigned CountW = 4
 ) (
   input  logic                            clk_i,
   input  logic                            rst_ni,
@@ -39,13 +43,15 @@ module window_walk #(
   output logic                            ready_o,
   input  logic signed [YW-1:0]            y_i,
   input  logic signed [XW-1:0]            x_i,
-  input  logic [GroupW+BankW-1:0]         place_i,
+  input  logic [SlotW-1:0]                slot_i,
   input  logic [ColW-1:0]                 addr_i,
   input  logic [KindW-1:0]                kind_i,
+  input  logic [CountW-1:0]               release_i,
   // The beat.
   output logic                            valid_o,
   input  logic                            issue_i,
-  output logic                            pixel_last_o,   // of the pixel's beats
+  /// Rows that are to be released once the beat has been read.
+  output logic [CountW-1:0]               release_o,
   output logic                            beat_last_o,    // a beat of the last channels
   /// Bank of each row tap; the rows of the banks below the first one's lie in the group behind it.
   output logic [RowTaps-1:0][BankW-1:0]   bank_o,
@@ -59,53 +65,41 @@ module window_walk #(
   localparam int unsigned COL_STEPS = KW / ColTaps;
   localparam int unsigned CHANNEL_GROUPS = Beats / GroupBeats;
   localparam int unsigned KINDS = Deform ? unsigned'(DilationHi - DilationLo) + 1 : 1;
-  localparam int unsigned PlaceW = GroupW + BankW;
-  localparam int unsigned BeatW = GroupBeats > 1 ? $clog2(GroupBeats) : 1;
-  localparam int unsigned RowStepW = ROW_STEPS > 1 ? $clog2(ROW_STEPS) : 1;
-  localparam int unsigned ColStepW = COL_STEPS > 1 ? $clog2(COL_STEPS) : 1;
-  localparam int unsigned ChannelW = CHANNEL_GROUPS > 1 ? $clog2(CHANNEL_GROUPS) : 1;
+  localparam int unsigned SLOTS = Banks * Groups;
   localparam logic signed [YW-1:0] IN_H = YW'(InH);
   localparam logic signed [XW-1:0] IN_W = XW'(InW);
 
-  function automatic logic [PlaceW-1:0] place_of(int row);
-    int slot;
-    slot = ((row % int'(Banks * Groups)) + int'(Banks * Groups)) % int'(Banks * Groups);
-    return {GroupW'(slot / int'(Banks) * int'(InW * Beats)), BankW'(slot % int'(Banks))};
+  function automatic logic [SlotW-1:0] slot_of(int row);
+    return SlotW'(((row % int'(SLOTS)) + int'(SLOTS)) % int'(SLOTS));
   endfunction
 
   // ---- position in the pixel
-  logic [BeatW-1:0]    beat_q;
-  logic [RowStepW-1:0] row_step_q;
-  logic [ColStepW-1:0] col_step_q;
-  logic [ChannelW-1:0] channel_q;
-  logic                beat_last, row_last, col_last, channel_last;
-  logic                step_done, column_done, load;
+  logic beat_last, row_last, col_last, channel_last, pixel_last;
+  logic step_done, column_done, load;
 
-  assign beat_last    = beat_q == BeatW'(GroupBeats - 1);
-  assign row_last     = row_step_q == RowStepW'(ROW_STEPS - 1);
-  assign col_last     = col_step_q == ColStepW'(COL_STEPS - 1);
-  assign channel_last = channel_q == ChannelW'(CHANNEL_GROUPS - 1);
-  assign step_done    = issue_i && beat_last;
-  assign column_done  = step_done && row_last;
-  assign pixel_last_o = beat_last && row_last && col_last && channel_last;
-  assign beat_last_o  = beat_last && channel_last;
-  assign ready_o      = !valid_o || (issue_i && pixel_last_o);
-  assign load         = valid_i && ready_o;
+  beat_counter #(.Beats(GroupBeats)) u_beat (.clk_i, .rst_ni, .step_i(issue_i), .last_o(beat_last));
+  beat_counter #(.Beats(ROW_STEPS)) u_row (.clk_i, .rst_ni, .step_i(step_done), .last_o(row_last));
+  beat_counter #(.Beats(COL_STEPS)) u_col (.clk_i, .rst_ni, .step_i(column_done), .last_o(col_last));
+  beat_counter #(.Beats(CHANNEL_GROUPS)) u_channel (
+    .clk_i,
+    .rst_ni,
+    .step_i(column_done && col_last),
+    .last_o(channel_last)
+  );
+  assign step_done   = issue_i && beat_last;
+  assign column_done = step_done && row_last;
+  assign pixel_last  = beat_last && row_last && col_last && channel_last;
+  assign beat_last_o = beat_last && channel_last;
+  assign ready_o     = !valid_o || (issue_i && pixel_last);
+  assign load        = valid_i && ready_o;
+
+  logic [CountW-1:0] release_q;
+  assign release_o = pixel_last ? release_q : '0;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      valid_o    <= 1'b0;
-      beat_q     <= '0;
-      row_step_q <= '0;
-      col_step_q <= '0;
-      channel_q  <= '0;
-    end else begin
-      if (ready_o) valid_o <= valid_i;
-      if (issue_i) beat_q <= beat_last ? '0 : beat_q + 1'b1;
-      if (step_done) row_step_q <= row_last ? '0 : row_step_q + 1'b1;
-      if (column_done) col_step_q <= col_last ? '0 : col_step_q + 1'b1;
-      if (column_done && col_last) channel_q <= channel_last ? '0 : channel_q + 1'b1;
-    end
+    if (!rst_ni) valid_o <= 1'b0;
+    else if (ready_o) valid_o <= valid_i;
+    if (load) release_q <= release_i;
   end
 
   // ---- offsets by the pixel's dilation: of the taps of a beat, to the next step and column, and back
@@ -114,11 +108,11 @@ module window_walk #(
   logic signed [YW-1:0]           y_step, y_back;
   logic signed [XW-1:0]           x_step, x_back;
   logic [ColW-1:0]                addr_step, addr_back;
-  logic [PlaceW-1:0]              place_step, place_back;
+  logic [SlotW-1:0]               slot_step, slot_back;
   logic signed [YW-1:0]           y_tap [RowTaps];
   logic signed [XW-1:0]           x_tap [ColTaps];
   logic [ColTaps-1:0][ColW-1:0]   addr_tap;
-  logic [RowTaps-1:0][PlaceW-1:0] place_tap;
+  logic [RowTaps-1:0][SlotW-1:0]  slot_tap;
 
   function automatic int dilation(int kind, int unsigned fixed);
     return Deform ? DilationLo + kind : int'(fixed);
@@ -131,10 +125,10 @@ module window_walk #(
     x_back     = '0;
     addr_step  = '0;
     addr_back  = '0;
-    place_step = '0;
-    place_back = '0;
+    slot_step  = '0;
+    slot_back  = '0;
     addr_tap   = '0;
-    place_tap  = '0;
+    slot_tap   = '0;
     for (int i = 0; i < int'(RowTaps); i++) y_tap[i] = '0;
     for (int j = 0; j < int'(ColTaps); j++) x_tap[j] = '0;
     for (int v = 0; v < int'(KINDS); v++) begin
@@ -145,11 +139,11 @@ module window_walk #(
         x_back     = XW'(-int'(COL_STEPS - 1) * dilation(v, DilW));
         addr_step  = ColW'(int'(Beats) * dilation(v, DilW) - int'(GroupBeats - 1));
         addr_back  = ColW'(-int'((COL_STEPS - 1) * Beats) * dilation(v, DilW) + 1);
-        place_step = place_of(int'(RowTaps) * dilation(v, DilH));
-        place_back = place_of(-int'((ROW_STEPS - 1) * RowTaps) * dilation(v, DilH));
+        slot_step  = slot_of(int'(RowTaps) * dilation(v, DilH));
+        slot_back  = slot_of(-int'((ROW_STEPS - 1) * RowTaps) * dilation(v, DilH));
         for (int i = 0; i < int'(RowTaps); i++) begin
-          y_tap[i]     = YW'(i * dilation(v, DilH));
-          place_tap[i] = place_of(i * dilation(v, DilH));
+          y_tap[i]    = YW'(i * dilation(v, DilH));
+          slot_tap[i] = slot_of(i * dilation(v, DilH));
         end
         for (int j = 0; j < int'(ColTaps); j++) begin
           x_tap[j]    = XW'(j * dilation(v, DilW));
@@ -162,15 +156,13 @@ module window_walk #(
   // ---- the first tap of the beat
   logic signed [YW-1:0] y_q;
   logic signed [XW-1:0] x_q;
-  logic [PlaceW-1:0]    place_q, place_next;
+  logic [SlotW-1:0]     slot_q, slot_next;
   logic [ColW-1:0]      addr_q, addr_move;
 
-  window_ring #(
-    .Banks(Banks), .Groups(Groups), .Unit(InW * Beats), .BankW(BankW), .GroupW(GroupW)
-  ) u_next (
-    .a_i  (place_q),
-    .b_i  (row_last ? place_back : place_step),
-    .sum_o(place_next)
+  window_ring #(.Rows(SLOTS)) u_next (
+    .a_i  (slot_q),
+    .b_i  (row_last ? slot_back : slot_step),
+    .sum_o(slot_next)
   );
 
   always_comb begin
@@ -181,41 +173,46 @@ module window_walk #(
 
   always_ff @(posedge clk_i) begin
     if (load) begin
-      kind_q  <= kind_i;
-      y_q     <= y_i;
-      x_q     <= x_i;
-      place_q <= place_i;
-      addr_q  <= addr_i;
+      kind_q <= kind_i;
+      y_q    <= y_i;
+      x_q    <= x_i;
+      slot_q <= slot_i;
+      addr_q <= addr_i;
     end else begin
       if (issue_i) addr_q <= addr_q + addr_move;
       if (column_done) x_q <= x_q + (col_last ? x_back : x_step);
       if (step_done && ROW_STEPS > 1) begin
-        y_q     <= y_q + (row_last ? y_back : y_step);
-        place_q <= place_next;
+        y_q    <= y_q + (row_last ? y_back : y_step);
+        slot_q <= slot_next;
       end
     end
   end
 
   // ---- all taps of the beat
+  localparam logic [SLOTS-1:0][BankW-1:0] BANK_OF = banks();
+  function automatic logic [SLOTS-1:0][BankW-1:0] banks();
+    for (int n = 0; n < int'(SLOTS); n++) banks[n] = BankW'(n % int'(Banks));
+  endfunction
+
+  localparam logic [SLOTS-1:0][GroupW-1:0] GROUP_OF = groups(0);
+  localparam logic [SLOTS-1:0][GroupW-1:0] GROUP_BEHIND = groups(1);
+  function automatic logic [SLOTS-1:0][GroupW-1:0] groups(int behind);
+    for (int n = 0; n < int'(SLOTS); n++) begin
+      groups[n] = GroupW'((n / int'(Banks) + behind) % int'(Groups) * int'(InW * Beats));
+    end
+  endfunction
+
   for (genvar i = 0; i < RowTaps; i++) begin : gen_row
     logic signed [YW-1:0] y;
-    logic [PlaceW-1:0]    place;
+    logic [SlotW-1:0]     slot;
     assign y = y_q + y_tap[i];
     if (ROW_STEPS * RowTaps > KH && i >= KH - (ROW_STEPS - 1) * RowTaps) begin : gen_ragged
       assign row_in_o[i] = y >= 0 && y < IN_H && !row_last;
     end else begin : gen_whole
       assign row_in_o[i] = y >= 0 && y < IN_H;
     end
-    window_ring #(
-      .Banks(Banks), .Groups(Groups), .Unit(InW * Beats), .BankW(BankW), .GroupW(GroupW)
-    ) u_tap (
-      .a_i  (place_q),
-      .b_i  (place_tap[i]),
-      .sum_o(place)
-    );
-    assign bank_o[i] = place[BankW-1:0];
-    logic unused_group;
-    assign unused_group = &{1'b0, place[BankW+:GroupW]};
+    window_ring #(.Rows(SLOTS)) u_tap (.a_i(slot_q), .b_i(slot_tap[i]), .sum_o(slot));
+    assign bank_o[i] = BANK_OF[slot];
   end
 
   for (genvar j = 0; j < ColTaps; j++) begin : gen_col
@@ -225,7 +222,6 @@ module window_walk #(
     assign addr_o[j]   = addr_q + addr_tap[j];
   end
 
-  assign group_o        = place_q[BankW+:GroupW];
-  assign group_behind_o = group_o == GroupW'((Groups - 1) * InW * Beats) ? '0
-                                                                        : group_o + GroupW'(InW * Beats);
+  assign group_o        = GROUP_OF[slot_q];
+  assign group_behind_o = GROUP_BEHIND[slot_q];
 endmodule

@@ -124,7 +124,7 @@ async def flows_from_frame_to_frame(dut: Any) -> None:
 
 @cocotb.test
 async def starts_with_its_last_pixel(dut: Any) -> None:
-    """The first window leaves three cycles after the last pixel it can read arrived."""
+    """The first window leaves six cycles after the last pixel it can read arrived."""
     case = current_case()
     p = case.parameters
     if p["Deform"]:
@@ -134,7 +134,7 @@ async def starts_with_its_last_pixel(dut: Any) -> None:
     row = min(max((p["KH"] - 1) * p["DilH"] - p["PadT"], -p["PadT"], 0), p["InH"] - 1)
     col = min(max((p["KW"] - 1) * p["DilW"] - p["PadL"], 0), p["InW"] - 1)
     last_beat = (row * p["InW"] + col + 1) * ceil_div(p["Channels"], p["Lanes"]) - 1
-    assert out.cycles[0] - bench.sources[0].cycles[last_beat] == 3
+    assert out.cycles[0] - bench.sources[0].cycles[last_beat] == 6
 
 
 @cocotb.test
