@@ -103,9 +103,9 @@ BROKEN = [
     ("packet_buffer", "if (drop_i) write_q <= committed_q;", "if (drop_i) write_q <= read_q;", "Written_A|Place_A|Watched", 8),
     ("packet_buffer", "(committed_q - read_q);", "(committed_q - fetch_q);", "Room_A", 8),
     ("packet_buffer", "fetch_q != committed_q &&", "fetch_q != write_q &&", "NothingElseLeaves_A|Fetched_A", 8),
-    ("replay_buffer", "assign ready_o = kept_q !=", "assign ready_o = kept_q + 1'b1 !=", "TakesUnlessFull_A", 8),
-    ("replay_buffer", "release_i && known_o ?", "release_i ?", "Kept_A|TakesUnlessFull_A|Known_A", 8),
-    ("replay_buffer", "behind <= 32'(kept_q)", "behind < 32'(kept_q)", "Known_A", 8),
+    ("replay_buffer", "kept_q < (PlaceW+1)'(Depth - 1)", "kept_q < (PlaceW+1)'(Depth - 2)", "TakesUnlessFull_A", 8),
+    ("replay_buffer", "release_i && known_o;", "release_i;", "Kept_A|TakesUnlessFull_A|Known_A", 8),
+    ("replay_buffer", "spent_q <= 32'(kept_q)", "spent_q < 32'(kept_q)", "Known_A", 8),
 ]  # fmt: skip
 QUICK_BROKEN = range(3)
 

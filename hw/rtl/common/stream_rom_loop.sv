@@ -24,20 +24,6 @@ module stream_rom_loop #(
 );
   localparam int unsigned AddrW = Depth > 1 ? $clog2(Depth) : 1;
 
-  logic [AddrW-1:0] addr_q, addr_next;
-  logic             last_q;   // addr_q == Depth - 1
-
-  always_comb begin
-    addr_next = addr_q;
-    if (!rst_ni || (en_i && last_q)) addr_next = '0;
-    else if (en_i) addr_next = addr_q + 1'b1;
-  end
-  always_ff @(posedge clk_i) begin
-    addr_q <= addr_next;
-    if (!rst_ni) last_q <= Depth == 1;
-    else if (en_i) last_q <= Depth == 1 || (!last_q && addr_q == AddrW'(Depth - 2));
-  end
-
 `ifdef SYNTHESIS
   localparam int unsigned LowW = 6;
   localparam int unsigned PART = 1 << LowW;
@@ -48,18 +34,44 @@ module stream_rom_loop #(
 `else
     (* rom_style = "distributed" *)
 `endif
-    logic [Width-1:0] mem [Depth];
-    logic [PARTS-1:0][Width-1:0] part_q;   // word addr_q % PART of each part
+    logic [Width-1:0]            mem [Depth];
+    logic [PARTS-1:0][Width-1:0] part_q;   // of each part, the word at the place of the next one
+    logic [AddrW-LowW-1:0]       high_q;   // part of the next word
+    logic [AddrW-1:0]            fetch_q;  // address of the word behind the next one
+    logic                        last_q;   // fetch_q == Depth - 1
     initial $readmemh(RomFile, mem);
     for (genvar p = 0; p < PARTS; p++) begin : gen_part
       always_ff @(posedge clk_i) begin
-        part_q[p] <= mem[{(AddrW - LowW)'(p), addr_next[LowW-1:0]}];
+        if (!rst_ni) part_q[p] <= mem[{(AddrW - LowW)'(p), LowW'(0)}];
+        else if (en_i) part_q[p] <= mem[{(AddrW - LowW)'(p), fetch_q[LowW-1:0]}];
       end
     end
-    always_ff @(posedge clk_i) if (en_i) data_o <= part_q[addr_q[AddrW-1:LowW]];
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        fetch_q <= AddrW'(1);
+        high_q  <= '0;
+        last_q  <= 1'b0;
+      end else if (en_i) begin
+        fetch_q <= last_q ? '0 : fetch_q + 1'b1;
+        high_q  <= fetch_q[AddrW-1:LowW];
+        last_q  <= !last_q && fetch_q == AddrW'(Depth - 2);
+      end
+      if (en_i) data_o <= part_q[high_q];
+    end
   end else
 `endif
   begin : gen_whole
+    logic [AddrW-1:0] addr_q;
+    logic             last_q;   // addr_q == Depth - 1
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        addr_q <= '0;
+        last_q <= Depth == 1;
+      end else if (en_i) begin
+        addr_q <= last_q ? '0 : addr_q + 1'b1;
+        last_q <= Depth == 1 || (!last_q && addr_q == AddrW'(Depth - 2));
+      end
+    end
     stream_rom #(.Width(Width), .Depth(Depth), .RomFile(RomFile), .Block(Block)) u_rom (
       .clk_i,
       .en_i,

@@ -11,8 +11,19 @@ module crc32_byte (
 );
   localparam logic [31:0] POLYNOMIAL = 32'hedb88320;
 
-  always_comb begin
-    sum_o = sum_i ^ 32'(data_i);
-    for (int unsigned k = 0; k < 8; k++) sum_o = (sum_o >> 1) ^ (sum_o[0] ? POLYNOMIAL : '0);
+  /// Bits of the sum, with the byte in the low ones, that bit `of` of the next sum is the parity of.
+  function automatic logic [31:0] bits_of(logic [4:0] of);
+    logic [31:0] sum;
+    for (int bit_in = 0; bit_in < 32; bit_in++) begin
+      sum = 32'd1 << bit_in;
+      for (int k = 0; k < 8; k++) sum = (sum >> 1) ^ (sum[0] ? POLYNOMIAL : '0);
+      bits_of[bit_in] = sum[of];
+    end
+  endfunction
+
+  // As one parity for each bit, so that synthesis makes a shallow tree of it.
+  for (genvar b = 0; b < 32; b++) begin : gen_bit
+    localparam logic [31:0] BITS = bits_of(5'(b));
+    assign sum_o[b] = ^{sum_i & BITS, data_i & BITS[7:0]};
   end
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Frames packets for a line as `hdlc_receiver` takes them: a flag, the bytes with escapes, four check
-/// bytes, a flag.
+/// bytes, a flag. A byte leaves in every other cycle at most: in the one between, it is looked at.
 module hdlc_sender (
   input  logic       clk_i,
   input  logic       rst_ni,  // synchronous
@@ -22,24 +22,29 @@ module hdlc_sender (
   logic [1:0]  checked_q;  // check bytes that have been sent
   logic [31:0] sum_q;
   logic [31:0] sum;
-  logic [7:0]  plain;
+  logic [7:0]  plain_q;
   logic        special;
+  logic        ready_q;    // `plain_q` is the byte that comes next
   logic        moves;
   logic        passes;     // the byte itself, not its escape
 
   crc32_byte u_crc (.sum_i(sum_q), .data_i, .sum_o(sum));
 
-  assign plain   = state_q == BODY ? data_i : ~sum_q[7:0];
-  assign special = plain == FLAG || plain == ESCAPE;
-  assign valid_o = state_q == CHECK || state_q == STOP || valid_i;
+  assign special = plain_q == FLAG || plain_q == ESCAPE;
+  assign valid_o = ready_q;
   assign moves   = valid_o && ready_i;
   assign passes  = moves && (escaped_q || !special);
-  assign ready_o = state_q == BODY && ready_i && (escaped_q || !special);
+  assign ready_o = state_q == BODY && passes;
 
   always_comb begin
     if (state_q == START || state_q == STOP) data_o = FLAG;
-    else if (escaped_q) data_o = plain ^ 8'h20;
-    else data_o = special ? ESCAPE : plain;
+    else if (escaped_q) data_o = plain_q ^ 8'h20;
+    else data_o = special ? ESCAPE : plain_q;
+  end
+
+  always_ff @(posedge clk_i) begin
+    ready_q <= rst_ni && !moves && (state_q == CHECK || state_q == STOP || valid_i);
+    plain_q <= state_q == BODY ? data_i : ~sum_q[7:0];
   end
 
   always_ff @(posedge clk_i) begin

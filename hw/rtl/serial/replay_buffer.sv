@@ -2,9 +2,11 @@
 
 /// Keeps bytes until they are known to have arrived, so that they can be sent again.
 ///
-/// Bytes are counted from the reset on. `release_i` frees those before `from_i`, which must lie among
-/// the ones that are kept (`known_o`), or be the next one. `first_o` and `end_o` tell what is kept.
-/// `read_i` fetches the byte at `place_i`; it is at `data_o` a cycle later. Block RAM.
+/// Bytes are counted from the reset on. `release_i` frees those before `from_i` if that is one of those
+/// that are kept, or the next one, which `known_o` tells. Both are about a `from_i` that has stood for
+/// two cycles in which nothing was released; bytes of the last of these are not known yet. `end_o` is
+/// the number of the next byte. `read_i` fetches the byte at `place_i`; it is at `data_o` a cycle
+/// later. Block RAM.
 module replay_buffer #(
   parameter int unsigned Depth  = 2048,
   localparam int unsigned PlaceW = $clog2(Depth)
@@ -27,25 +29,33 @@ module replay_buffer #(
   end
 
   logic [7:0]      memory_q[Depth];
+  logic [31:0]     first_q;  // number of the first byte that is kept
   logic [31:0]     end_q;
   logic [PlaceW:0] kept_q;
+  logic            room_q;   // there was room a cycle ago
   logic            write;
-  logic [31:0]     behind;  // bytes from from_i on
+  logic            frees;
+  logic [31:0]     spent_q;  // bytes before from_i
 
-  assign ready_o = kept_q != (PlaceW+1)'(Depth);
+  assign ready_o = room_q;
   assign write   = valid_i && ready_o;
+  assign frees   = release_i && known_o;
   assign end_o   = end_q;
-  assign behind  = end_q - from_i;
-  assign known_o = behind <= 32'(kept_q);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      end_q  <= '0;
-      kept_q <= '0;
+      first_q <= '0;
+      end_q   <= '0;
+      kept_q  <= '0;
+      room_q  <= 1'b1;
     end else begin
+      if (frees) first_q <= from_i;
       end_q  <= end_q + 32'(write);
-      kept_q <= (release_i && known_o ? behind[PlaceW:0] : kept_q) + (PlaceW+1)'(write);
+      kept_q <= kept_q - (frees ? spent_q[PlaceW:0] : '0) + (PlaceW+1)'(write);
+      room_q <= write ? kept_q < (PlaceW+1)'(Depth - 1) : kept_q != (PlaceW+1)'(Depth);
     end
+    spent_q <= from_i - first_q;
+    known_o <= spent_q <= 32'(kept_q);
   end
   always_ff @(posedge clk_i) begin
     if (write) memory_q[end_q[PlaceW-1:0]] <= data_i;

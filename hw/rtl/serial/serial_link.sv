@@ -6,6 +6,9 @@
 /// out, counted from the last reset, so that a packet may be lost, or come twice, and the host sends
 /// it again: bytes are taken only at the place where they are missing, and given from any place that
 /// the host has not yet passed. The block never speaks unless spoken to, and keeps no time.
+///
+/// Bytes of packets come at least eight cycles apart, as a line brings them: what is to be done with a
+/// byte, and with the packet that it ends, is known some cycles after the byte before it.
 module serial_link #(
   parameter int unsigned Inputs  = 1,
   parameter int unsigned Outputs = 1,
@@ -16,7 +19,7 @@ module serial_link #(
 ) (
   input  logic                          clk_i,
   input  logic                          rst_ni,  // synchronous
-  output logic                          core_rst_no,
+  output logic                          core_rst_no,     // from a register
 
   input  logic                          packet_valid_i,  // from `hdlc_receiver`
   input  logic [7:0]                    packet_data_i,
@@ -76,9 +79,11 @@ module serial_link #(
   logic [PlaceW:0]       data_q;     // bytes of data
   logic                  whole;
   logic                  fits_q;     // so far, all data found room
-  logic                  exists;     // its ports do
-  logic                  ours;       // of this session
-  logic                  in_place;
+  logic                  exists_q;   // its ports do
+  logic                  ours_q;     // an exchange, of this session
+  logic                  in_place_q; // its data is what is missing
+  logic                  space_q;    // there is room for one more byte of it
+  logic                  known_q;    // its place among the outputs is
   logic                  take;
   logic                  resets;
   logic                  answers;
@@ -91,20 +96,25 @@ module serial_link #(
   assign {out_port, in_port} = header_q[3];
   assign in_offset = header_q[7:4];
   assign from_o    = header_q[11:8];
-  assign exists    = 5'(in_port) < 5'(Inputs) && 5'(out_port) < 5'(Outputs);
-  assign answers   = packet_good_i && whole && exists;
+  assign answers   = packet_good_i && whole && exists_q;
   assign resets    = answers && header_q[0] == RESET;
-  assign ours      = header_q[0] == EXCHANGE && header_q[1] == session_q && exists;
-  assign in_place  = in_offset == next[in_port];
-  assign take      = packet_valid_i && whole && ours && in_place && fits_q && data_q < room[in_port];
-  assign drop_o    = packet_bad_i || (packet_good_i && !(ours && in_place && fits_q));
+  assign take      = packet_valid_i && whole && in_place_q && fits_q && space_q;
+  assign drop_o    = packet_bad_i || (packet_good_i && !(in_place_q && fits_q));
   assign write_data_o = packet_data_i;
   for (genvar p = 0; p < Inputs; p++) begin : gen_input
     assign write_o[p]  = take && in_port == PORT_W'(p);
-    assign commit_o[p] = packet_good_i && whole && ours && in_place && fits_q && in_port == PORT_W'(p);
+    assign commit_o[p] = packet_good_i && whole && in_place_q && fits_q && in_port == PORT_W'(p);
   end
   for (genvar p = 0; p < Outputs; p++) begin : gen_output
-    assign release_o[p] = packet_good_i && whole && ours && out_port == PORT_W'(p);
+    assign release_o[p] = packet_good_i && whole && ours_q && out_port == PORT_W'(p);
+  end
+
+  always_ff @(posedge clk_i) begin
+    exists_q   <= 5'(in_port) < 5'(Inputs) && 5'(out_port) < 5'(Outputs);
+    ours_q     <= exists_q && header_q[0] == EXCHANGE && header_q[1] == session_q;
+    in_place_q <= ours_q && in_offset == next[in_port];
+    space_q    <= data_q < room[in_port];
+    known_q    <= known[out_port];
   end
 
   always_ff @(posedge clk_i) begin
@@ -125,8 +135,8 @@ module serial_link #(
   // ---- resets
   logic [3:0] reset_q;  // cycles that are left
 
-  assign core_rst_no = rst_ni && reset_q == '0;
   always_ff @(posedge clk_i) begin
+    core_rst_no <= rst_ni && !resets && reset_q == '0;
     if (!rst_ni) begin
       session_q <= '0;
       reset_q   <= '0;
@@ -151,25 +161,25 @@ module serial_link #(
   logic [PORT_W-1:0]    asked_out_q;
   logic [31:0]          asked_from_q;
   logic                 asked_known_q;
+  logic [2:0]           settling_q;    // cycles until `due_q` is of this request
+  logic [31:0]          ahead_q;       // bytes from asked_from_q on
+  logic [LENGTH_W-1:0]  due_q;         // bytes of a reply that would begin now
   logic                 begins;
-  logic [31:0]          ahead;         // bytes from asked_from_q on
-  logic [LENGTH_W-1:0]  length;
   logic                 sending_q;
   logic                 read_q;        // the byte was read from its buffer
   logic                 offered_q;
   logic [TOLD-1:0][7:0] told_q;        // the next byte of the header is the lowest
   logic [PORT_W-1:0]    told_out_q;
   logic [LENGTH_W-1:0]  index_q;
-  logic [LENGTH_W-1:0]  length_q;
+  logic [LENGTH_W-1:0]  left_q;        // bytes that are not sent yet
+  logic                 last_q;        // left_q == 1
   logic [1:0]           flags_q;       // bytes were broken; packets were
   logic                 passes;
 
-  assign begins        = pending_q && !sending_q && reset_q == '0;
-  assign ahead         = asked_known_q ? ends[asked_out_q] - asked_from_q : '0;
-  assign length        = LENGTH_W'(TOLD) + (ahead < 32'(Chunk) ? LENGTH_W'(ahead) : LENGTH_W'(Chunk));
+  assign begins        = pending_q && settling_q == '0 && !sending_q && core_rst_no;
   assign read_o        = sending_q && !read_q && !offered_q;
   assign reply_valid_o = offered_q;
-  assign reply_last_o  = index_q == length_q - 1'b1;
+  assign reply_last_o  = last_q;
   assign passes        = reply_valid_o && reply_ready_i;
 
   always_ff @(posedge clk_i) begin
@@ -188,12 +198,15 @@ module serial_link #(
     end
   end
   always_ff @(posedge clk_i) begin
+    ahead_q    <= asked_known_q ? ends[asked_out_q] - asked_from_q : '0;
+    due_q      <= LENGTH_W'(TOLD) + (ahead_q < 32'(Chunk) ? LENGTH_W'(ahead_q) : LENGTH_W'(Chunk));
+    settling_q <= answers || !core_rst_no ? '1 : settling_q >> 1;
     if (answers) begin
       asked_number_q <= header_q[2];
       asked_in_q     <= in_port;
       asked_out_q    <= out_port;
       asked_from_q   <= resets ? '0 : from_o;
-      asked_known_q  <= resets || known[out_port];
+      asked_known_q  <= resets || known_q;
     end
     if (read_q) reply_data_o <= index_q < LENGTH_W'(TOLD) ? told_q[0] : read_data[told_out_q];
     if (begins) begin
@@ -203,12 +216,21 @@ module serial_link #(
       };
       told_out_q <= asked_out_q;
       place_o    <= asked_from_q[PlaceW-1:0];
-      length_q   <= length;
+      left_q     <= due_q;
+      last_q     <= 1'b0;   // a reply has a header at least
       index_q    <= '0;
     end else if (passes) begin
       told_q  <= told_q >> 8;
       index_q <= index_q + 1'b1;
+      left_q  <= left_q - 1'b1;
+      last_q  <= left_q == LENGTH_W'(2);
       if (index_q >= LENGTH_W'(TOLD)) place_o <= place_o + 1'b1;
     end
   end
+
+`ifndef SYNTHESIS
+  BytesComeApart_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
+      packet_valid_i || packet_good_i |=> !(packet_valid_i || packet_good_i) [*7])
+    else $error("%m: a byte came less than 8 cycles after the one before it");
+`endif
 endmodule
