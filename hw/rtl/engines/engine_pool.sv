@@ -3,7 +3,8 @@
 /// Maximum or sum over the taps of a window. The window engine brings, for each beat of channels,
 /// `Steps` beats of `Taps` taps (lane `t * Lanes + p` is lane `p` of tap `t`); one beat of results
 /// comes out. Sums are exact modulo `2**OutW`, two's complement; adders, no DSP.
-/// One input beat per cycle. Latency from the last step: 1, or 2 with both Taps > 1 and Steps > 1.
+/// One input beat per cycle. Latency from the last step: a cycle for each level of the binary tree over
+/// the taps, ceil(log2(Taps)), and one more with Steps > 1; at least 1.
 /// `ready_o` depends combinationally on `ready_i`: all registers wait while a result is not taken.
 module engine_pool #(
   parameter int unsigned Lanes  = 2,
@@ -34,7 +35,9 @@ module engine_pool #(
            OutW, LaneW);
   end
 
-  localparam int unsigned NODES = Taps > 0 ? 2 * Taps - 1 : 1;  // of a tree with a leaf a tap
+  localparam int unsigned LEVELS = $clog2(Taps);  // of the tree, its leaves not counted
+  // Levels with registers: all, but where the last one goes straight into the result.
+  localparam int unsigned REGS = Steps == 1 && LEVELS > 0 ? LEVELS - 1 : LEVELS;
 
   typedef logic [OutW-1:0] result_t;
 
@@ -48,37 +51,46 @@ module engine_pool #(
   endfunction
 
   logic                       advance;
+  logic [REGS:0]              tree_valid;    // of each level
   logic                       merged_valid;  // a beat of results over the taps of one step
   logic [Lanes-1:0][OutW-1:0] merged;
 
-  assign advance = !valid_o || ready_i;
-  assign ready_o = advance;
+  assign advance      = !valid_o || ready_i;
+  assign ready_o      = advance;
+  assign merged_valid = tree_valid[REGS];
 
-  // The result over the taps, by a tree of comparators or adders.
-  logic [Lanes-1:0][OutW-1:0] tree;
-  for (genvar p = 0; p < Lanes; p++) begin : gen_tree
-    // Node n has the children 2n+1 and 2n+2; the last `Taps` nodes are the taps.
-    logic [NODES-1:0][OutW-1:0] node;
-    for (genvar t = 0; t < Taps; t++) begin : gen_leaf
-      logic [LaneW-1:0] leaf;
-      assign leaf = data_i[t*Lanes+p];
-      assign node[Taps-1+t] = OutW'({{OutW{Signed & leaf[LaneW-1]}}, leaf});
+  assign tree_valid[0] = valid_i;
+  for (genvar s = 1; s <= REGS; s++) begin : gen_valid
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) tree_valid[s] <= 1'b0;
+      else if (advance) tree_valid[s] <= tree_valid[s-1];
     end
-    for (genvar n = 0; n + 1 < Taps; n++) begin : gen_node
-      assign node[n] = merge(node[2*n+1], node[2*n+2]);
-    end
-    assign tree[p] = node[0];
   end
 
-  if (Taps == 1 || Steps == 1) begin : gen_direct
-    assign merged       = tree;
-    assign merged_valid = valid_i;
-  end else begin : gen_stage
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) merged_valid <= 1'b0;
-      else if (advance) merged_valid <= valid_i;
+  // The result over the taps, by a tree of comparators or adders.
+  for (genvar p = 0; p < Lanes; p++) begin : gen_tree
+    for (genvar s = 0; s <= LEVELS; s++) begin : gen_level
+      localparam int unsigned NODES = ((Taps - 1) >> s) + 1;
+      result_t node[NODES];
+      for (genvar n = 0; n < NODES; n++) begin : gen_node
+        result_t value;
+        if (s == 0) begin : gen_leaf
+          logic [LaneW-1:0] leaf;
+          assign leaf  = data_i[n*Lanes+p];
+          assign value = OutW'({{OutW{Signed & leaf[LaneW-1]}}, leaf});
+        end else if (2 * n + 1 < ((2 * (Taps - 1)) >> s) + 1) begin : gen_merge
+          assign value = merge(gen_level[s-1].node[2*n], gen_level[s-1].node[2*n+1]);
+        end else begin : gen_pass
+          assign value = gen_level[s-1].node[2*n];
+        end
+        if (s > 0 && s <= REGS) begin : gen_register
+          always_ff @(posedge clk_i) if (advance) node[n] <= value;
+        end else begin : gen_wire
+          assign node[n] = value;
+        end
+      end
     end
-    always_ff @(posedge clk_i) if (advance && valid_i) merged <= tree;
+    assign merged[p] = gen_level[LEVELS].node[0];
   end
 
   if (Steps == 1) begin : gen_single

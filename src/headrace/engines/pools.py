@@ -61,7 +61,9 @@ class Pooler(Engine):
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """An adder, or a comparator and a multiplexer, per tap and lane."""
         bits = self.lanes * self.out_bits
-        return Resources(lut=self.taps * bits * (2 if self.total else 3) // 2 + 20, ff=bits * (2 if self.steps > 1 else 1) + 10)
+        levels = (self.taps - 1).bit_length() - (self.steps == 1)
+        held = 1 + sum(((self.taps - 1) >> level) + 1 for level in range(1, levels + 1))
+        return Resources(lut=self.taps * bits * (2 if self.total else 3) // 2 + 20, ff=bits * held + 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
