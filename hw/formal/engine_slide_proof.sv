@@ -205,7 +205,7 @@ module engine_slide_proof #(
         walk_q <= walk_q + number_t'(here_q == FIRST + WALK - 1 ? FRAME - WALK + 1 : num_t'(1));
       end
       if (frame_end) frame_q <= frame_q + number_t'(FRAME);
-      if (dut.taken) issue_q <= after(issue_q);
+      if (dut.walk && dut.taken) issue_q <= after(issue_q);
       if (dut.take) begin
         number_q <= number_q + 1'b1;
         take_q   <= take_q == FRAME - 1 ? '0 : take_q + 1'b1;
@@ -253,7 +253,7 @@ module engine_slide_proof #(
                           dut.in_line_q == (signed'(num_t'(dut.in_col_q)) == num_t'(InW) - 1));
     WalkFlags_A: assert (dut.pixel_q == (beat == BEATS - 1) && dut.line_q == (col == num_t'(InW) - 1) &&
                          dut.end_q == (col == LAST_COL) && dut.final_q == (row == num_t'((OutH - 1) * StrideH)));
-    StartsOnce_A: assert (!(dut.start && dut.walking_q));
+    StartsOnce_A: assert (!(dut.take && dut.begin_q && dut.walking_q));
 
     Origin_A: assert (out_q.origin == frame_q + number_t'(row_of(out_q) * ROW +
                                                           col_of(out_q) * BEATS + out_q.beat));

@@ -237,7 +237,7 @@ MUTANTS = (
     mutant("engine_slide", "(beyond_q || end_q)", "end_q", SLIDE_CROPPED),
     mutant("engine_slide", "l >= LAST_LANES && ragged_q ?", "1'b0 ?", SLIDE_RAGGED),
     mutant("engine_slide", "row_in_q[i] && col_in_q[j] ?", "col_in_q[j] ?", SLIDE_SAME),
-    mutant("engine_slide", "take || (advance && !enough);", "take;", SLIDE_SAME),
+    mutant("engine_slide", "advance && may_step;", "take;", SLIDE_SAME),
     mutant("slide_delay", "addr_q == AddrW'(Delay - 2)", "addr_q == AddrW'(Delay - 1)", SLIDE_SAME),
     mutant("slide_delay", "if (step_i) waddr_q <= addr_q;", "waddr_q <= addr_q;", SLIDE_SAME),
     mutant("slide_inside", "reached && !passed", "reached", SLIDE_SAME),

@@ -144,11 +144,14 @@ module engine_slide #(
 
   // ---- steps: a beat taken from the queue each, or an empty one
   logic advance, step, enough, walking_q;
+  logic may_take, may_step, may_walk;  // if the pipeline advances
   logic first_q;  // the next beat to take is the first of its frame
 
-  assign advance = !valid_o || ready_i;
-  assign take    = advance && enough && words_q;
-  assign step    = take || (advance && !enough);
+  assign advance  = !valid_o || ready_i;
+  assign may_take = enough && words_q;
+  assign may_step = !enough || words_q;
+  assign take     = advance && may_take;
+  assign step     = advance && may_step;
   if (TAIL == 0) begin : gen_prompt
     logic unused_late;
     assign unused_late = &{1'b0, first_q, filled_q};
@@ -166,12 +169,11 @@ module engine_slide #(
   logic             in_pixel_q;  // in_beat_q == BEATS - 1
   logic             in_line_q;   // in_col_q == InW - 1
   logic             begin_q;     // it is the first window's anchor
-  logic             in_pixel, in_line, in_frame, start;
+  logic             in_pixel, in_line, in_frame;
 
   assign in_pixel = take && in_pixel_q;
   assign in_line  = in_pixel && in_line_q;
   assign in_frame = in_row_q == RowW'(InH - 1);
-  assign start    = take && begin_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -211,10 +213,11 @@ module engine_slide #(
   logic              final_q;    // row_q == LAST_ROW
   logic              walk, line, last, taken;
 
-  assign walk  = step && (walking_q || start);
-  assign line  = pixel_q && line_q;
-  assign last  = pixel_q && end_q && final_q;
-  assign taken = walk && row_step_q == '0 && col_step_q == '0 && !beyond_q;
+  assign may_walk = walking_q ? may_step : may_take && begin_q;
+  assign walk     = advance && may_walk;
+  assign line     = pixel_q && line_q;
+  assign last     = pixel_q && end_q && final_q;
+  assign taken    = may_walk && row_step_q == '0 && col_step_q == '0 && !beyond_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || (walk && last)) begin
