@@ -49,24 +49,26 @@ module axi_lite_slave_proof (
   logic [31:0] wdata_q, mask;
   logic [3:0]  wstrb_q;
   logic        wrote_q, did_read_q;  // an access reached them in the cycle before
-  logic [31:0] given_q;              // what was read then
+  logic        told_q;               // a read did in the one before that
+  logic [31:0] given_q;              // what its answer was
   for (genvar b = 0; b < 4; b++) begin : gen_mask
     assign mask[8*b +: 8] = {8{wstrb_q[b]}};
   end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      {address_q, word_q, read_q, wrote_q, did_read_q} <= '0;
+      {address_q, word_q, read_q, wrote_q, did_read_q, told_q} <= '0;
     end else begin
       address_q  <= (awvalid_i && awready) || (address_q && !write_o);
       word_q     <= (wvalid_i && wready) || (word_q && !write_o);
       read_q     <= (arvalid_i && arready) || (read_q && !read_o);
       wrote_q    <= write_o;
       did_read_q <= read_o;
+      told_q     <= did_read_q;
     end
     if (awvalid_i && awready) waddr_q <= awaddr_i[11:2];
     if (arvalid_i && arready) raddr_q <= araddr_i[11:2];
     if (wvalid_i && wready) {wdata_q, wstrb_q} <= {wdata_i, wstrb_i};
-    if (read_o) given_q <= read_data_i;
+    if (did_read_q) given_q <= read_data_i;
   end
 
   always_comb if (started_q && rst_ni) begin
@@ -78,16 +80,17 @@ module axi_lite_slave_proof (
                           !(read_q && arvalid_i && arready && !read_o));
     AtOnce_A: assert ((write_o || !(address_q && word_q && (!bvalid || bready_i))) &&
                       (read_o || !(read_q && (!rvalid || rready_i))));
-    Answered_A: assert ((!wrote_q || bvalid) && (!did_read_q || (rvalid && rdata == given_q)));
+    Answered_A: assert ((!wrote_q || bvalid) && (!told_q || (rvalid && rdata == given_q)));
     Okay_A: assert (bresp == 2'b00 && rresp == 2'b00);
 
-    Held_A: assert (dut.aw_held_q == address_q && dut.w_held_q == word_q && dut.ar_held_q == read_q);
+    Held_A: assert (dut.aw_held_q == address_q && dut.w_held_q == word_q && dut.ar_held_q == read_q &&
+                    dut.reading_q == did_read_q && !(did_read_q && (read_q || rvalid)));
     Address_A: assert (!address_q || write_addr_o == {waddr_q, 2'b00});
     Word_A: assert (!word_q || (write_data_o == wdata_q && write_mask_o == mask));
     Read_A: assert (!read_q || read_addr_o == {raddr_q, 2'b00});
     Owed_A: assert (32'(rules.addresses_q) == 32'(address_q) + 32'(bvalid) &&
                     32'(rules.words_q) == 32'(word_q) + 32'(bvalid) &&
-                    32'(rules.reads_q) == 32'(read_q) + 32'(rvalid));
+                    32'(rules.reads_q) == 32'(read_q) + 32'(did_read_q) + 32'(rvalid));
   end
 
   logic [1:0] writes_q, reads_q;

@@ -52,7 +52,7 @@ BUS_MUTANTS = (
     mutant("tensor_writer", "ElementW'(signed'(elements[e]))", "ElementW'(elements[e])", WRITE),
     mutant("axi_lite_slave", "{8{strobe_q[b]}}", "8'hff", REGISTERS),
     mutant("axi_lite_slave", "{s_axi_awaddr[AddrW-1:2], 2'b00}", "s_axi_awaddr", REGISTERS),
-    mutant("ip_registers", "|| |beyond_q);", ");", REGISTERS, quick=True),
+    mutant("ip_registers", "|| |beyond_q;", ";", REGISTERS, quick=True),
     mutant("ip_registers", "write_addr_i == FRAMES && !start_q", "write_addr_i == FRAMES", REGISTERS),
     mutant("ip_registers", "(done_q && !reads_control)", "done_q", REGISTERS),
     mutant("ip_registers", "errors_kept[ERRORS_WRITE_DECERR:0] == '0", "errors_q[ERRORS_WRITE_DECERR:0] == '0", CONTROL),

@@ -3,7 +3,7 @@
 /// AXI4-Lite slave in front of a register file: one write and one read at a time, in any order.
 ///
 /// A write reaches the registers when address and data are there, as one cycle of `write_o`; a read
-/// as one cycle of `read_o`, whose answer `read_data_i` is taken in the same cycle. Addresses are those
+/// as one cycle of `read_o`, whose answer `read_data_i` is taken in the next one. Addresses are those
 /// of words: a processor gives those of bytes, too, and says the rest with strobes. Every access is
 /// answered with OKAY: an error response stops the program on a Zynq (a bus error), so the register
 /// file itself keeps note of accesses to nothing. At most one access each 2 cycles.
@@ -44,6 +44,7 @@ module axi_lite_slave #(
   logic             aw_held_q;
   logic             w_held_q;
   logic             ar_held_q;
+  logic             reading_q;   // the answer of a read is there
   logic [3:0]       strobe_q;
   logic             unused_low;
 
@@ -65,6 +66,7 @@ module axi_lite_slave #(
       aw_held_q    <= 1'b0;
       w_held_q     <= 1'b0;
       ar_held_q    <= 1'b0;
+      reading_q    <= 1'b0;
       s_axi_bvalid <= 1'b0;
       s_axi_rvalid <= 1'b0;
     end else begin
@@ -76,7 +78,8 @@ module axi_lite_slave #(
       else if (read_o) ar_held_q <= 1'b0;
       if (write_o) s_axi_bvalid <= 1'b1;
       else if (s_axi_bready) s_axi_bvalid <= 1'b0;
-      if (read_o) s_axi_rvalid <= 1'b1;
+      reading_q <= read_o;
+      if (reading_q) s_axi_rvalid <= 1'b1;
       else if (s_axi_rready) s_axi_rvalid <= 1'b0;
     end
   end
@@ -88,7 +91,7 @@ module axi_lite_slave #(
       strobe_q     <= s_axi_wstrb;
     end
     if (s_axi_arvalid && s_axi_arready) read_addr_o <= {s_axi_araddr[AddrW-1:2], 2'b00};
-    if (read_o) s_axi_rdata <= read_data_i;
+    if (reading_q) s_axi_rdata <= read_data_i;
   end
 
 `ifndef SYNTHESIS

@@ -58,6 +58,7 @@ module ip_registers
   // ---- what is written
   logic                      start_q;
   logic                      start;       // AP_START is written
+  logic                      wrong_q;     // the arguments are
   logic                      refused;     // the command that stands cannot be carried out
   logic                      taken;
   logic [31:0]               frames_q;
@@ -83,8 +84,11 @@ module ip_registers
   assign start    = write_i && write_addr_i == CTRL && given[CTRL_AP_START];
   assign argument = write_i && (write_addr_i inside {FRAMES, TAG} || (write_addr_i >= TENSORS && 13'(write_addr_i) < BEYOND));
   assign clear    = reset_busy_i;
-  assign refused  = start_q && (frames_q == '0 || |misaligned || |beyond_q);
+  assign refused  = start_q && wrong_q;
   assign taken    = command_valid_o && command_ready_i;
+
+  // Arguments change in no cycle with `start_q`, so that of the cycle before is true of them.
+  always_ff @(posedge clk_i) wrong_q <= frames_q == '0 || |misaligned || |beyond_q;
 
   assign command_valid_o  = start_q && !refused && !clear;
   assign command_frames_o = frames_q;
@@ -251,40 +255,71 @@ module ip_registers
   end
   always_ff @(posedge clk_i) if (read_i && is_wide) high_q <= wide[63:32];
 
+  // In groups, of which each has its register; all but that of the address hold zero.
+  logic [31:0] control, counts, argument_read;
+  logic [31:0] control_q, counts_q, argument_q;
+  logic        known_control, known_count, known_argument;
   always_comb begin
-    read_known  = 1'b1;
-    read_data_o = wide[31:0];
+    known_control = 1'b1;
     case (read_addr_i)
-      CTRL:     read_data_o = {28'h0, ready_q, commands_q == '0 && !start_q, done_q, start_q};
-      GIE:      read_data_o = 32'(gie_q);
-      IER:      read_data_o = 32'(ier_q);
-      ISR:      read_data_o = 32'(isr_q);
-      FRAMES:   read_data_o = frames_q;
-      TAG:      read_data_o = command_tag_o;
-      RESET:    read_data_o = 32'(reset_busy_i);
-      WATCHDOG: read_data_o = watchdog_o;
-      VERSION:  read_data_o = {8'(Outputs), 8'(Inputs), 16'(MAP_VERSION)};
-      BUILD_LO: read_data_o = BuildId[31:0];
-      BUILD_HI: read_data_o = BuildId[63:32];
-      STATUS:   read_data_o = {8'h0, commands_q, status_i};
-      ERRORS:   read_data_o = 32'(errors_q);
-      ERROR_ADDRESS_HI, CYCLES_HI, BUSY_HI, INPUT_STALL_HI, OUTPUT_STALL_HI: read_data_o = high_q;
-      FRAMES_DONE:   read_data_o = frames_done_q;
-      COMMANDS_DONE: read_data_o = commands_done_q;
-      INTERVAL:      read_data_o = interval_q;
+      CTRL:     control = {28'h0, ready_q, commands_q == '0 && !start_q, done_q, start_q};
+      GIE:      control = 32'(gie_q);
+      IER:      control = 32'(ier_q);
+      ISR:      control = 32'(isr_q);
+      RESET:    control = 32'(reset_busy_i);
+      WATCHDOG: control = watchdog_o;
+      VERSION:  control = {8'(Outputs), 8'(Inputs), 16'(MAP_VERSION)};
+      BUILD_LO: control = BuildId[31:0];
+      BUILD_HI: control = BuildId[63:32];
+      STATUS:   control = {8'h0, commands_q, status_i};
+      ERRORS:   control = 32'(errors_q);
       default: begin
-        read_known = is_wide;
+        control       = '0;
+        known_control = 1'b0;
+      end
+    endcase
+  end
+  always_comb begin
+    known_count = 1'b1;
+    case (read_addr_i)
+      ERROR_ADDRESS_HI, CYCLES_HI, BUSY_HI, INPUT_STALL_HI, OUTPUT_STALL_HI: counts = high_q;
+      FRAMES_DONE:   counts = frames_done_q;
+      COMMANDS_DONE: counts = commands_done_q;
+      INTERVAL:      counts = interval_q;
+      default: begin
+        counts      = wide[31:0];
+        known_count = is_wide;
+      end
+    endcase
+  end
+  always_comb begin
+    known_argument = 1'b1;
+    case (read_addr_i)
+      FRAMES: argument_read = frames_q;
+      TAG:    argument_read = command_tag_o;
+      default: begin
+        argument_read  = '0;
+        known_argument = 1'b0;
         for (int unsigned t = 0; t < Tensors; t++) begin
           if (read_addr_i == TENSORS + 12'(8 * t)) begin
-            read_data_o = address[t][31:0];
-            read_known  = 1'b1;
+            argument_read  = address[t][31:0];
+            known_argument = 1'b1;
           end
           if (read_addr_i == TENSORS + 12'(8 * t + 4)) begin
-            read_data_o = address[t][63:32];
-            read_known  = 1'b1;
+            argument_read  = address[t][63:32];
+            known_argument = 1'b1;
           end
         end
       end
     endcase
   end
+  always_ff @(posedge clk_i) begin
+    if (read_i) begin
+      control_q  <= control;
+      counts_q   <= counts;
+      argument_q <= argument_read;
+    end
+  end
+  assign read_known  = known_control || known_count || known_argument;
+  assign read_data_o = control_q | counts_q | argument_q;
 endmodule
