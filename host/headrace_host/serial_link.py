@@ -35,7 +35,10 @@ REQUEST = struct.Struct("<BBBBII")
 ANSWER = struct.Struct("<BBBBIHBBQI")
 """Kind, session, number, ports, bytes of the input that were taken, room, flags, version, build, place of the data."""
 TRIES = 10
-"""Times that nothing comes, or nothing moves, in a row until the board counts as silent."""
+"""Times that a reset is tried until nothing counts as being there."""
+MISSED = 6
+"""Answers in a row that do not come until the board counts as silent: 31 times the patience."""
+_SLOWEST = 8
 FLYING = 6
 """Requests that may be on their way at once."""
 _WRAP = 1 << 32
@@ -129,14 +132,17 @@ class SerialLink:
     Args:
         line: the port.
         manifest: of the build that the board should hold.
-        patience: seconds without an answer after which requests are sent again.
+        patience: seconds without an answer after which requests are sent again; up to eight times that if the board is slow.
+        stuck: seconds in which it answers, but neither takes nor gives anything, until it counts as stuck.
 
     Raises:
         BoardError: nothing answers, or something else than the build does.
     """
 
-    def __init__(self, line: Line, manifest: Mapping[str, Any], patience: float = 0.5) -> None:
-        self._line, self._patience = line, patience
+    def __init__(self, line: Line, manifest: Mapping[str, Any], patience: float = 0.5, stuck: float = 60.0) -> None:
+        self._line, self._patience, self._stuck = line, patience, stuck
+        self._wait = patience
+        """Doubles with each answer that does not come, and shrinks again with those that do."""
         self._deframer = Deframer()
         self._answers: deque[Answer] = deque()
         self._feeds = {str(entry["tensor"]): _Feed(_layout(entry), memoryview(b"")) for entry in manifest["inputs"]}
@@ -161,7 +167,7 @@ class SerialLink:
         Raises:
             BoardError: nothing answers, or something else than the build does.
         """
-        self._session = secrets.randbelow(255) + 1
+        self._session, self._wait = secrets.randbelow(255) + 1, self._patience
         self._flying.clear()
         for _ in range(TRIES):
             self._request(RESET, None, b"", 0)
@@ -203,26 +209,29 @@ class SerialLink:
         return {harvest.name: _unpacked(harvest.layout, bytes(harvest.data or b"")) for harvest in self._harvests}
 
     def _move(self) -> None:
-        still = 0
+        missed, moved_at = 0, time.monotonic()
         while any(harvest.got < harvest.wanted for harvest in self._harvests):
             self._send()
             before = self._moved()
             answer = self._answer()
             if answer is None:
                 self._again()
+                missed, self._wait = missed + 1, min(2 * self._wait, _SLOWEST * self._patience)
             else:
                 self._take(answer)
-            still = 0 if self._moved() > before else still + 1
-            if still > TRIES * FLYING or (answer is None and still >= TRIES):
-                raise BoardError(self._silence())
+                missed, self._wait = 0, max(0.9 * self._wait, self._patience)
+            if self._moved() > before:
+                moved_at = time.monotonic()
+            if missed >= MISSED or time.monotonic() - moved_at > self._stuck:
+                raise BoardError(self._silence("fell silent" if missed else "is stuck"))
 
     def _moved(self) -> int:
         return sum(feed.taken for feed in self._feeds.values()) + sum(harvest.got for harvest in self._harvests)
 
-    def _silence(self) -> str:
+    def _silence(self, what: str) -> str:
         taken = ", ".join(f"{feed.taken:,} of {len(feed.data):,} bytes of '{n}'" for n, feed in self._feeds.items())
         got = ", ".join(f"{h.got:,} of {h.wanted:,} bytes of '{h.name}'" for h in self._harvests)
-        return f"the board fell silent: it took {taken} and gave {got}; {self.bad_packets} damaged packets came"
+        return f"the board {what}: it took {taken} and gave {got}; {self.bad_packets} damaged packets came"
 
     def _send(self) -> None:
         """Sends data as far as there is room for them; asks for outputs if nothing is on its way."""
@@ -248,7 +257,7 @@ class SerialLink:
 
     def _answer(self) -> Answer | None:
         """The next answer of this session; None if it does not come in time."""
-        limit = time.monotonic() + self._patience
+        limit = time.monotonic() + self._wait
         while True:
             while self._answers:
                 answer = self._answers.popleft()

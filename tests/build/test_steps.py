@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +18,16 @@ from headrace.build.steps import RECORD, PackageStep, Steps
 from headrace.errors import BuildError, ToolError
 
 TOOL = """
+import os
 import pathlib
+import time
 
 def run(arguments):
     source, target, fault = arguments
-    print("Info: reading", source)
+    print("Info: reading", source, flush=True)
+    if fault == "takes long":
+        pathlib.Path(__file__).with_name("pid").write_text(str(os.getpid()))
+        time.sleep(60)
     text = pathlib.Path(source).read_text()
     if fault == "fails":
         print("Warning: this error: is none")
@@ -37,7 +46,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that grows with each run of the tool."""
     (tmp_path / "a_tool").mkdir()
     (tmp_path / "a_tool" / "__init__.py").write_text(TOOL)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
     versions = {"a-tool": "1"}
     known = importlib.metadata.version
     monkeypatch.setattr(importlib.metadata, "version", lambda name: versions.get(name) or known(name))
@@ -119,6 +128,47 @@ def test_what_a_killed_process_leaves_is_swept(step: PackageStep, tmp_path: Path
     with Steps(tmp_path / "made") as steps:
         steps.run(step)
     assert not left.exists()
+
+
+KILLED = """
+import importlib.metadata, sys
+from pathlib import Path
+from headrace.build.steps import PackageStep, Steps
+importlib.metadata.version = lambda name: "1"
+folder = Path(sys.argv[1])
+with Steps(folder / "made") as steps:
+    steps.run(PackageStep(
+        name="long", package="a-tool", function="run", arguments=("in", "out", "takes long"),
+        inputs={"in": folder / "in.txt"}, outputs=("out",),
+    ))
+"""
+
+
+def test_a_tool_ends_with_the_process_that_waits_for_it(step: PackageStep, tool: Path, tmp_path: Path) -> None:
+    del step  # its input is there
+    waiting = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
+    pid = tool.with_name("pid")
+    assert _within(20, lambda: pid.exists() and pid.read_text())
+    waiting.kill()
+    waiting.wait()
+    assert _within(10, lambda: not _is_alive(int(pid.read_text())))
+
+
+def _within(seconds: float, holds: Callable[[], object]) -> bool:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

