@@ -243,7 +243,7 @@ MUTANTS = (
     mutant("slide_inside", "reached && !passed", "reached", SLIDE_SAME),
     mutant("stream_rom_loop", "addr_q == AddrW'(Depth - 2)", "addr_q == AddrW'(Depth - 1)", ROM_LOOP),
     mutant("stream_rom_loop", "addr_q <= '0;\n        last_q <= Depth == 1;", "last_q <= Depth == 1;", ROM_LOOP),
-    mutant("stream_rom_loop", "if (!rst_ni) part_q[p]", "if (0) part_q[p]", ROM_PARTS),
+    mutant("stream_rom_loop", "if (en_i || !rst_ni) part_q", "if (en_i) part_q", ROM_PARTS),
     mutant("stream_rom_loop", "high_q  <= fetch_q[AddrW-1:LowW]", "high_q  <= '0", ROM_PARTS),
     mutant("window_wait", "next.need - {row_i, col_i}", "next.need - 1'b1 - {row_i, col_i}", WINDOW_PARALLEL),
     mutant("window_wait", "need_q - {row_i, col_i}", "need_q - 1'b1 - {row_i, col_i}", WINDOW_SERIAL),

@@ -39,11 +39,13 @@ module stream_rom_loop #(
     logic [AddrW-LowW-1:0]       high_q;   // part of the next word
     logic [AddrW-1:0]            fetch_q;  // address of the word behind the next one
     logic                        last_q;   // fetch_q == Depth - 1
+    logic [LowW-1:0]             fetch;
     initial $readmemh(RomFile, mem);
+    // Not an address straight from a register, as Yosys would then move that behind the memory.
+    assign fetch = rst_ni ? fetch_q[LowW-1:0] : '0;
     for (genvar p = 0; p < PARTS; p++) begin : gen_part
       always_ff @(posedge clk_i) begin
-        if (!rst_ni) part_q[p] <= mem[{(AddrW - LowW)'(p), LowW'(0)}];
-        else if (en_i) part_q[p] <= mem[{(AddrW - LowW)'(p), fetch_q[LowW-1:0]}];
+        if (en_i || !rst_ni) part_q[p] <= mem[{(AddrW - LowW)'(p), fetch}];
       end
     end
     always_ff @(posedge clk_i) begin
