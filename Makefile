@@ -6,9 +6,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 DEMO := build/demo
+BITSTREAM := build/cellnet-small
 IMAGES := quant_models/headrace_models/zoo/images
 
-.PHONY: demo test test-all families coverage lint docs format clean
+.PHONY: demo bitstream check-bitstreams test test-all families coverage lint docs format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +18,11 @@ $(BIN)/python:
 # The demo needs no torch.
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --editable '.[sim]'
+	touch $@
+
+# Makes bitstreams; no torch either.
+$(VENV)/.synth: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable '.[sim,synth]'
 	touch $@
 
 # torch first and by its exact version: anything newer or looser pulls in gigabytes of CUDA.
@@ -30,6 +36,15 @@ demo: $(VENV)/.demo
 	$(BIN)/headrace detect $(IMAGES) $(DEMO) --device cpu -o $(DEMO)-cpu
 	$(BIN)/headrace detect $(IMAGES) $(DEMO) --device sim --check -o $(DEMO)-sim
 	@echo "annotated pictures: $(DEMO)-sim/*.png"
+
+# A detector's bitstream for a ULX3S, by open tools alone: half an hour on two cores.
+bitstream: $(VENV)/.synth
+	$(BIN)/headrace compile cellnet-small --board ulx3s-85f --fps 30 -o $(BITSTREAM)
+	$(BIN)/headrace build $(BITSTREAM)
+
+# Whether those in bitstreams/ come out the same, byte for byte.
+check-bitstreams: $(VENV)/.synth
+	$(BIN)/python bitstreams/rebuild.py
 
 test: $(VENV)/.dev
 	$(BIN)/pytest -n $(JOBS)

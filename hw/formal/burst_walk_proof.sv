@@ -52,6 +52,9 @@ module burst_walk_proof #(
   assign beats    = 32'(beats_o);
   assign end_word = word_q + beats;
 
+  logic changed_q;   // in the cycle before a command came, or a burst was taken
+  always_ff @(posedge clk_i) changed_q <= rst_ni && ((command_valid_i && command_ready_o) || take);
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       walking_q <= 1'b0;
@@ -74,18 +77,22 @@ module burst_walk_proof #(
   end
 
   always_comb if (started_q && rst_ni) begin
-    OneCommand_A: assert (burst_valid_o == walking_q && command_ready_o == !walking_q);
+    OneCommand_A: assert (command_ready_o == !walking_q && (walking_q || !burst_valid_o));
+    // A burst is there two cycles after a command or the burst before it.
+    Offered_A: assert (!walking_q || burst_valid_o || changed_q);
     if (walking_q) begin
+      Left_A: assert (word_q + 32'(dut.words_q) == FrameWords && word_q < FrameWords);
+      Frames_A: assert (dut.frames_q == frames_q && frames_q != 0);
+      Aligned_A: assert (32'(frame_q) % WordBytes == 0);
+      Address_A: assert (address_o == address);
+    end
+    if (burst_valid_o) begin
       InOrder_A: assert (address_o == address);
       WithinFrame_A: assert (beats != 0 && end_word <= FrameWords);
       WithinBurst_A: assert (place + beats <= BurstBeats);
       Longest_A: assert (end_word == FrameWords || place + beats == BurstBeats);
       LastOfFrame_A: assert (last_of_frame_o == (end_word == FrameWords));
       LastOfCommand_A: assert (last_of_command_o == (end_word == FrameWords && frames_q == 1));
-
-      Left_A: assert (word_q + 32'(dut.words_q) == FrameWords && word_q < FrameWords);
-      Frames_A: assert (dut.frames_q == frames_q && frames_q != 0);
-      Aligned_A: assert (32'(frame_q) % WordBytes == 0);
     end
   end
   if (Repeat) begin : gen_repeat

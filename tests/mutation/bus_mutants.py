@@ -33,7 +33,7 @@ BUS_MUTANTS = (
         DENSE,
     ),
     mutant("burst_walk", "- BeatsW'(address_q[OFFSET_W +: BeatsW-1])", "", READ),
-    mutant("burst_walk", "last_of_frame_o && frames_q == 32'd1", "last_of_frame_o", READ),
+    mutant("burst_walk", "ends_frame && frames_q == 32'd1", "ends_frame", READ),
     mutant("burst_walk", "last_of_frame_o ? WORDS_W'(FrameWords) : words_q", "words_q", READ),
     mutant("axi_reader", "room_q >= ROOM_W'(BurstBeats)", "room_q != '0", READ),
     mutant("axi_reader", "walking || room_q != ROOM_W'(ROOM)", "walking", READ),

@@ -70,7 +70,7 @@ module axi_reader #(
   );
 
   assign room            = room_q >= ROOM_W'(BurstBeats);
-  assign busy_o          = walking || room_q != ROOM_W'(ROOM);
+  assign busy_o          = !command_ready_o || room_q != ROOM_W'(ROOM);
   assign request_valid_o = walking && room;
   assign grant           = request_valid_o && request_ready_i;
   assign pop             = valid_o && ready_i;

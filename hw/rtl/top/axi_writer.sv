@@ -51,6 +51,7 @@ module axi_writer #(
            DataW, BurstBeats, Bursts, FrameWords);
   end
 
+  logic              walking;
   logic              push;
   logic              grant;
   logic              word_valid;
@@ -61,12 +62,13 @@ module axi_writer #(
   ) u_walk (
     .clk_i, .rst_ni,
     .command_valid_i, .command_ready_o, .command_address_i, .command_frames_i,
-    .burst_valid_o(busy_o), .burst_take_i(grant),
+    .burst_valid_o(walking), .burst_take_i(grant),
     .address_o(request_address_o), .beats_o(request_beats_o),
     .last_of_frame_o(request_ends_frame_o), .last_of_command_o(request_ends_command_o)
   );
 
-  assign request_valid_o = busy_o && free_q >= ROOM_W'(request_beats_o);
+  assign busy_o          = !command_ready_o;
+  assign request_valid_o = walking && free_q >= ROOM_W'(request_beats_o);
   assign grant           = request_valid_o && request_ready_i;
   assign push            = valid_i && ready_o;
 

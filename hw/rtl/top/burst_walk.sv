@@ -3,7 +3,8 @@
 /// Walks through the bursts of commands: address, length, and where frames and commands end.
 ///
 /// Bursts end at multiples of `BurstBeats` words in memory and at the ends of frames. The next
-/// burst is offered in the cycle after `burst_take_i`; between commands one cycle passes.
+/// burst is offered two cycles after `burst_take_i`, from registers; between commands one cycle more
+/// passes.
 module burst_walk #(
   parameter int unsigned WordBytes  = 8,
   parameter int unsigned AddrW      = 32,
@@ -36,16 +37,23 @@ module burst_walk #(
   logic [WORDS_W-1:0] words_q;   // left in the frame
   logic [31:0]        frames_q;  // left, this one included
   logic [BeatsW-1:0]  to_boundary;
+  logic               ends_frame;
   logic [AddrW-1:0]   next_address;
 
-  assign command_ready_o   = !active_q;
-  assign burst_valid_o     = active_q;
-  assign address_o         = address_q;
-  assign to_boundary       = BeatsW'(BurstBeats) - BeatsW'(address_q[OFFSET_W +: BeatsW-1]);
-  assign last_of_frame_o   = SIZE_W'(words_q) <= SIZE_W'(to_boundary);
-  assign beats_o           = last_of_frame_o ? BeatsW'(words_q) : to_boundary;
-  assign last_of_command_o = last_of_frame_o && frames_q == 32'd1;
-  assign next_address      = address_q + (AddrW'(beats_o) << OFFSET_W);
+  assign command_ready_o = !active_q;
+  assign address_o       = address_q;
+  assign to_boundary     = BeatsW'(BurstBeats) - BeatsW'(address_q[OFFSET_W +: BeatsW-1]);
+  assign ends_frame      = SIZE_W'(words_q) <= SIZE_W'(to_boundary);
+  assign next_address    = address_q + (AddrW'(beats_o) << OFFSET_W);
+
+  // The burst that begins at `address_q`, a cycle after that came to be.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) burst_valid_o <= 1'b0;
+    else burst_valid_o <= active_q && !burst_take_i;
+    last_of_frame_o   <= ends_frame;
+    last_of_command_o <= ends_frame && frames_q == 32'd1;
+    beats_o           <= ends_frame ? BeatsW'(words_q) : to_boundary;
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) active_q <= 1'b0;

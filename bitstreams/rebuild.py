@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the bitstreams of this folder anew, and compares them byte for byte with those that lie here.
+
+    python bitstreams/rebuild.py            compare; exit code 1 where something differs
+    python bitstreams/rebuild.py --store    replace them
+
+Half an hour each on two cores; what was made lies under build/bitstreams, and an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BUILDS = HERE.parent / "build" / "bitstreams"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A bitstream of this folder."""
+
+    model: str
+    board: str
+    options: tuple[str, ...]
+    """Of ``headrace compile``."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return HERE / self.board / self.model
+
+    @property
+    def build(self) -> Path:
+        """Where it is made."""
+        return BUILDS / self.board / self.model
+
+
+ENTRIES = (Entry(model="cellnet-small", board="ulx3s-85f", options=("--fps", "30")),)
+
+
+def make(entry: Entry) -> dict[str, Path]:
+    """Compiles and builds one; returns the files that are kept of it."""
+    program = [sys.executable, "-c", "from headrace.cli import main; main()"]
+    for arguments in (
+        ["compile", entry.model, "--board", entry.board, *entry.options, "-o", str(entry.build)],
+        ["build", str(entry.build), "--board", entry.board],
+    ):
+        subprocess.run([*program, *arguments], check=True)
+    made = entry.build / "bitstream"
+    bitstream = made / f"{entry.model}.bit"
+    return {bitstream.name: bitstream, "manifest.json": entry.build / "manifest.json", "report.json": made / "report.json"}
+
+
+def differing(entry: Entry, made: dict[str, Path]) -> list[str]:
+    """What is not the same as in the folder; of the manifest, whose record of steps tells of each machine, only the build id."""
+    wrong = []
+    for name, path in made.items():
+        kept = entry.folder / name
+        if not kept.is_file():
+            wrong.append(f"{kept}: missing")
+        elif name == "manifest.json":
+            ids = [json.loads(file.read_text(encoding="utf-8"))["build_id"] for file in (kept, path)]
+            if ids[0] != ids[1]:
+                wrong.append(f"{kept}: of build {ids[0]}, now it is {ids[1]}")
+        elif kept.read_bytes() != path.read_bytes():
+            wrong.append(f"{kept}: {kept.stat().st_size:,} bytes, other than the {path.stat().st_size:,} of {path}")
+    return wrong
+
+
+def main() -> int:
+    """The program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", action="store_true", help="replace what lies here")
+    store = parser.parse_args().store
+    wrong = []
+    for entry in ENTRIES:
+        made = make(entry)
+        if store:
+            entry.folder.mkdir(parents=True, exist_ok=True)
+            for name, path in made.items():
+                shutil.copyfile(path, entry.folder / name)
+                print(entry.folder / name)
+        else:
+            wrong += differing(entry, made)
+    for line in wrong:
+        print(line)
+    if not (wrong or store):
+        print(f"{len(ENTRIES)} made anew: the same bytes")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
