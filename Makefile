@@ -65,7 +65,7 @@ coverage: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src/headrace host/headrace_host quant_models/headrace_models sim/headrace_sim tests benchmarks
+	$(BIN)/mypy src/headrace host/headrace_host quant_models/headrace_models sim/headrace_sim tests benchmarks bitstreams/rebuild.py
 	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- host/headrace_host sim/headrace_sim/board sim/headrace_sim/__main__.py
 	$(BIN)/python sim/lint_rtl.py
 

@@ -58,7 +58,7 @@ def make(entry: Entry) -> dict[str, Path]:
 
 
 def differing(entry: Entry, made: dict[str, Path]) -> list[str]:
-    """What is not the same as in the folder; of the manifest, whose record of steps tells of each machine, only the build id."""
+    """What is not the same as in the folder; of the manifest only the build id counts: its record of steps is each machine's."""
     wrong = []
     for name, path in made.items():
         kept = entry.folder / name

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from headrace.engines.base import Parameter, ResultEngine, Rom
-from headrace.engines.technology import Resources, Technology
+from headrace.engines.technology import Resources, Technology, index_bits
 from headrace.ir.ops import IntArray
 
 
@@ -82,7 +82,7 @@ class Source(ResultEngine):
         padded = np.zeros((rows * cols, self.beats * self.lanes), np.int64)
         padded[:, :channels] = self.sets.words.reshape(-1, channels)
         out = [Rom(file=f"{self.name}.hex", fields=padded.reshape(-1, self.lanes), widths=(self.result.bits,))]
-        address = max(1, (self.words - 1).bit_length())
+        address = index_bits(self.words)
         for name, count, first in (
             ("rows", rows, self.sets.rows * cols * self.beats),
             ("cols", cols, self.sets.cols * self.beats),

@@ -12,7 +12,7 @@ import numpy as np
 
 from headrace.engines.base import Engine, LaneEngine, Packed, Parameter
 from headrace.engines.plumbing import packed_counts
-from headrace.engines.technology import XC7, Resources, Technology, ceil_div
+from headrace.engines.technology import XC7, Resources, Technology, ceil_div, index_bits
 from headrace.ir.ops import IntArray, Pair
 
 MUX_LUTS = 0.45
@@ -104,7 +104,7 @@ class Gatherer(Engine):
 
     def _stores(self, technology: Technology) -> Resources:
         """Per output lane, a memory of those input lanes that it reads."""
-        depth = 2 << max(1, (self.beats_in - 1).bit_length())
+        depth = 2 << index_bits(self.beats_in)
         stores = (technology.memory(depth, max(1, sources) * self.bits) for sources in self._sources)
         return sum(stores, Resources())
 

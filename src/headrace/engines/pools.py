@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from headrace.engines.base import Engine, Parameter
 from headrace.engines.mac import acc_bits
-from headrace.engines.technology import Resources, Technology, ceil_div
+from headrace.engines.technology import Resources, Technology, ceil_div, index_bits
 from headrace.ir.tensor import Tensor
 
 
@@ -151,7 +151,7 @@ class Chooser(Engine):
     @property
     def index_bits(self) -> int:
         """Bits of a channel's number."""
-        return max(1, (self.source.channels - 1).bit_length())
+        return index_bits(self.source.channels)
 
     @property
     def out_bits(self) -> int:

@@ -22,6 +22,11 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def index_bits(count: int) -> int:
+    """Bits of a number from 0 to ``count - 1``, at least 1."""
+    return max(1, (count - 1).bit_length())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """Fabric resources; block RAM counts in units of 36 kbit."""

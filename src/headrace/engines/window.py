@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from headrace.engines.base import Engine, Parameter
-from headrace.engines.technology import Resources, Technology, ceil_div
+from headrace.engines.technology import Resources, Technology, ceil_div, index_bits
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
 
@@ -234,7 +234,15 @@ class Window(Engine):
         else:  # stages of four to one
             select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
         control = 130 + 4 * (row_taps if self.banks > 1 else 0) + int(copies * (select + row_taps * 0.5) * width)
-        return Resources(lut=control, ff=140 + self.taps * (width + 1))
+        return Resources(lut=control, ff=self._control_bits() + self.taps * (width + 1))
+
+    def _control_bits(self) -> int:
+        """Registers of the walk over the output pixels: where each begins, what it waits for, five times on its way."""
+        height, width = self.source.shape[:2]
+        place = height.bit_length() + width.bit_length() + 4 + index_bits(self.rows) + index_bits(width * self.beats)
+        count = (height + self.rows).bit_length() + 1
+        address = index_bits(ceil_div(self.rows, self.banks) * width * self.beats)
+        return 5 * place + 4 * (count + 1) + 4 * index_bits(width) + 10 * count + 4 * address + 20
 
 
 def tap_steps(kernel: Pair, taps: int) -> int:
