@@ -34,6 +34,7 @@ from headrace.build.cells import PRICES, CellPrices
 from headrace.build.toolenv import cache_dir, verilator_command, verilator_env
 from headrace.engines.base import Engine
 from headrace.engines.technology import Resources
+from headrace.files import replacing
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "engine_costs.json"
@@ -345,15 +346,15 @@ def main() -> None:
     if not options.table:
         python = None if options.no_finn else finn_python(options.finn_python)
         old = {(row["work"], row["folding"], row["module"]): row for row in rows}
-        rows = []
-        for case in CASES:
-            key = (case.work, case.folding, case.engine.module)
+        keys = [(case.work, case.folding, case.engine.module) for case in CASES]
+        for key, case in zip(keys, CASES, strict=True):
             if options.only in case.engine.module:
                 old[key] = record(case, python)
                 print(json.dumps(old[key]), flush=True)
-            rows += [old[key]] if key in old else []
-            RESULTS.parent.mkdir(exist_ok=True)
-            RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+                rows = [old[each] for each in keys if each in old]  # of an interrupted run too
+                RESULTS.parent.mkdir(exist_ok=True)
+                with replacing(RESULTS) as partial:
+                    partial.write_text(json.dumps(rows, indent=1) + "\n")
     DOC.write_text(with_table(DOC.read_text(), rows))
 
 

@@ -58,7 +58,7 @@ def make(entry: Entry) -> dict[str, Path]:
 
 
 def differing(entry: Entry, made: dict[str, Path]) -> list[str]:
-    """What is not the same as in the folder; of the manifest only the build id counts: its record of steps is each machine's."""
+    """What is not the same as in the folder; of a manifest only the build id counts."""
     wrong = []
     for name, path in made.items():
         kept = entry.folder / name
