@@ -233,7 +233,12 @@ class Window(Engine):
             select = row_taps * max(1.0, self.banks * 0.33)
         else:  # stages of four to one
             select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
-        control = 130 + 4 * (row_taps if self.banks > 1 else 0) + int(copies * (select + row_taps * 0.5) * width)
+        control = (
+            148
+            + 45 * (self.beats - 1).bit_length()
+            + 4 * (row_taps if self.banks > 1 else 0)
+            + int(copies * (select + row_taps * 0.5) * width)
+        )
         return Resources(lut=control, ff=self._control_bits() + self.taps * (width + 1))
 
     def _control_bits(self) -> int:
