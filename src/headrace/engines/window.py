@@ -234,8 +234,8 @@ class Window(Engine):
         else:  # stages of four to one
             select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
         control = (
-            148
-            + 45 * (self.beats - 1).bit_length()
+            130
+            + 8 * (self.beats - 1).bit_length()
             + 4 * (row_taps if self.banks > 1 else 0)
             + int(copies * (select + row_taps * 0.5) * width)
         )
