@@ -36,7 +36,7 @@ BUS_MUTANTS = (
     mutant("burst_walk", "ends_frame && frames_q == 32'd1", "ends_frame", READ),
     mutant("burst_walk", "last_of_frame_o ? WORDS_W'(FrameWords) : words_q", "words_q", READ),
     mutant("axi_reader", "room_q >= ROOM_W'(BurstBeats)", "room_q != '0", READ),
-    mutant("axi_reader", "walking || room_q != ROOM_W'(ROOM)", "walking", READ),
+    mutant("axi_reader", "!command_ready_o || room_q != ROOM_W'(ROOM)", "!command_ready_o", READ),
     mutant("axi_read_mux", "any && !drain_i && order_ready", "any && order_ready", READ),
     mutant("axi_read_mux", "open_o && owner == PORT_W'(p)", "open_o && chosen == PORT_W'(p)", READ),
     mutant("axi_read_mux", "last         = beat_q == owed - 1'b1", "last         = m_axi_rlast && beat_q != '0", READ),
