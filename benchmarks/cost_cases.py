@@ -150,6 +150,21 @@ def thresholds(lanes: int, out_bits: int) -> tuple[Case, ...]:
     )
 
 
+def wide_requant(lanes: int) -> Case:
+    """Products that take two DSPs."""
+    channels = 16
+    scale = Requant(
+        mul=np.random.default_rng(1).integers(1 << 18, 1 << 19, channels),
+        add=np.random.default_rng(2).integers(-1 << 34, 1 << 34, channels), shift=34, lo=0, hi=255,
+    )  # fmt: skip
+    return Case(
+        work="24-bit accumulators times 20 bits to 8 bits, 16 channels, 16 x 16 pixels",
+        folding=count(lanes, "lane"),
+        engine=Requantizer(name="q", op=scale, source=accs(channels, 16, 24), result=acts(channels), lanes=lanes),
+        beats=256 * channels // lanes,
+    )
+
+
 def repack(lanes_in: int, lanes_out: int) -> Case:
     """Pixels of 24 channels in beats of another width."""
     channels, pixels = 24, 64
@@ -352,6 +367,7 @@ CASES: tuple[Case, ...] = (
     *(matvec(simd, pe) for simd, pe in ((4, 4), (8, 8), (16, 16))),
     *(window(lanes, taps) for lanes, taps in ((4, 1), (16, 1), (16, 3), (1, 9), (4, 9), (16, 9))),
     *(case for lanes, bits in ((1, 4), (4, 4), (16, 4), (4, 8)) for case in thresholds(lanes, bits)),
+    wide_requant(4),
     *(repack(*lanes) for lanes in ((8, 2), (2, 8), (6, 4))),
     *(fifo(depth) for depth in (32, 256, 2048)),
     *(depthwise(lanes, taps) for lanes, taps in ((4, 1), (16, 3), (16, 9))),

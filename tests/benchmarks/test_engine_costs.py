@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from headrace_sim.runner import HW
 
+from headrace.build.levels import LIMIT
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from cost_cases import CASES, Case
@@ -19,10 +21,10 @@ ROW = {
     "work": "pooling",
     "folding": "4 lanes",
     "module": "engine_pool",
-    "headrace": {"lut": 1234, "ff": 20, "dsp": 0, "bram36": 0.5, "cycles": 4096},
+    "headrace": {"lut": 1234, "ff": 20, "dsp": 0, "bram36": 0.5, "levels": 4.3, "cycles": 4096},
     "estimate": {"lut": 1300, "ff": 22, "dsp": 0, "bram36": 0.5, "cycles": 4096},
 }
-FINN = {"peer": "Pool", "finn": {"lut": 5, "ff": 6, "dsp": 7, "bram36": 8.0, "cycles": 9}}
+FINN = {"peer": "Pool", "finn": {"lut": 5, "ff": 6, "dsp": 7, "bram36": 8.0, "levels": 5.0, "cycles": 9}}
 
 
 def test_the_page_shows_the_results() -> None:
@@ -63,10 +65,15 @@ def test_what_the_compiler_expects_is_near_what_yosys_makes(case: Case) -> None:
     assert expected["dsp"] == measured["dsp"]
 
 
+def test_no_engine_has_too_much_between_registers() -> None:
+    rows = json.loads(RESULTS.read_text())
+    assert [(row["module"], row["folding"], row["headrace"]["levels"]) for row in rows if row["headrace"]["levels"] > LIMIT] == []
+
+
 def test_a_row_for_each_side() -> None:
     said = table([ROW | FINN])
     assert "### Pooling" in said
-    assert "| 4 lanes | `engine_pool` | 1,234 | 20 | 0 | 0.5 | 4,096 | 1,300 | 22 |" in said
+    assert "| 4 lanes | `engine_pool` | 1,234 | 20 | 0 | 0.5 | 4.3 | 4,096 | 1,300 | 22 |" in said
     assert "| 4 lanes | FINN Pool | 5 | 6 | 7 | 8 | 9 |  |  |" in said
 
 

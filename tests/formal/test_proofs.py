@@ -185,7 +185,7 @@ BROKEN = [
      Proof(top="stream_fifo_proof", parameters={"Depth": 4}, mode="bmc", depth=8)),
     ("stream_fork", "&(taken_q | ready_i)", "&ready_i", "LeavesWithTheLast_A",
      Proof(top="stream_fork_proof", mode="bmc", depth=5)),
-    ("stream_repack_shift", "level_q - leaving : level_q;", "level_q - leaving : '0;", "ChannelInOrder_A|NothingPilesUp_A",
+    ("stream_repack_shift", "(pop ? leaving : '0)", "(pop ? level_q : '0)", "ChannelInOrder_A|NothingPilesUp_A",
      Proof(top="stream_repack_proof", parameters=repack((2, 3), [4], [4]), mode="bmc", depth=8)),
     ("stream_repack_select", "&& last_of_beat;", ";", "ChannelInOrder_A|RingSuffices_A",
      Proof(top="stream_repack_proof", parameters=repack((4, 2), [5], [5]), mode="bmc", depth=8)),

@@ -22,10 +22,10 @@ CONTROL = bench(control.test_registers_are_as_declared, "ip_control", SIZE)
 IP = bench(ip.test_is_exact_whatever_happens, (64, 32, 40))
 
 BUS_MUTANTS = (
-    mutant("stream_dense", "assign room    = kept <=", "assign room    = level_q <=", DENSE_PIXELS, quick=True),
-    mutant("stream_dense", "= last_of_input ? '0 : data_i[u*UNIT_LANES", "= data_i[u*UNIT_LANES", DENSE),
+    mutant("stream_dense", "<= level_t'(UNITS) - coming", "<= level_t'(UNITS - UNITS_OUT) - coming", DENSE_PIXELS, quick=True),
+    mutant("stream_dense", "assign coming  = last_of_input ? level_t'(LAST_IN) :", "assign coming  =", DENSE),
     mutant("stream_dense", "= last_of_output ? '0 : units_q[u]", "= units_q[u]", DENSE),
-    mutant("stream_dense", "kept == '0 ? '0 : shifted", "shifted", DENSE),
+    mutant("stream_dense", "level_t'(s) < level_q ? units_q[s] : inserted[s]", "units_q[s] | inserted[s]", DENSE),
     mutant(
         "beat_counter",
         "if (!rst_ni) begin\n        count_q <= '0;\n        last_q  <= 1'b0;\n      end else if (step_i)",

@@ -89,6 +89,7 @@ POINTWISE_MASKED = bench(pointwise.test_computes_like_the_golden, "not zero outs
 POINTWISE_COMPARED = bench(pointwise.test_computes_like_the_golden, "comparisons")
 REQUANT_TIES = bench(requant.test_rescales, ((6, 4, 20, 12, 24, 8, 8, 0, 255), 0), True)
 REQUANT_LUT = bench(requant.test_rescales, ((5, 2, 24, 18, 40, 20, 4, 0, 15), 1), False)
+REQUANT_WIDE = bench(requant.test_rescales, ((3, 2, 32, 24, 50, 38, 8, -128, 127), 0), False)
 REQUANT_WHOLE = bench(requant.test_rescales, ((4, 4, 8, 2, 8, 0, 8, -128, 127), 1), False)
 REDUCE_MAXIMUM = bench(reduce.test_reduces_like_the_golden, (4, 3, 3), (True, False), 2, 6, True, None)
 REDUCE_SUM = bench(reduce.test_reduces_like_the_golden, (3, 3, 5), (True, True), 2, 8, True, 12)
@@ -184,10 +185,13 @@ MUTANTS = (
     mutant("engine_requant", "whole[Shift] ^ Odd", "Odd", REQUANT_TIES),
     mutant("engine_requant", "advance && valid_i", "advance", REQUANT_TIES),
     mutant("engine_requant", "{SumW'(add_q), carry_q};", "{SumW'(add_q), 1'b0};", REQUANT_WHOLE),
-    mutant("engine_requant", "OutW'(Lo);", "OutW'(quotient_q);", REQUANT_TIES),
+    mutant("engine_requant", "? OutW'(Lo) :", "? OutW'(quotient_q) :", REQUANT_TIES),
+    mutant("engine_requant", "signed'(late[PRODUCT-1])", "signed'(late[0])", REQUANT_WIDE),
+    mutant("product_terms", "assign b = {1'b0, b_i", "assign b = {b_i[BW-1], b_i", REQUANT_WIDE),
+    mutant("product_terms", "<<< (A * StepA + B * StepB)", "<<< (A * StepA + A * StepB)", REQUANT_WIDE),
     mutant("engine_pool", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", POOL_MAXIMUM),
     mutant("engine_pool", "step_q == '0 ? merged[p] : merge(", "merge(", POOL_MAXIMUM, quick=True),
-    mutant("engine_pool", "if (merged_valid) step_q", "step_q", POOL_SUM),
+    mutant("engine_pool", "if (advance && merged_valid) step_q", "if (advance) step_q", POOL_SUM),
     mutant("engine_reduce", "first_q ? value :", "", REDUCE_SUM, quick=True),
     mutant("engine_reduce", "flip[OutW-1] = Signed;", "flip[OutW-1] = 1'b0;", REDUCE_MAXIMUM),
     mutant("engine_reduce", "{OutW{Signed & data_q[p][LaneW-1]}}", "{OutW{1'b0}}", REDUCE_SUM),
@@ -292,7 +296,8 @@ MUTANTS = (
     mutant("stream_repack_select", "part_q == PART_W'(PARTS - 1) || last_of_input", "part_q == PART_W'(PARTS - 1)", SELECT),
     mutant("stream_repack_widen", "if (step || ready_i[target_q])", "if (step)", WIDEN),
     mutant("stream_repack_widen", "|| last_of_output;", ";", WIDEN),
-    mutant("stream_repack_shift", "room  = kept <=", "room  = level_q <=", SHIFT, quick=True),
-    mutant("stream_repack_shift", "level_q <= push ? kept + coming : kept;", "level_q <= push ? coming : kept;", SHIFT),
+    mutant("stream_repack_shift", "room  = pop ? level_q <= level_t'(UNITS) - coming + leaving : level_q", "room  = level_q", SHIFT, quick=True),
+    mutant("stream_repack_shift", "level_t'(s) < level_q ? units_q[s]", "level_t'(s) <= level_q ? units_q[s]", SHIFT),
     mutant("segment_counter", "SegmentW'(Segments - 1) ? '0", "SegmentW'(Segments) ? '0", SHIFT),
+    mutant("segment_counter", "last_q <= last_q ? following == '0 :", "last_q <= last_q ? 1'b0 :", SHIFT),
 )

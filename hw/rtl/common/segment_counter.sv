@@ -21,8 +21,8 @@ module segment_counter #(
       if ((32'(Beats[s]) > extreme_beats) == want_max) extreme_beats = 32'(Beats[s]);
     end
   endfunction
-
   localparam int unsigned MOST = extreme_beats(1'b1);
+  logic [SegmentW-1:0] next;
 
   if (extreme_beats(1'b0) == 0) begin : gen_check
     $fatal(1, "each segment needs a beat; got %0h (16 bits a segment)", Beats);
@@ -32,31 +32,35 @@ module segment_counter #(
     assign last_o = 1'b1;
   end else begin : gen_count
     localparam int unsigned COUNT_W = $clog2(MOST);
-    logic [COUNT_W-1:0] beat_q;
+    logic [COUNT_W-1:0] left_q;   // beats of the segment behind this one
+    logic               last_q;   // left_q == 0
+    logic [COUNT_W-1:0] following;
 
-    if (Segments == 1) begin : gen_one
-      assign last_o = beat_q == COUNT_W'(MOST - 1);
-    end else begin : gen_many
-      assign last_o = beat_q == COUNT_W'(Beats[segment_o] - 16'd1);
-    end
+    assign last_o    = last_q;
+    assign following = COUNT_W'(Beats[next] - 16'd1);
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) beat_q <= '0;
-      else if (step_i) beat_q <= last_o ? '0 : beat_q + 1'b1;
+      if (!rst_ni) begin
+        left_q <= COUNT_W'(Beats[0] - 16'd1);
+        last_q <= Beats[0] == 16'd1;
+      end else if (step_i) begin
+        left_q <= last_q ? following : left_q - 1'b1;
+        last_q <= last_q ? following == '0 : left_q == COUNT_W'(1);
+      end
     end
   end
 
   if (Segments == 1) begin : gen_constant
     assign segment_o = '0;
+    assign next      = '0;
     if (MOST == 1) begin : gen_unused
       logic unused_clock;
-      assign unused_clock = ^{clk_i, rst_ni, step_i};
+      assign unused_clock = ^{clk_i, rst_ni, step_i, next};
     end
   end else begin : gen_segment
+    assign next = segment_o == SegmentW'(Segments - 1) ? '0 : segment_o + 1'b1;
     always_ff @(posedge clk_i) begin
       if (!rst_ni) segment_o <= '0;
-      else if (step_i && last_o) begin
-        segment_o <= segment_o == SegmentW'(Segments - 1) ? '0 : segment_o + 1'b1;
-      end
+      else if (step_i && last_o) segment_o <= next;
     end
   end
 endmodule

@@ -8,10 +8,10 @@
 /// For example, RGB pixels that memory holds without gaps, 8 bytes a word, in frames of 49,152
 /// pixels, become beats of one pixel with `LanesIn` 8, `SegmentIn` 147456, `LanesOut` 3, `SegmentOut` 3.
 ///
-/// A shift register of one beat of each side less a unit, the greatest common divisor of widths and
-/// segments. Latency 1. A round, which is one of the longer segments, takes as many cycles as the
+/// A shift register of an input beat and two output beats less a unit, the greatest common divisor of
+/// widths and segments. Latency 1. A round, which is one of the longer segments, takes as many cycles as the
 /// side with more beats has; where the sides' beats are nearly as many, up to a cycle more for each
-/// shorter segment behind its first. `ready_o` depends combinationally on `ready_i`.
+/// shorter segment behind its first. `ready_o` and `valid_o` depend on registers only.
 module stream_dense #(
   parameter int unsigned LaneW      = 8,
   parameter int unsigned LanesIn    = 8,
@@ -51,8 +51,9 @@ module stream_dense #(
   localparam int unsigned UNIT_W     = UNIT_LANES * LaneW;
   localparam int unsigned UNITS_IN   = LanesIn / UNIT_LANES;
   localparam int unsigned UNITS_OUT  = LanesOut / UNIT_LANES;
-  // Whatever the level, either an output beat is there or an input beat finds room.
-  localparam int unsigned UNITS      = UNITS_IN + UNITS_OUT - 1;
+  // Whatever the level, two output beats are there or an input beat finds room: it need not be known
+  // whether one leaves.
+  localparam int unsigned UNITS      = UNITS_IN + 2 * UNITS_OUT - 1;
   localparam int unsigned BEATS_IN   = (SegmentIn + LanesIn - 1) / LanesIn;
   localparam int unsigned BEATS_OUT  = (SegmentOut + LanesOut - 1) / LanesOut;
   localparam int unsigned LAST_IN    = (SegmentIn - (BEATS_IN - 1) * LanesIn) / UNIT_LANES;
@@ -64,14 +65,12 @@ module stream_dense #(
   logic   last_of_output;
   logic   push;
   logic   pop;
-  logic   room;
   level_t coming;   // units of the input beat
   level_t leaving;  // units of the output beat
   level_t level_q;
-  level_t kept;     // units that stay in this cycle; the input goes behind them
   logic [UNITS-1:0][UNIT_W-1:0]     units_q;
   logic [UNITS-1:0][UNIT_W-1:0]     inserted;
-  logic [UNITS-1:0][UNIT_W-1:0]     shifted;
+  logic [UNITS-1:0][UNIT_W-1:0]     joined;   // stored units, and behind them those at the input
   logic [UNITS_IN-1:0][UNIT_W-1:0]  data_in;
   logic [UNITS_OUT-1:0][UNIT_W-1:0] data_out;
 
@@ -82,39 +81,35 @@ module stream_dense #(
   assign leaving = last_of_output ? level_t'(LAST_OUT) : level_t'(UNITS_OUT);
   assign valid_o = level_q >= leaving;
   assign pop     = valid_o && ready_i;
-  assign kept    = pop ? level_q - leaving : level_q;
-  assign room    = kept <= level_t'(UNITS) - coming;
-  assign ready_o = room;
-  assign push    = valid_i && room;
+  assign ready_o = level_q <= level_t'(UNITS) - coming;
+  assign push    = valid_i && ready_o;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) level_q <= '0;
-    else level_q <= push ? kept + coming : kept;
+    else level_q <= level_q + (push ? coming : '0) - (pop ? leaving : '0);
   end
 
-  // Units above the level are zero, so inserting is a bitwise or; nothing kept counts as all zero,
-  // which spares a reset. What the input has beyond its last element must not get in between.
-  for (genvar u = 0; u < UNITS_IN; u++) begin : gen_in
-    if (u < LAST_IN) begin : gen_always
-      assign data_in[u] = data_i[u*UNIT_LANES +: UNIT_LANES];
-    end else begin : gen_ragged
-      assign data_in[u] = last_of_input ? '0 : data_i[u*UNIT_LANES +: UNIT_LANES];
+  // Whatever is above the level does not count, so the input's units are put there in any case.
+  assign data_in  = data_i;
+  for (genvar b = 0; b < UNIT_W; b++) begin : gen_bit  // a shift by units, without a multiplier
+    logic [UNITS-1:0] column;
+    always_comb begin
+      column = '0;
+      for (int unsigned u = 0; u < UNITS_IN; u++) column[u] = data_in[u][b];
+      column = column << level_q;
+    end
+    for (genvar s = 0; s < UNITS; s++) begin : gen_place
+      assign inserted[s][b] = column[s];
     end
   end
-  assign inserted = (UNITS * UNIT_W)'(data_in) << (32'(kept) * UNIT_W);
 
   for (genvar s = 0; s < UNITS; s++) begin : gen_unit
-    always_comb begin
-      shifted[s] = units_q[s];
-      if (pop && last_of_output) begin
-        shifted[s] = s + LAST_OUT < UNITS ? units_q[(s+LAST_OUT)%UNITS] : '0;
-      end else if (pop) begin
-        shifted[s] = s + UNITS_OUT < UNITS ? units_q[(s+UNITS_OUT)%UNITS] : '0;
-      end
+    assign joined[s] = level_t'(s) < level_q ? units_q[s] : inserted[s];
+    always_ff @(posedge clk_i) begin
+      if (!pop) units_q[s] <= joined[s];
+      else if (last_of_output) units_q[s] <= s + LAST_OUT < UNITS ? joined[(s+LAST_OUT)%UNITS] : '0;
+      else units_q[s] <= s + UNITS_OUT < UNITS ? joined[(s+UNITS_OUT)%UNITS] : '0;
     end
-  end
-  always_ff @(posedge clk_i) begin
-    units_q <= (kept == '0 ? '0 : shifted) | (push ? inserted : '0);
   end
 
   // A ragged beat ends where the next one starts; that one is not to be seen yet.

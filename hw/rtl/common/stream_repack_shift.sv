@@ -138,7 +138,8 @@ module stream_repack_shift #(
   endfunction
 
   localparam int unsigned UNITS   = fewest_units();
-  localparam int unsigned LEVEL_W = $clog2(UNITS + 1);
+  localparam int unsigned PLACES  = UNITS + UNITS_OUT;   // with those that an output beat frees
+  localparam int unsigned LEVEL_W = $clog2(PLACES + 1);
   typedef logic [LEVEL_W-1:0] level_t;
 
   logic [IN_W-1:0]  source;
@@ -150,10 +151,9 @@ module stream_repack_shift #(
   level_t           coming;   // units of the input beat
   level_t           leaving;  // units of the output beat
   level_t           level_q;
-  level_t           kept;     // units that stay in this cycle; the input goes behind them
   logic [UNITS-1:0][UNIT_W-1:0]     units_q;
-  logic [UNITS-1:0][UNIT_W-1:0]     inserted;
-  logic [UNITS_IN-1:0][UNIT_W-1:0]  offered;
+  logic [PLACES-1:0][UNIT_W-1:0]    inserted;
+  logic [PLACES-1:0][UNIT_W-1:0]    joined;   // stored units, and behind them those at the input
   logic [UNITS_IN-1:0][UNIT_W-1:0]  data_in;
   logic [UNITS_OUT-1:0][UNIT_W-1:0] data_out;
 
@@ -179,8 +179,7 @@ module stream_repack_shift #(
   logic offer, room;
   assign offer = level_q >= leaving;
   assign pop   = offer && ready_i[target];
-  assign kept  = pop ? level_q - leaving : level_q;
-  assign room  = kept <= level_t'(UNITS) - coming;
+  assign room  = pop ? level_q <= level_t'(UNITS) - coming + leaving : level_q <= level_t'(UNITS) - coming;
   assign push  = valid_i[source] && room;
   always_comb begin
     valid_o         = '0;
@@ -193,38 +192,37 @@ module stream_repack_shift #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) level_q <= '0;
-    else level_q <= push ? kept + coming : kept;
+    else level_q <= level_q + (push ? coming : '0) - (pop ? leaving : '0);
   end
 
-  // Units above the level are zero, so inserting is a bitwise or; nothing kept counts as all zero,
-  // which spares a reset. What the input has beyond its last channel must not get in between.
+  // Whatever is above the level does not count, so the input's units are put there in any case.
   logic unused_lanes;  // there are some where every input is narrower than a beat
   assign unused_lanes = ^data_i[source];
-  for (genvar u = 0; u < UNITS_IN; u++) begin : gen_in
-    if (u < least_in()) begin : gen_always
-      assign data_in[u] = offered[u];
-    end else if (u < UNITS) begin : gen_ragged
-      assign data_in[u] = level_t'(u) < coming ? offered[u] : '0;
-    end else begin : gen_never
-      assign data_in[u] = '0;
+  assign data_in      = data_i[source];
+  for (genvar b = 0; b < UNIT_W; b++) begin : gen_bit  // a shift by units, without a multiplier
+    logic [PLACES-1:0] column;
+    always_comb begin
+      column = '0;
+      for (int unsigned u = 0; u < UNITS_IN && u < UNITS; u++) column[u] = data_in[u][b];
+      column = column << level_q;
+    end
+    for (genvar s = 0; s < PLACES; s++) begin : gen_place
+      assign inserted[s][b] = column[s];
     end
   end
-  assign offered  = data_i[source];
-  assign inserted = (UNITS * UNIT_W)'(data_in) << (32'(kept) * UNIT_W);
 
-  for (genvar s = 0; s < UNITS; s++) begin : gen_unit
-    logic [UNIT_W-1:0] shifted;
-    always_comb begin
-      shifted = units_q[s];
-      if (pop) shifted = s + UNITS_OUT < UNITS ? units_q[(s+UNITS_OUT)%UNITS] : '0;
-      for (int unsigned m = 0; m < Outs; m++) begin
-        if (pop && last_of_output && target == OUT_W'(m)) begin
-          shifted = s + last_out(m) < UNITS ? units_q[(s+last_out(m))%UNITS] : '0;
+  for (genvar s = 0; s < PLACES; s++) begin : gen_unit
+    if (s < UNITS) begin : gen_stored
+      assign joined[s] = level_t'(s) < level_q ? units_q[s] : inserted[s];
+      always_ff @(posedge clk_i) begin
+        units_q[s] <= joined[s];
+        if (pop) units_q[s] <= joined[s+UNITS_OUT];
+        for (int unsigned m = 0; m < Outs; m++) begin
+          if (pop && last_of_output && target == OUT_W'(m)) units_q[s] <= joined[s+last_out(m)];
         end
       end
-    end
-    always_ff @(posedge clk_i) begin
-      units_q[s] <= (kept == '0 ? '0 : shifted) | (push ? inserted[s] : '0);
+    end else begin : gen_freed
+      assign joined[s] = inserted[s];
     end
   end
 

@@ -17,4 +17,19 @@ package technology_pkg;
   localparam int unsigned WideW = 25;
   localparam int unsigned NarrowW = 18;
   /* verilator lint_on UNUSEDPARAM */
+
+  /// Parts of a signed number of `bits` that hold `step` bits each, the upper one and a sign.
+  function automatic int unsigned parts(int unsigned bits, int unsigned step);
+    return bits > 1 ? (bits - 2) / step + 1 : 1;
+  endfunction
+
+  /// Multipliers of one product of signed numbers of `a` and `b` bits.
+  function automatic int unsigned product_parts(int unsigned a, int unsigned b);
+    return parts(a > b ? a : b, WideW - 1) * parts(a > b ? b : a, NarrowW - 1);
+  endfunction
+
+  /// Cycles that `product_terms` takes for it.
+  function automatic int unsigned product_latency(int unsigned a, int unsigned b);
+    return product_parts(a, b) > 2 ? $clog2(product_parts(a, b)) : 1;
+  endfunction
 endpackage

@@ -5,7 +5,7 @@
 /// comes out. Sums are exact modulo `2**OutW`, two's complement; adders, no DSP.
 /// One input beat per cycle. Latency from the last step: a cycle for each level of the binary tree over
 /// the taps, ceil(log2(Taps)), and one more with Steps > 1; at least 1.
-/// `ready_o` depends combinationally on `ready_i`: all registers wait while a result is not taken.
+/// All registers wait while two results are not taken; `ready_o` is a register.
 module engine_pool #(
   parameter int unsigned Lanes  = 2,
   parameter int unsigned Taps   = 3,
@@ -55,7 +55,14 @@ module engine_pool #(
   logic                       merged_valid;  // a beat of results over the taps of one step
   logic [Lanes-1:0][OutW-1:0] merged;
 
-  assign advance      = !valid_o || ready_i;
+  logic                       result_valid;
+  logic [Lanes-1:0][OutW-1:0] result;
+
+  stream_fifo #(.Width(Lanes * OutW), .Depth(2)) u_output (
+    .clk_i, .rst_ni,
+    .valid_i(result_valid), .ready_o(advance), .data_i(result),
+    .valid_o, .ready_i, .data_o
+  );
   assign ready_o      = advance;
   assign merged_valid = tree_valid[REGS];
 
@@ -94,32 +101,23 @@ module engine_pool #(
   end
 
   if (Steps == 1) begin : gen_single
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) valid_o <= 1'b0;
-      else if (advance) valid_o <= merged_valid;
-    end
-    always_ff @(posedge clk_i) if (advance && merged_valid) data_o <= merged;
+    assign result_valid = merged_valid;
+    assign result       = merged;
   end else begin : gen_steps
     localparam int unsigned STEP_W = $clog2(Steps);
-    logic [STEP_W-1:0] step_q;
-    logic              last;
+    logic [STEP_W-1:0]          step_q;
+    logic                       last;
+    logic [Lanes-1:0][OutW-1:0] running_q;
 
-    assign last = step_q == STEP_W'(Steps - 1);
+    assign last         = step_q == STEP_W'(Steps - 1);
+    assign result_valid = merged_valid && last;
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) begin
-        step_q  <= '0;
-        valid_o <= 1'b0;
-      end else if (advance) begin
-        if (merged_valid) step_q <= last ? '0 : step_q + 1'b1;
-        valid_o <= merged_valid && last;
-      end
+      if (!rst_ni) step_q <= '0;
+      else if (advance && merged_valid) step_q <= last ? '0 : step_q + 1'b1;
     end
     for (genvar p = 0; p < Lanes; p++) begin : gen_running
-      always_ff @(posedge clk_i) begin
-        if (advance && merged_valid) begin
-          data_o[p] <= step_q == '0 ? merged[p] : merge(data_o[p], merged[p]);
-        end
-      end
+      assign result[p] = step_q == '0 ? merged[p] : merge(running_q[p], merged[p]);
+      always_ff @(posedge clk_i) if (advance && merged_valid) running_q[p] <= result[p];
     end
   end
 

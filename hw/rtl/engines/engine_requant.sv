@@ -6,9 +6,9 @@
 /// Word b of `RomFile` serves channel beat b of a pixel: lane l has `mul` (signed) in the MulW bits
 /// from l*(MulW+AddW), and `add` (signed) in the AddW bits above. Intermediate results are exact.
 ///
-/// Throughput: one beat per cycle. Latency: 5 cycles (operands, product, sum, rounding, clipping).
-/// The whole pipeline waits while an output beat is not taken: `ready_o` depends combinationally on
-/// `ready_i`.
+/// Throughput: one beat per cycle. Latency: 5 cycles (operands, product, sum, rounding, clipping),
+/// more where a product takes more than two multipliers (`product_terms`). The pipeline waits while
+/// two output beats are not taken; `ready_o` is a register.
 module engine_requant #(
   parameter int unsigned Lanes = 4,
   parameter int unsigned AccW = 20,
@@ -61,21 +61,26 @@ module engine_requant #(
     logic signed [MulW-1:0] mul;
   } scale_t;
 
-  logic               advance;
-  logic [3:0]         valid_q;
-  scale_t [Lanes-1:0] scale;
+  localparam int unsigned PRODUCT = LutMul ? 1 : technology_pkg::product_latency(AccW, MulW);
+  localparam int unsigned STAGES  = 3 + PRODUCT;   // before the output's registers
 
-  assign advance = !valid_o || ready_i;
+  logic                       advance;
+  logic [STAGES-1:0]          valid_q;
+  scale_t [Lanes-1:0]         scale;
+  logic [Lanes-1:0][OutW-1:0] clipped;
+
   assign ready_o = advance;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      valid_q <= '0;
-      valid_o <= 1'b0;
-    end else if (advance) begin
-      {valid_o, valid_q} <= {valid_q, valid_i};
-    end
+    if (!rst_ni) valid_q <= '0;
+    else if (advance) valid_q <= {valid_q[STAGES-2:0], valid_i};
   end
+
+  stream_fifo #(.Width(Lanes * OutW), .Depth(2)) u_output (
+    .clk_i, .rst_ni,
+    .valid_i(valid_q[STAGES-1]), .ready_o(advance), .data_i(clipped),
+    .valid_o, .ready_i, .data_o
+  );
 
   stream_rom_loop #(
     .Width  (Lanes * (MulW + AddW)),
@@ -90,24 +95,43 @@ module engine_requant #(
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
     logic signed [AccW-1:0]      acc_q;
-    logic signed [ProductW-1:0]  product;
-    logic signed [ProductW-1:0]  product_q;
     logic signed [AddW-1:0]      add_q;
+    logic signed [SumW-1:0]      sum;
     logic signed [SumW-1:0]      sum_q;
     logic signed [RoundW-1:0]    rounded;
     logic signed [QuotientW-1:0] quotient_q;
 
-    logic signed [SumW-1:0]      sum;
     if (LutMul) begin : gen_lut
-      logic carry, carry_q, unused_lsb;   // what the product lacks is added with `add`
+      logic [ProductW-1:0]        product;
+      logic signed [ProductW-1:0] product_q;
+      logic                       carry, carry_q, unused_lsb;   // what the product lacks is added with `add`
       mac_digits #(.AW(AccW), .BW(MulW), .ProductW(ProductW)) u_product (
         .a_i(acc_q), .b_i(scale[l].mul), .product_o(product), .carry_o(carry)
       );
-      always_ff @(posedge clk_i) if (advance) carry_q <= carry;
+      always_ff @(posedge clk_i) begin
+        if (advance) begin
+          product_q <= product;
+          carry_q   <= carry;
+        end
+      end
       assign {sum, unused_lsb} = {SumW'(product_q), carry_q} + {SumW'(add_q), carry_q};
     end else begin : gen_dsp
-      assign product = ProductW'(acc_q) * ProductW'(scale[l].mul);
-      assign sum     = SumW'(product_q) + SumW'(add_q);
+      logic signed [ProductW-1:0] term, other;
+      product_terms #(.AW(AccW), .BW(MulW)) u_product (
+        .clk_i, .en_i(advance), .a_i(acc_q), .b_i(scale[l].mul), .term_o(term), .other_o(other)
+      );
+      if (technology_pkg::product_parts(AccW, MulW) == 1) begin : gen_single
+        logic unused_other;
+        assign unused_other = ^other;
+        assign sum = SumW'(term) + SumW'(add_q);
+      end else begin : gen_parts
+        logic [PRODUCT-1:0][AddW-1:0] late;   // `add` beside the terms
+        assign late[0] = add_q;
+        for (genvar s = 1; s < PRODUCT; s++) begin : gen_late
+          always_ff @(posedge clk_i) if (advance) late[s] <= late[s-1];
+        end
+        assign sum = SumW'(term) + SumW'(other) + SumW'(signed'(late[PRODUCT-1]));
+      end
     end
 
     // Half a step less one, plus the step's parity: a tie passes the half only from an odd number
@@ -124,15 +148,13 @@ module engine_requant #(
     always_ff @(posedge clk_i) begin
       if (advance) begin
         acc_q      <= data_i[l];
-        product_q  <= product;
         add_q      <= scale[l].add;
         sum_q      <= sum;
         quotient_q <= QuotientW'(rounded >>> Shift);
-        if (ClipW'(quotient_q) < ClipW'(Lo)) data_o[l] <= OutW'(Lo);
-        else if (ClipW'(quotient_q) > ClipW'(Hi)) data_o[l] <= OutW'(Hi);
-        else data_o[l] <= OutW'(quotient_q);
       end
     end
+    assign clipped[l] = ClipW'(quotient_q) < ClipW'(Lo) ? OutW'(Lo) :
+                        ClipW'(quotient_q) > ClipW'(Hi) ? OutW'(Hi) : OutW'(quotient_q);
   end
 
 `ifndef SYNTHESIS

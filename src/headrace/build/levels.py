@@ -54,6 +54,7 @@ _MULTIPLIER = 6.0
 CELLS: Mapping[str, Kind] = {
     # AMD
     **{f"LUT{n}": _lut(" ".join(f"I{k}" for k in range(n)), "O") for n in range(1, 7)},
+    "LUT6_2": Kind(through=tuple((f"I{k}", 1.0) for k in range(6)), outputs=("O5", "O6")),
     "INV": _lut("I", "O", 0.0),
     **{f"MUXF{n}": _lut("I0 I1 S", "O", 0.2) for n in (7, 8, 9)},
     **{f"CARRY{n}": _carry("S DI CYINIT", "O CO", "CI", 0.3) for n in (4, 8)},

@@ -82,15 +82,16 @@ class Requantizer(ResultEngine):
     def logic(self, technology: Technology) -> Resources:
         """A multiplier, an adder, a rounder and clip per lane (fitted to yosys).
 
-        A single DSP of AMD's takes up the adder as well, and the registers before and behind it.
+        A single DSP of AMD's takes up the adder as well, and the registers before and behind it. The output is held twice, and
+        chosen from the two.
         """
-        ends = self.result.bits + self.in_bits // 3
+        ends = 2 * self.result.bits + self.in_bits // 3
         wide = self.in_bits + self.mul_bits
         slices = technology.dsps(self.in_bits, self.mul_bits)
         if self.lut_mul:
             lane = Resources(lut=product_luts(self.in_bits, self.mul_bits) + wide + ends, ff=3 * wide + 2 * ends)
         elif slices > 1 or not technology.dsp_registers:
-            lane = Resources(lut=self.result.bits + wide, ff=self.result.bits + ends + 2 * wide, dsp=slices)
+            lane = Resources(lut=2 * self.result.bits + wide, ff=self.result.bits + ends + 2 * wide, dsp=slices)
         else:
-            lane = Resources(lut=self.result.bits, ff=self.result.bits + ends, dsp=1)
+            lane = Resources(lut=2 * self.result.bits, ff=self.result.bits + ends, dsp=1)
         return lane.times(self.lanes) + Resources(lut=10, ff=20)

@@ -59,15 +59,15 @@ class Pooler(Engine):
         }
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
-        """An adder, or a comparator and a multiplexer, per tap and lane."""
+        """An adder, or a comparator and a multiplexer, per tap and lane; two results at the output, and one that is running."""
         bits = self.lanes * self.out_bits
-        held, nodes, passes = 1, self.taps, 0
+        held, nodes, passes = 2 + (self.steps > 1), self.taps, 0
         for _ in range((self.taps - 1).bit_length() - (self.steps == 1)):
             held += nodes // 2
             passes = passes + 1 if nodes % 2 else 0
             held += 1 if 0 < passes < 3 else -2 if passes == 3 else 0  # what passes three registers becomes a shift register
             nodes = (nodes + 1) // 2
-        return Resources(lut=self.taps * bits * (2 if self.total else 3) // 2 + 20, ff=bits * held + 10)
+        return Resources(lut=self.taps * bits * (2 if self.total else 3) // 2 + bits + 20, ff=bits * held + 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
