@@ -95,7 +95,12 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "Sum=1,Signed=1,OutW=12",
     ),
     "engine_reduce": ("Beats=1", "Sum=1,OutW=13", "Beats=1,Sum=1,Signed=1,OutW=20", "Pixels=1", "Signed=1,LaneW=1"),
-    "engine_requant": ('RomFile="q.hex"', 'AccW=32,MulW=24,AddW=50,RomFile="q.hex"', 'LutMul=1,RomFile="q.hex"', 'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"'),
+    "engine_requant": (
+        'RomFile="q.hex"',
+        'AccW=32,MulW=24,AddW=50,RomFile="q.hex"',
+        'LutMul=1,RomFile="q.hex"',
+        'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"',
+    ),
     "engine_topk": (
         "Lanes=1",
         "Lanes=1,Channels=8,K=8",

@@ -67,7 +67,9 @@ def test_what_the_compiler_expects_is_near_what_yosys_makes(case: Case) -> None:
 
 def test_no_engine_has_too_much_between_registers() -> None:
     rows = json.loads(RESULTS.read_text())
-    assert [(row["module"], row["folding"], row["headrace"]["levels"]) for row in rows if row["headrace"]["levels"] > LIMIT] == []
+    assert [
+        (row["module"], row["folding"], row["headrace"]["levels"]) for row in rows if row["headrace"]["levels"] > LIMIT
+    ] == []
 
 
 def test_a_row_for_each_side() -> None:

@@ -35,6 +35,7 @@ def test_each_engine_has_its_figures(small_build: Path, run: Run) -> None:
     assert "figures: done before" in err
     assert "levels: done before" in err
     assert "around the network" in out
+    assert "clock: not known; that takes Vivado" in out
     assert "longest ways between registers" in out
 
 

@@ -81,7 +81,7 @@ BROKEN = [
      "any && !drain_i && order_ready", "ReadAddressHeld_A|Newest_A|Taken_A", 8),
     ("axi_write_mux", "&& m_axi_wlast));", "));", "LastWordMarked_A|WordsFollow_A|WordHasAddress_A", 8),
     ("soft_reset", "assign drain_o = busy_o;", "assign drain_o = drain_q;", "NothingIsBrokenOff_A|Drained", 8),
-    ("stream_dense", "level_t'(s) < level_q ? units_q[s]", "level_t'(s) <= level_q ? units_q[s]", "ElementInOrder_A|Stored_A", 8),
+    ("stream_dense", "level_t'(s) < level_q ?", "level_t'(s) <= level_q ?", "ElementInOrder_A|Stored_A", 8),
     ("burst_walk", "SIZE_W'(words_q) <= SIZE_W'(to_boundary)", "SIZE_W'(words_q) < SIZE_W'(to_boundary)",
      "LastOfFrame_A|WithinFrame_A|LastOfCommand_A|Left_A|InOrder_A|Frames_A", 8),
     ("burst_walk", "- BeatsW'(address_q[OFFSET_W +: BeatsW-1])", "", "WithinBurst_A|Longest_A", 8),

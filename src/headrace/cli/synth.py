@@ -12,6 +12,7 @@ import click
 from headrace_host.manifest import Build
 from rich.table import Table
 
+from headrace.backend.ecp5 import FAMILY
 from headrace.build.cells import PRICES
 from headrace.build.levels import LIMIT, Way
 from headrace.build.synthesis import BLOCK, Synthesis, synthesize, ways_of
@@ -44,6 +45,7 @@ def synth(folder: Path, family: str | None, levels: bool, as_json: bool) -> None
         emit_json({"build": str(folder), "build_id": build.build_id, "family": chosen, **found.to_json(), "ways": told})
         return
     _show(build, found)
+    console(quiet=False).print(_clock(build, chosen))
     if levels:
         _show_ways(ways)
 
@@ -58,6 +60,16 @@ def _show(build: Build, found: Synthesis) -> None:
     table.add_section()
     table.add_row("all", *_pairs(found.total.to_json(), build.manifest["resources"]["estimated"]))
     console(quiet=False).print(table)
+
+
+def _clock(build: Build, family: str) -> str:
+    """What is known of the clock; Yosys knows nothing of it."""
+    if family != FAMILY:
+        return "clock: not known; that takes Vivado, which places and routes"
+    facts = build.manifest["steps"].get("build", {})
+    if family != build.manifest["board"]["family"] or "reached_mhz" not in facts:
+        return "clock: not known before headrace build has placed and routed it"
+    return f"clock: {facts['reached_mhz']:.1f} MHz, placed and routed ({facts['clock_mhz']:g} wanted)"
 
 
 def _pairs(made: Mapping[str, float], expected: Mapping[str, float] | None) -> list[str]:
