@@ -61,7 +61,8 @@ module axi_writer_proof #(
     AsksWithAllWords_A: assert (!request_valid_o || owed_q + 32'(request_beats_o) <= stored_q);
     TakesUnlessFull_A: assert (ready_o == (stored_q < ROOM));
     // What is stored suffices for any burst, or there is room for more of it.
-    NeverStuck_A: assert (!dut.walking || request_valid_o || ready_o || owed_q != 0);
+    NeverStuck_A: assert (!dut.walking || 32'(dut.free_q) >= 32'(request_beats_o) || ready_o || owed_q != 0);
+    Asks_A: assert (!request_valid_o || (dut.walking && 32'(dut.free_q) >= 32'(request_beats_o)));
 
     Free_A: assert (32'(dut.free_q) + owed_q == stored_q && owed_q <= ROOM && stored_q <= ROOM);
     Level_A: assert (32'(dut.u_buffer.level_q) == stored_q);

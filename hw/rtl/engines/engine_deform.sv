@@ -20,7 +20,7 @@
 /// channel beat before the next one (depthwise), and one group of all channels brings all channel
 /// beats of a tap before the next one (dense).
 ///
-/// Latency: ten cycles from the last input beat of a window to its first output beat, six more with
+/// Latency: eleven cycles from the last input beat of a window to its first output beat, six more with
 /// a fraction, one more with masks. Throughput: one beat in and one beat out per cycle, without
 /// bubbles between pixels, rows or frames; bilinear as well, since the four neighbours of a tap lie
 /// in four banks. A window starts as soon as the last pixel that any offset of the range can reach
@@ -162,12 +162,12 @@ module engine_deform #(
   end
 
   // ---- descriptions of the output pixels
-  logic                 scan_valid, pixel_done;
+  logic                 scan_valid, arrived, begins, pixel_done;
   logic signed [YW-1:0] scan_y;
   logic signed [XW-1:0] scan_x;
   logic [SlotW-1:0]     scan_slot;
-  logic [CountW-1:0]    need_row, need_col, release_count;
-  logic                 row_last, frame_last;
+  logic [CountW-1:0]    need_row, need_col, scan_release;
+  logic                 scan_row_last, frame_last;
 
   deform_scan #(
     .InW(InW), .OutH(OutH), .OutW(OutW), .StrideH(StrideH), .StrideW(StrideW), .PadT(PadT),
@@ -177,16 +177,37 @@ module engine_deform #(
     .clk_i,
     .rst_ni,
     .valid_o     (scan_valid),
-    .ready_i     (pixel_done),
+    .ready_i     (begins),
     .y_o         (scan_y),
     .x_o         (scan_x),
     .slot_o      (scan_slot),
     .need_row_o  (need_row),
     .need_col_o  (need_col),
-    .row_last_o  (row_last),
-    .release_o   (release_count),
+    .row_last_o  (scan_row_last),
+    .release_o   (scan_release),
     .frame_last_o(frame_last)
   );
+
+  // ---- the present pixel, whose input has arrived
+  logic                 present_q;
+  logic signed [YW-1:0] y_q;
+  logic signed [XW-1:0] x_q;
+  logic [SlotW-1:0]     slot_q;
+  logic                 row_last_q;
+  logic [CountW-1:0]    release_count_q;
+
+  assign begins = scan_valid && arrived && (!present_q || pixel_done);
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) present_q <= 1'b0;
+    else if (begins || pixel_done) present_q <= begins;
+    if (begins) begin
+      y_q             <= scan_y;
+      x_q             <= scan_x;
+      slot_q          <= scan_slot;
+      row_last_q      <= scan_row_last;
+      release_count_q <= scan_release;
+    end
+  end
 
   // ---- offsets and masks of the present pixel
   logic                            offset_held_q, mask_held_q;
@@ -216,7 +237,7 @@ module engine_deform #(
   end
 
   // ---- the beats of one output pixel
-  logic                issue, advance, arrived;
+  logic                issue, advance;
   logic [BeatW-1:0]    beat_q;
   logic [MemberW-1:0]  member_q;   // of the group's beats
   logic [RowStepW-1:0] row_q;
@@ -230,7 +251,7 @@ module engine_deform #(
   assign taps_last       = kernel_row_last && kernel_col_last;
   assign pixel_done      = issue && member_last && taps_last && beat_q == BeatW'(BEATS - 1);
   assign advance         = !valid_o || ready_i;
-  assign issue           = scan_valid && offset_held_q && mask_held_q && arrived && advance;
+  assign issue           = present_q && offset_held_q && mask_held_q && advance;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -274,7 +295,7 @@ module engine_deform #(
     .need_row_i  (need_row),
     .need_col_i  (need_col),
     .arrived_o   (arrived),
-    .frame_done_i(pixel_done && frame_last),
+    .frame_done_i(begins && frame_last),
     .release_i   (release_valid ? released : '0),
     .re_i        (advance),
     .raddr_i     (addr),
@@ -309,9 +330,9 @@ module engine_deform #(
   ) u_address (
     .clk_i,
     .en_i    (advance),
-    .y_i     (scan_y),
-    .x_i     (scan_x),
-    .slot_i  (scan_slot),
+    .y_i     (y_q),
+    .x_i     (x_q),
+    .slot_i  (slot_q),
     .row_i   (row_q),
     .col_i   (col_q),
     .beat_i  (beat_q),
@@ -332,10 +353,10 @@ module engine_deform #(
       done_q  <= '0;
     end else if (advance) begin
       valid_q <= {valid_q[STEPS-2:0], issue};
-      done_q  <= {done_q[STEPS_TO_READ-2:0], pixel_done && row_last};
+      done_q  <= {done_q[STEPS_TO_READ-2:0], pixel_done && row_last_q};
     end
     if (advance) begin
-      release_q  <= {release_q[STEPS_TO_READ-2:0], release_count};
+      release_q  <= {release_q[STEPS_TO_READ-2:0], release_count_q};
       tap_mask_q <= {tap_mask_q[STEPS_TO_READ-1:0], mask_q[tap_q]};
       in_map_q   <= in_map;
       wy_q       <= wy;

@@ -68,7 +68,11 @@ module axi_writer #(
   );
 
   assign busy_o          = !command_ready_o;
-  assign request_valid_o = walking && free_q >= ROOM_W'(request_beats_o);
+  // A cycle later than it could be said: nothing takes words away from a burst that waits.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) request_valid_o <= 1'b0;
+    else request_valid_o <= walking && !grant && free_q >= ROOM_W'(request_beats_o);
+  end
   assign grant           = request_valid_o && request_ready_i;
   assign push            = valid_i && ready_o;
 

@@ -113,7 +113,7 @@ async def starts_with_the_last_pixel_in_reach(dut: Any) -> None:
     bench, out = await simulate(dut, case, 4, (0.0,) * 4, case.arrays["offset"])
     row, col = (min(max(end, 0), size - 1) for end, size in zip(case.data["reach"], (p["InH"], p["InW"]), strict=True))
     last_beat = (row * p["InW"] + col + 1) * ceil_div(p["Channels"], p["Lanes"]) - 1
-    latency = 10 + (6 if p["FractionBits"] else 0) + (1 if p["MaskW"] else 0)
+    latency = 11 + (6 if p["FractionBits"] else 0) + (1 if p["MaskW"] else 0)
     assert out.cycles[0] - bench.sources[0].cycles[last_beat] == latency
 
 

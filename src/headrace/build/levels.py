@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much logic lies between the registers of a synthesised netlist, in levels of LUTs.
 
-A level is a LUT and the way to it. Other cells count as what they cost on such a way (`CELLS`): a whole multiplier six levels,
+A level is a LUT and the way to it. AMD's devices are synthesised anew by Vivado, and Yosys saves LUTs by chains of small ones where
+they are no slower in its eyes: there, what six inputs can hold counts as one LUT, whatever Yosys made of it (priority cuts,
+Mishchenko et al. 2007). Other cells count as what they cost on such a way (`CELLS`): a whole multiplier six levels,
 a block memory's output three, a carry from cell to cell a tenth. These are round figures from the vendors' data sheets, to find
 what is too long; placement decides what a clock really reaches.
 """
@@ -10,12 +12,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headrace.build.cells import LUTRAM_CELLS
 from headrace.errors import ToolError
 
+INPUTS = 6
+"""Of a LUT of AMD's."""
+CUTS = 8
+"""Ways to cover a LUT's logic that are kept: those of the fewest levels."""
 LIMIT = 7.0
 """Levels that are too many: what lies on a way may be six LUTs, or one multiplier, and carries."""
 
@@ -29,6 +35,8 @@ class Kind:
     start: float | None = None
     """Levels at the outputs after the clock; None: nothing starts here."""
     outputs: tuple[str, ...] = ()
+    joins: bool = False
+    """Logic that may be joined with that before it, up to `INPUTS` inputs."""
 
 
 def _lut(inputs: str, output: str, levels: float = 1.0) -> Kind:
@@ -53,7 +61,7 @@ _MULTIPLIER = 6.0
 
 CELLS: Mapping[str, Kind] = {
     # AMD
-    **{f"LUT{n}": _lut(" ".join(f"I{k}" for k in range(n)), "O") for n in range(1, 7)},
+    **{f"LUT{n}": replace(_lut(" ".join(f"I{k}" for k in range(n)), "O"), joins=True) for n in range(1, 7)},
     "LUT6_2": Kind(through=tuple((f"I{k}", 1.0) for k in range(6)), outputs=("O5", "O6")),
     "INV": _lut("I", "O", 0.0),
     **{f"MUXF{n}": _lut("I0 I1 S", "O", 0.2) for n in (7, 8, 9)},
@@ -155,12 +163,15 @@ class _Netlist:
                             waits[name] += 1
                             readers[bit].append((name, through[port]))
         latest: dict[str, tuple[float, int | None]] = {name: (kind.start or 0.0, None) for name, kind in self.kinds.items()}
+        cuts: dict[int, list[frozenset[int]]] = {}
         ready = [name for name, count in waits.items() if not count]
         done = 0
         while ready:
             name = ready.pop()
             done += 1
             levels, before = latest[name]
+            if self.kinds[name].joins:
+                levels, before = self._covered(name, cuts)
             for port in self.kinds[name].outputs:
                 for bit in self.cells[name]["connections"].get(port, ()):
                     if not isinstance(bit, int):
@@ -175,6 +186,25 @@ class _Netlist:
         if done < len(self.cells):
             left = next(name for name, count in waits.items() if count)
             raise ToolError(f"combinational loop at cell {left}")
+
+    def _covered(self, name: str, cuts: dict[int, list[frozenset[int]]]) -> tuple[float, int | None]:
+        """The fewest levels of a LUT's output if its logic is cut anew, and the latest input then; notes its best cuts."""
+
+        def levels(cut: frozenset[int]) -> float:
+            return max((self.level.get(bit, 0.0) for bit in cut), default=0.0)
+
+        connections = self.cells[name]["connections"]
+        inputs = [bit for port, _ in self.kinds[name].through for bit in connections.get(port, ()) if isinstance(bit, int)]
+        found, direct = [frozenset[int]()], frozenset[int]()
+        for bit in inputs:
+            merged = {cut | more for cut in found for more in (frozenset((bit,)), *cuts.get(bit, ()))}
+            found = sorted((cut for cut in merged if len(cut) <= INPUTS), key=lambda cut: (levels(cut), len(cut)))[:CUTS]
+            direct |= {bit}
+            found.append(direct)  # in the end all inputs as they are, which always fit
+        (output,) = connections["O"]
+        cuts[output] = found
+        best = min(found, key=levels)
+        return 1.0 + levels(best), max(best, key=lambda bit: self.level.get(bit, 0.0), default=None)
 
     def _way(self, levels: float, bit: int | None, end: str, part_of: Any) -> Way:
         kinds, start = [self.cells[end]["type"]], end
