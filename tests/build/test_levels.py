@@ -29,7 +29,36 @@ def test_luts_in_a_row() -> None:
         x_2=cell("MUXF7", I0=12, I1=12, S=10, O=13),
         b_0=cell("FDRE", C=1, D=13, CE="1", R=2, Q=14),
     )
-    assert found == {"a": (0.0, "a", "FDRE"), "b": (2.2, "a", "FDRE LUT2 LUT3 MUXF7 FDRE")}
+    assert found == {"a": (0.0, "a", "FDRE"), "b": (1.2, "a", "FDRE LUT3 MUXF7 FDRE")}  # both fit one LUT
+
+
+@pytest.mark.parametrize(("inputs", "expected"), [(6, 1.0), (7, 2.0), (11, 2.0), (12, 3.0)])
+def test_chains_of_small_luts_count_as_what_six_inputs_hold(inputs: int, expected: float) -> None:
+    """A chain of LUT2, whose last input is the first one's register: of n inputs, ceil((n - 1) / 5) LUTs are in a row."""
+    chain = {f"x_{n}": cell("LUT2", I0=100 + n, I1=200 + n, O=101 + n) for n in range(inputs - 1)}
+    found = levels(a_0=cell("FDRE", C=1, D="0", Q=100), **chain, b_0=cell("FDRE", C=1, D=100 + inputs - 1, Q=99))
+    assert found["b"][:2] == (expected, "a")
+
+
+def test_luts_that_share_inputs_are_joined_too() -> None:
+    """Two levels of three LUT6 of the same six inputs are one; of Lattice's LUT4, which stay as they are, two."""
+    inputs = {f"I{k}": 10 + k for k in range(6)}
+    first = {f"x_{n}": cell("LUT6", **inputs, O=20 + n) for n in range(3)}
+    last = cell("LUT3", I0=20, I1=21, I2=22, O=30)
+    register = {"a_0": cell("FDRE", C=1, D="0", Q=10), "b_0": cell("FDRE", C=1, D=30, Q=31)}
+    assert levels(**register, **first, y_0=last)["b"][0] == 1.0
+    first = {f"x_{n}": cell("LUT4", A=10, B=11, C=12, D=13, Z=20 + n) for n in range(3)}
+    register = {"a_0": cell("TRELLIS_FF", CLK=1, DI="0", Q=10), "b_0": cell("TRELLIS_FF", CLK=1, DI=30, Q=31)}
+    assert levels(**register, **first, y_0=cell("LUT4", A=20, B=21, C=22, D=10, Z=30))["b"][0] == 2.0
+
+
+def test_outputs_are_ends() -> None:
+    cells = {"a_0": cell("FDRE", C=1, D="0", Q=10), "x_0": cell("LUT1", I0=10, O=11)}
+    ways = longest_ways(
+        {"cells": cells, "ports": {"q": {"direction": "output", "bits": [11, "0"]}, "d": {"direction": "input", "bits": [5]}}},
+        lambda name: name.split("_")[0],
+    )
+    assert (ways["outputs"].levels, ways["outputs"].start, ways["outputs"].cells) == (1.0, "a", ("FDRE", "LUT1"))
 
 
 def test_enables_and_resets_are_ends_too() -> None:

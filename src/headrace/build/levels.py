@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much logic lies between the registers of a synthesised netlist, in levels of LUTs.
 
-A level is a LUT and the way to it. AMD's devices are synthesised anew by Vivado, and Yosys saves LUTs by chains of small ones where
-they are no slower in its eyes: there, what six inputs can hold counts as one LUT, whatever Yosys made of it (priority cuts,
-Mishchenko et al. 2007). Other cells count as what they cost on such a way (`CELLS`): a whole multiplier six levels,
-a block memory's output three, a carry from cell to cell a tenth. These are round figures from the vendors' data sheets, to find
-what is too long; placement decides what a clock really reaches.
+A level is a LUT and the way to it. AMD's devices are synthesised anew by Vivado, and Yosys saves LUTs by chains of small ones
+where they are no slower in its eyes: there, what six inputs can hold counts as one LUT, whatever Yosys made of it (priority
+cuts, Mishchenko et al. 2007). Other cells count as what they cost on such a way (`CELLS`): a whole multiplier six levels, a block
+memory's output three, a carry from cell to cell a tenth. These are round figures from the vendors' data sheets, to find what is
+too long; placement decides what a clock really reaches.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ CELLS: Mapping[str, Kind] = {
     "DP16KD": Kind(start=3.0, outputs=tuple(f"DO{side}{n}" for side in "AB" for n in range(18))),
     "PDPW16KD": Kind(start=3.0, outputs=tuple(f"DO{n}" for n in range(36))),
 }  # fmt: skip
+OUTPUTS = "outputs"
+"""Stands for what reads the top module's outputs."""
 IGNORED = frozenset({"$scopeinfo", "IBUF", "OBUF", "BUFG", "TRELLIS_IO", "EHXPLLL", "VCC", "GND"})
 
 
@@ -99,7 +101,7 @@ class Way:
 
 
 def longest_ways(module: Mapping[str, Any], part_of: Mapping[str, str] | Any) -> dict[str, Way]:
-    """Of each part, the longest way that ends in it.
+    """Of each part, the longest way that ends in it; the module's inputs come from registers, its outputs go to some.
 
     Args:
         module: of a netlist that Yosys wrote as JSON, without hierarchy below.
@@ -113,6 +115,7 @@ def longest_ways(module: Mapping[str, Any], part_of: Mapping[str, str] | Any) ->
 
 class _Netlist:
     def __init__(self, module: Mapping[str, Any]) -> None:
+        self.ports = module.get("ports", {})
         self.cells: dict[str, Any] = {n: c for n, c in module["cells"].items() if c["type"] not in IGNORED}
         unknown = sorted({c["type"] for c in self.cells.values()} - CELLS.keys() - {"DSP48E1", "DSP48E2"})
         if unknown:
@@ -125,12 +128,12 @@ class _Netlist:
     def longest(self, part_of: Any) -> dict[str, Way]:
         self._propagate()
         worst: dict[str, tuple[float, str, int]] = {}
-        for name, cell in self.cells.items():
-            part = part_of(name)
-            for bit, more in self._ends(name, cell):
-                levels = self.level.get(bit, 0.0) + more
-                if part not in worst or levels > worst[part][0]:
-                    worst[part] = levels, name, bit
+        ends = [(part_of(name), name, *end) for name, cell in self.cells.items() for end in self._ends(name, cell)]
+        outputs = [bit for port in self.ports.values() if port["direction"] == "output" for bit in port["bits"]]
+        for part, name, bit, more in [*ends, *((OUTPUTS, "", bit, 0.0) for bit in outputs if bit in self.level)]:
+            levels = self.level.get(bit, 0.0) + more
+            if part not in worst or levels > worst[part][0]:
+                worst[part] = levels, name, bit
         return {part: self._way(levels, bit, name, part_of) for part, (levels, name, bit) in sorted(worst.items())}
 
     def _ends(self, name: str, cell: Mapping[str, Any]) -> Iterator[tuple[int, float]]:
@@ -207,7 +210,7 @@ class _Netlist:
         return 1.0 + levels(best), max(best, key=lambda bit: self.level.get(bit, 0.0), default=None)
 
     def _way(self, levels: float, bit: int | None, end: str, part_of: Any) -> Way:
-        kinds, start = [self.cells[end]["type"]], end
+        kinds, start = [self.cells[end]["type"]] if end else [], end
         while bit is not None and bit in self.source:
             start, bit = self.source[bit]
             kinds.append(self.cells[start]["type"])
