@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cost_cases import CASES
-from engine_costs import engine_design, synthesize
 from headrace_host.manifest import Build
+from measuring import engine_design, synthesize
 
 from headrace.backend.design import build_design
 from headrace.boards import load_board

@@ -21,7 +21,7 @@ ROW = {
     "work": "pooling",
     "folding": "4 lanes",
     "module": "engine_pool",
-    "headrace": {"lut": 1234, "ff": 20, "dsp": 0, "bram36": 0.5, "levels": 4.3, "cycles": 4096},
+    "headrace": {"lut": 1234, "ff": 20, "dsp": 0, "bram36": 0.5, "levels": 4.3, "mhz": 140.2, "cycles": 4096},
     "estimate": {"lut": 1300, "ff": 22, "dsp": 0, "bram36": 0.5, "cycles": 4096},
 }
 FINN = {"peer": "Pool", "finn": {"lut": 5, "ff": 6, "dsp": 7, "bram36": 8.0, "levels": 5.0, "cycles": 9}}
@@ -75,7 +75,7 @@ def test_no_engine_has_too_much_between_registers() -> None:
 def test_a_row_for_each_side() -> None:
     said = table([ROW | FINN])
     assert "### Pooling" in said
-    assert "| 4 lanes | `engine_pool` | 1,234 | 20 | 0 | 0.5 | 4.3 | 4,096 | 1,300 | 22 |" in said
+    assert "| 4 lanes | `engine_pool` | 1,234 | 20 | 0 | 0.5 | 4.3 | 140.2 | 4,096 | 1,300 | 22 |" in said
     assert "| 4 lanes | FINN Pool | 5 | 6 | 7 | 8 | 9 |  |  |" in said
 
 

@@ -42,7 +42,7 @@ def test_chains_of_small_luts_count_as_what_six_inputs_hold(inputs: int, expecte
 
 def test_luts_that_share_inputs_are_joined_too() -> None:
     """Two levels of three LUT6 of the same six inputs are one; of Lattice's LUT4, which stay as they are, two."""
-    inputs = {f"I{k}": 10 + k for k in range(6)}
+    inputs: dict[str, Any] = {f"I{k}": 10 + k for k in range(6)}
     first = {f"x_{n}": cell("LUT6", **inputs, O=20 + n) for n in range(3)}
     last = cell("LUT3", I0=20, I1=21, I2=22, O=30)
     register = {"a_0": cell("FDRE", C=1, D="0", Q=10), "b_0": cell("FDRE", C=1, D=30, Q=31)}

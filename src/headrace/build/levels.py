@@ -3,9 +3,9 @@
 
 A level is a LUT and the way to it. AMD's devices are synthesised anew by Vivado, and Yosys saves LUTs by chains of small ones
 where they are no slower in its eyes: there, what six inputs can hold counts as one LUT, whatever Yosys made of it (priority
-cuts, Mishchenko et al. 2007). Other cells count as what they cost on such a way (`CELLS`): a whole multiplier six levels, a block
-memory's output three, a carry from cell to cell a tenth. These are round figures from the vendors' data sheets, to find what is
-too long; placement decides what a clock really reaches.
+cuts, Mishchenko et al. 2007). Other cells count as what they cost on such a way (`CELLS`): a whole multiplier six levels, a
+block memory's output three, a carry from cell to cell a tenth. These are round figures from the vendors' data sheets, to find
+what is too long; placement decides what a clock really reaches.
 """
 
 from __future__ import annotations
