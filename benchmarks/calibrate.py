@@ -14,19 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from cost_cases import CASES
 from headrace_host.manifest import Build
-from measuring import engine_design, synthesize
+from measuring import engine_design, resources
 
 from headrace.backend.design import build_design
 from headrace.boards import load_board
-from headrace.build.cells import PRICES
 from headrace.build.synthesis import synthesize as synthesize_build
 from headrace.build.toolenv import cache_dir
 from headrace.compile import Goal, compile_model, lower
@@ -70,12 +67,7 @@ def network_samples(model: str, board_name: str, fps: float | None) -> list[Samp
 def engine_samples(technology: Technology) -> Iterator[Sample]:
     """Engines by themselves."""
     for case in CASES:
-        design = engine_design(case.engine)
-        texts = {**design.files, **design.data, "technology_pkg.sv": technology.package()}
-        with tempfile.TemporaryDirectory() as name:
-            for file, text in texts.items():
-                (Path(name) / file).write_text(text)
-            yield Sample(case.engine, synthesize(design, Path(name), PRICES[technology.family]))
+        yield Sample(case.engine, resources(engine_design(case.engine), technology.family))
 
 
 def fitted(samples: list[Sample], technology: Technology) -> dict[str, list[float]]:

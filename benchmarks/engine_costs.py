@@ -5,12 +5,12 @@
     python benchmarks/engine_costs.py --only repack       modules whose name holds this
     python benchmarks/engine_costs.py --table             only the table of docs/engines.md, from the results
 
-Resources: yosys, ``synth_xilinx -family xc7``. Levels: of LUTs on the longest way between registers, as
-``headrace synth --levels`` counts them; ways from inputs and to outputs count as if registers were there. MHz: of an engine
-alone on an ECP5 of speed grade 6 (LFE5U-85F), synthesised, placed and routed by nextpnr, between registers. Cycles: Verilator,
-the distance between the ends of two frames with input always offered and output always taken. FINN (the distribution
-finn-plus) generates its HDL in an environment of its own, which this script makes; no vendor tool is needed. To measure another
-engine, add it to cost_cases.py.
+Resources: yosys, ``synth_xilinx -family xc7``. Levels: of LUTs on the longest way between registers, as ``headrace synth
+--levels`` counts them; ways from inputs count as from registers, ways to outputs do not count. MHz: of an engine alone on an
+ECP5 of speed grade 6 (LFE5U-85F), synthesised, placed and routed by nextpnr, between registers. Cycles: Verilator, the
+distance between the ends of two frames with input always offered and output always taken. FINN (the distribution finn-plus)
+generates its HDL in an environment of its own, which this script makes; no vendor tool is needed. To measure another engine,
+add it to cost_cases.py.
 """
 
 from __future__ import annotations
@@ -176,7 +176,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
             lines += list({row["peer"]: (f"FINN {row['peer']}", row["finn"], {}) for row in same if "finn" in row}.values())
             for title, cost, estimate in lines:
                 cells = [
-                    f"{cost[name]:,.9g}" if name in cost else "" for name in ("lut", "ff", "dsp", "bram36", "levels", "cycles")
+                    f"{cost[name]:,.9g}" if name in cost else ""
+                    for name in ("lut", "ff", "dsp", "bram36", "levels", "mhz", "cycles")
                 ]
                 cells += [f"{estimate[name]:,}" if estimate else "" for name in ("lut", "ff")]
                 parts.append(f"| {folding} | {title} | {' | '.join(cells)} |")

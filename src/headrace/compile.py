@@ -24,7 +24,7 @@ from headrace.build.fifo_sizing import measure_design, size_fifos
 from headrace.description import Compilation, Fitted, Goal, Lowered, describe, hardware_id
 from headrace.engines.technology import Resources, technology_of
 from headrace.errors import BuildError, FoldingError
-from headrace.files import BITSTREAMS, check_target, save_json
+from headrace.files import BITSTREAMS, SYNTHESES, check_target, save_json
 from headrace.frontend.importer import import_model
 from headrace.hls.build import HlsOptions, write_hls
 from headrace.hls.layer import mixed_design
@@ -142,15 +142,15 @@ def _replace(scratch: Path, out: Path) -> None:
         if old.exists():
             old.rename(out)
         raise
-    _keep_bitstream(old, out)
+    _keep_made(old, out)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _keep_bitstream(old: Path, out: Path) -> None:
+def _keep_made(old: Path, out: Path) -> None:
     """Carries over what took long to make, if the hardware is the same."""
-    made = old / BITSTREAMS
-    if made.is_dir() and _build_id(old) == _build_id(out):
-        made.rename(out / BITSTREAMS)
+    for name in (BITSTREAMS, SYNTHESES):
+        if (old / name).is_dir() and _build_id(old) == _build_id(out):
+            (old / name).rename(out / name)
 
 
 def _build_id(folder: Path) -> str:

@@ -18,7 +18,7 @@ from headrace.boards import load_board
 from headrace.build.steps import Step, Steps
 from headrace.build.timing import Routed, read_report
 from headrace.compile import Goal, compile_model
-from headrace.files import BITSTREAMS
+from headrace.files import BITSTREAMS, SYNTHESES
 
 
 @pytest.fixture(scope="session")
@@ -135,10 +135,13 @@ def test_a_tool_that_fails(compiled: Path, tmp_path: Path, run: Run, monkeypatch
 
 def test_compiling_again_keeps_the_bitstream(built: Path, small_model: Path, run: Run) -> None:
     before = files_of(built / BITSTREAMS)
+    (built / SYNTHESES).mkdir()
+    (built / SYNTHESES / "figures.json").touch()
     assert run("compile", small_model, "--board", "ulx3s-85f", "--fps", 5000, "-o", built)[0] == 0
     assert files_of(built / BITSTREAMS) == before
+    assert left_in(built / SYNTHESES) == ["figures.json"]
     assert run("compile", small_model, "--board", "ulx3s-85f", "--fps", 5000, "--clock", 25, "-o", built)[0] == 0
-    assert BITSTREAMS not in left_in(built)  # another build
+    assert not {BITSTREAMS, SYNTHESES} & set(left_in(built))  # another build
 
 
 def test_the_deployed_folder(built: Path, compiled: Path, tmp_path: Path, run: Run) -> None:

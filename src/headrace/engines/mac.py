@@ -133,7 +133,7 @@ class MatVec(Engine):
     def memories(self, technology: Technology) -> Resources:
         """Weights and the input buffer."""
         block = False if self.lut_rom else None
-        rom = technology.read_only(self.words, self.pe * self.simd * self.weight_bits, block=block)
+        rom = technology.read_in_turn(self.words, self.pe * self.simd * self.weight_bits, block=block)
         return rom + (technology.memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources())
 
     def logic(self, technology: Technology) -> Resources:
@@ -220,7 +220,7 @@ class Depthwise(Engine):
     def memories(self, technology: Technology) -> Resources:
         """Weights."""
         outputs, inputs = self.lanes * self.group_out, self.taps * self.group_in
-        return technology.read_only(self.beats * self.steps, outputs * inputs * self.weight_bits)
+        return technology.read_in_turn(self.beats * self.steps, outputs * inputs * self.weight_bits)
 
     def logic(self, technology: Technology) -> Resources:
         """The multiply-accumulate lanes and the weight memory."""

@@ -92,6 +92,8 @@ class Technology:
     """Words, bits and LUTs of the least memory that can be written."""
     select: float
     """LUTs of a bit that is chosen from two such memories."""
+    rom_luts: float
+    """LUTs of a read-only memory of several LUTs a bit, relative to those that hold its words."""
     dsp_registers: bool
     """Whether synthesis puts registers and an adder into multipliers."""
     factors: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
@@ -131,8 +133,22 @@ class Technology:
         columns = min(bits, 1 << min(words, 30))
         rows = ceil_div(words, self.lut_words)
         beyond = ceil_div(words, MUX_ROWS * self.lut_words) > 1  # the slices' own multiplexers select no more
-        lut = rows * columns * (4 if beyond else 3) // 3
+        lut = round(rows * columns * (4 if beyond else 3) / 3 * self.rom_luts)
         return Resources(lut=lut if words > 2 else 0, ff=columns)
+
+    def read_in_turn(self, words: int, bits: int, *, block: bool | None = None) -> Resources:
+        """A read-only memory whose words come in turn (stream_rom_loop.sv), of which parts are read ahead.
+
+        Args:
+            block: as for `memory`.
+        """
+        if block is None:
+            block = words > self.rom_words and words * bits > self.rom_bits
+        rom = self.read_only(words, bits, block=block)
+        parts = ceil_div(words, PART_WORDS)
+        if block or parts == 1:
+            return rom
+        return rom + Resources(lut=bits * ceil_div(parts - 1, 3), ff=bits * parts)
 
     def fifo_in_block(self, words: int, bits: int) -> bool:
         """Whether a FIFO keeps its beats in block RAM."""
@@ -161,6 +177,8 @@ class Technology:
 
 SHALLOW_WORDS = 32
 """Up to this depth, four LUTs of a 7-series device hold six bits of a memory, not three."""
+PART_WORDS = 64
+"""Of a part of a memory that is read in turn."""
 MUX_ROWS = 4
 """LUTs of a bit that the slices' own multiplexers select from."""
 _PACKAGE = """\
@@ -202,14 +220,16 @@ def block_memory(words: int, bits: int) -> Resources:
 
 XC7 = Technology(
     family="xc7", ram_words=64, ram_bits=8192, rom_words=64, rom_bits=8192, fifo_words=256, fifo_bits=8192, fifo_deep=1024,
-    wide_bits=25, narrow_bits=18, lut_words=64, ram_column=(64, 3, 4), select=0.0, dsp_registers=True,
+    wide_bits=25, narrow_bits=18, lut_words=64, ram_column=(64, 3, 4), select=0.0, rom_luts=1.0,
+    dsp_registers=True,
 )  # fmt: skip
 """7 series: DSP48E1 (AMD UG479), RAM64M (AMD UG474)."""
 XCUP = replace(XC7, family="xcup")
 """UltraScale+, estimated as 7 series: its DSP48E2 are hardly wider, and its LUTs the same."""
 ECP5 = Technology(
     family="ecp5", ram_words=64, ram_bits=4096, rom_words=128, rom_bits=8192, fifo_words=64, fifo_bits=4096, fifo_deep=512,
-    wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=1.35, dsp_registers=False,
+    wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=2.0, rom_luts=1.65,
+    dsp_registers=False,
 )  # fmt: skip
 """Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012)."""
 
