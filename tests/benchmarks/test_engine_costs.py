@@ -73,7 +73,7 @@ def test_no_engine_has_too_much_between_registers() -> None:
 
 
 def test_engines_reach_100_mhz_on_an_ecp5() -> None:
-    """But for 255 thresholds a channel, read from deep memories, and 128 multipliers, which stand in two far columns."""
+    """But for 255 thresholds a channel, and for 128 multipliers in one engine."""
     rows = json.loads(RESULTS.read_text())
     slow = [(row["module"], row["folding"]) for row in rows if 0 < row["headrace"]["mhz"] < 100]
     assert slow == [("engine_matvec", "16 x 16"), ("engine_thresholds", "4 lanes")]
