@@ -82,12 +82,6 @@ module stream_repack_shift #(
     last_out = (32'(OutC[m]) - (32'(OUT_BEATS[m]) - 1) * LanesOut) / UNIT_LANES;
   endfunction
 
-  /// The fewest units of an input beat.
-  function automatic int unsigned least_in();
-    least_in = UNITS_IN;
-    for (int unsigned k = 0; k < Ins; k++) if (last_in(k) < least_in) least_in = last_in(k);
-  endfunction
-
   /// Units in input beat `index` of a pixel, and in output beat `index`.
   function automatic int unsigned units_in(int unsigned index);
     int unsigned first;

@@ -20,7 +20,7 @@ OPCODES = (
 MAX_BITS = 62
 """Widest node: golden computes in 64 bits."""
 STREAM_LEVELS = 2
-"""Carry chains that what may stand before a stream's beat in its cycle amounts to: a block memory, a selection of lanes."""
+"""In carry chains, what may stand before a stream's beat in its cycle: a block memory, a selection of lanes."""
 STAGE_LEVELS = 4
 """Carry chains between registers: about 4 ns on the slowest parts supported."""
 LEVELS = {"in": STREAM_LEVELS, "const": 0, "mul": STAGE_LEVELS, "max": 2, "min": 2, "scale": 0}

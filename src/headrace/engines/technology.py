@@ -231,7 +231,8 @@ ECP5 = Technology(
     wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=2.0, rom_luts=1.65,
     dsp_registers=False,
 )  # fmt: skip
-"""Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012)."""
+"""Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012). `select` and
+`rom_luts` are round figures from what Yosys makes of cellnet-small's and tiny's memories."""
 
 
 @cache
