@@ -122,6 +122,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'Thresholds=1,Base=-1,Step=2,OutW=2,ThrW=3,RomFile="n"',
         'Table=1,Beats=5,Thresholds=6,ThrW=30,RomFile="n"',
         'SharedThr=1,Table=1,SharedValues=1,Beats=2,RomFile="n"',
+        'Table=1,Beats=7,Thresholds=60,OutW=7,RomFile="n"',
     ),
     "engine_transpose": ("Unit=3", "Outer=1,Inner=1", "Inner=1"),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
@@ -165,6 +166,8 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'Block=1,RomFile="w.hex"',
         'Width=300,Depth=77,RomFile="w.hex"',
         'Fields=3,Field=1,RomFile="w.hex"',
+        'Late=1,RomFile="w.hex"',
+        'Late=1,Block=1,RomFile="w.hex"',
     ),
     "stream_rom_loop": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Depth=65,Block=0,RomFile="w.hex"'),
     "tensor_reader": (

@@ -86,10 +86,10 @@ def test_no_engine_has_too_much_between_registers() -> None:
 
 
 def test_engines_reach_100_mhz_on_an_ecp5() -> None:
-    """But for 255 thresholds a channel, and for 128 multipliers in one engine."""
+    """But for 128 multipliers in one engine, which lie far apart."""
     rows = json.loads(RESULTS.read_text())
     slow = [(row["module"], row["folding"]) for row in rows if 0 < row["headrace"]["mhz"] < 100]
-    assert slow == [("engine_matvec", "16 x 16"), ("engine_thresholds", "4 lanes")]
+    assert slow == [("engine_matvec", "16 x 16")]
 
 
 def test_a_row_for_each_side() -> None:

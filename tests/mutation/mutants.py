@@ -94,6 +94,7 @@ REQUANT_WHOLE = bench(requant.test_rescales, ((4, 4, 8, 2, 8, 0, 8, -128, 127), 
 REDUCE_MAXIMUM = bench(reduce.test_reduces_like_the_golden, (4, 3, 3), (True, False), 2, 6, True, None)
 REDUCE_SUM = bench(reduce.test_reduces_like_the_golden, (3, 3, 5), (True, True), 2, 8, True, 12)
 THRESHOLDS = bench(thresholds.test_counts_thresholds, (6, 4, 20, 20, 15, 4, 0, 1, False))
+THRESHOLDS_LATE = bench(thresholds.test_counts_thresholds, (9, 2, 12, 11, 255, 8, 0, 1, False))
 THRESHOLDS_TABLE = bench(thresholds.test_counts_thresholds, (7, 3, 6, 7, 20, 8, None, False, False))
 CONSTANT = bench(constant.test_repeats_the_map, constant.all_unlike(), (5, 4), 4)
 LOOKUP = bench(lookup.test_looks_up, (5, 3, 5, False, 12, False))
@@ -124,8 +125,9 @@ FORK = bench(fork.test_gives_all_beats_to_all, 33, 2)
 INTERLEAVE = bench(interleave.test_shuffles_like_the_golden, 4, 3, 2, 7)
 CAST = bench(cast.test_keeps_every_value, 2, 8, 12, 1)
 ROM_FIELD = "[Field*Width+:Width];"
-ROM = bench(rom.test_reads_the_file, 7, 3)
-ROM_BLOCK = bench(rom.test_reads_the_file, 99, 100)
+ROM = bench(rom.test_reads_the_file, 7, 3, 0, 0)
+ROM_BLOCK = bench(rom.test_reads_the_file, 99, 100, 0, 1)
+ROM_LATE = bench(rom.test_reads_the_file, 9, 70, 1, 1)
 ROM_LOOP = bench(rom.test_words_come_in_turn, 65)
 ROM_PARTS = bench(rom.test_words_come_in_turn_as_synthesised, 200)
 SELECT = bench(repack.test_cuts_pixels_anew, 8, 2, [11], [11])
@@ -200,6 +202,10 @@ MUTANTS = (
     mutant("engine_thresholds", "if (valid_i) beat[0]", "beat[0]", THRESHOLDS),
     mutant("engine_thresholds", "{found_q, reached}", "{reached, found_q}", THRESHOLDS),
     mutant("engine_thresholds", "{beat[STAGES], gen_stage", "{beat[0], gen_stage", THRESHOLDS_TABLE),
+    mutant("engine_thresholds", "beat[s+1] <= looked_up", "beat[s+1] <= beat[s]", THRESHOLDS_LATE),
+    mutant("engine_thresholds", "{in, earlier} <= {gen_stage[s-1].in_q,", "{in, earlier} <= {in_q,", THRESHOLDS_LATE),
+    mutant("stream_rom", "if (en_i) addr <=", "addr <=", THRESHOLDS_LATE),
+    mutant("stream_rom", "if (en_i) data_o <=", "data_o <=", ROM_LATE),
     mutant("engine_constant", "row_base + col_base + AddrW", "row_base + AddrW", CONSTANT, quick=True),
     mutant("engine_constant", "if (advance) late_beat_q", "late_beat_q", CONSTANT),
     mutant("engine_lookup", "{beat_q, data_i[l]}", "{beat_q, data_i[0]}", LOOKUP, quick=True),
@@ -282,14 +288,14 @@ MUTANTS = (
     mutant("stream_cast", "{Signed & data_i[lane][InW-1]}", "{1'b0}", CAST),
     mutant(
         "stream_rom",
-        "if (en_i) data_o <= mem[addr_i]" + ROM_FIELD + "\n  end\nend",
-        "data_o <= mem[addr_i]" + ROM_FIELD + "\n  end\nend",
+        "if (en_i) word_q <= mem[addr]" + ROM_FIELD + "\n  end\nend",
+        "word_q <= mem[addr]" + ROM_FIELD + "\n  end\nend",
         ROM,
     ),
     mutant(
         "stream_rom",
-        "if (en_i) data_o <= mem[addr_i]" + ROM_FIELD + "\n  end else",
-        "data_o <= mem[addr_i]" + ROM_FIELD + "\n  end else",
+        "if (en_i) word_q <= mem[addr]" + ROM_FIELD + "\n  end else",
+        "word_q <= mem[addr]" + ROM_FIELD + "\n  end else",
         ROM_BLOCK,
     ),
     mutant("stream_repack_select", "ready_i[target] && last_of_beat;", "ready_i[target];", SELECT),

@@ -13,21 +13,24 @@ from headrace_sim.words import rom_lines
 BENCH = "headrace_sim.benches.stream_rom"
 
 
-def _run(width: int, words: list[int], depth: int, folder: Path, file: str = "rom.hex") -> None:
+def _run(width: int, words: list[int], depth: int, folder: Path, file: str = "rom.hex", late: int = 0, block: int = 0) -> None:
     run_bench(
         "stream_rom",
         bench=BENCH,
         folder=folder,
-        parameters={"Width": width, "Depth": depth, "RomFile": "rom.hex"},
-        case={"words": [f"{word:x}" for word in words]},
+        parameters={"Width": width, "Depth": depth, "RomFile": "rom.hex", "Late": late, "Block": block},
+        case={"words": [f"{word:x}" for word in words], "late": late},
         roms={file: rom_lines(words, width=width)},
     )
 
 
-@pytest.mark.parametrize(("width", "depth"), [(1, 1), (7, 3), (130, 20), (99, 100)])
-def test_reads_the_file(width: int, depth: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("width", "depth", "late", "block"),
+    [(1, 1, 0, 0), (7, 3, 0, 0), (130, 20, 0, 0), (99, 100, 0, 1), (9, 70, 1, 0), (9, 70, 1, 1)],
+)
+def test_reads_the_file(width: int, depth: int, late: int, block: int, tmp_path: Path) -> None:
     rng = random.Random(width)
-    _run(width, [rng.getrandbits(width) for _ in range(depth)], depth, tmp_path)
+    _run(width, [rng.getrandbits(width) for _ in range(depth)], depth, tmp_path, late=late, block=block)
 
 
 def test_stops_without_its_file(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@
 /// `en_i` is low, so a stalled pipeline keeps its word. The output register has no reset, so
 /// synthesis maps deep memories to block RAM and shallow ones to LUTs.
 ///
+/// With `Late` it shows two clocks with `en_i` later: one register more lies where the way is long,
+/// before a memory of LUTs and behind a block RAM.
+///
 /// Lanes with addresses of their own share one file: each holds the field of its own of `Fields`
 /// fields in a word.
 ///
@@ -23,6 +26,7 @@ module stream_rom #(
   parameter int unsigned Field = 0,
   /// Block RAM or LUTs; the default follows the size.
   parameter bit Block = Depth > technology_pkg::RomWords && Depth * Width > technology_pkg::RomBits,
+  parameter bit Late = 1'b0,
   localparam int unsigned AddrW = Depth > 1 ? $clog2(Depth) : 1
 ) (
   input  logic             clk_i,
@@ -50,6 +54,19 @@ module stream_rom #(
   endfunction
 `endif
 
+  logic [AddrW-1:0] addr;
+  logic [Width-1:0] word_q;
+  if (Late && !Block) begin : gen_addr
+    always_ff @(posedge clk_i) if (en_i) addr <= addr_i;
+  end else begin : gen_addr_now
+    assign addr = addr_i;
+  end
+  if (Late && Block) begin : gen_word
+    always_ff @(posedge clk_i) if (en_i) data_o <= word_q;
+  end else begin : gen_word_now
+    assign data_o = word_q;
+  end
+
   // An attribute cannot depend on a parameter, so each style has a memory of its own.
   if (Block) begin : gen_block
     (* rom_style = "block" *) logic [Fields*Width-1:0] mem [Depth];
@@ -58,7 +75,7 @@ module stream_rom #(
 `else
     initial $readmemh(rom_path(), mem, 0, Depth - 1);
 `endif
-    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i][Field*Width+:Width];
+    always_ff @(posedge clk_i) if (en_i) word_q <= mem[addr][Field*Width+:Width];
   end else begin : gen_lut
 `ifdef YOSYS
     (* rom_style = "logic" *)  // what yosys calls it; define the macro there
@@ -71,6 +88,6 @@ module stream_rom #(
 `else
     initial $readmemh(rom_path(), mem, 0, Depth - 1);
 `endif
-    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i][Field*Width+:Width];
+    always_ff @(posedge clk_i) if (en_i) word_q <= mem[addr][Field*Width+:Width];
   end
 endmodule

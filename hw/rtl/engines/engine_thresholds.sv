@@ -12,7 +12,9 @@
 /// bits a lane (signed). Values: `<RomFile>_v.hex`, word b * 2**STAGES + n, OutW bits a lane.
 /// Where all channels share their thresholds (or values), words have one field and no beats.
 ///
-/// Throughput: one beat per cycle. Latency: STAGES + 1 cycles, STAGES = ceil(log2(Thresholds + 1)).
+/// Throughput: one beat per cycle. Latency: STAGES + 1 cycles, STAGES = ceil(log2(Thresholds + 1)),
+/// and one more for each memory of more than 64 words: a comparison and such a memory are too long
+/// a way for one clock cycle.
 /// The whole pipeline waits while an output beat is not taken: `ready_o` depends combinationally on
 /// `ready_i`.
 module engine_thresholds #(
@@ -66,9 +68,25 @@ module engine_thresholds #(
   localparam int unsigned ThrBeats = SharedThr ? 1 : Beats;
   localparam int unsigned ValueBeats = SharedValues ? 1 : Beats;
 
+  /// Whether a memory of so many words takes two cycles.
+  function automatic bit late(int unsigned words);
+    return words > 64;
+  endfunction
+
+  localparam bit ValuesLate = Table && late(ValueBeats << STAGES);
+
+  function automatic int unsigned late_stages();
+    int unsigned count;
+    count = 0;
+    for (int unsigned s = 1; s < STAGES; s++) count += 32'(late(ThrBeats << s));
+    return count;
+  endfunction
+
+  localparam int unsigned CYCLES = STAGES + late_stages() + 32'(ValuesLate);
+
   logic              advance;
-  logic [STAGES-1:0] valid_q;
-  /// Beat of the pixel that enters, then of the one in each stage.
+  logic [CYCLES-1:0] valid_q;
+  /// Beat of the pixel that each stage looks up, then of the one whose value is.
   logic [BeatW-1:0]  beat[STAGES+1];
 
   assign advance = !valid_o || ready_i;
@@ -86,7 +104,13 @@ module engine_thresholds #(
   end
 
   for (genvar s = 0; s < STAGES; s++) begin : gen_beat
-    always_ff @(posedge clk_i) if (advance) beat[s+1] <= beat[s];
+    logic [BeatW-1:0] looked_up;
+    if (s > 0 && late(ThrBeats << s)) begin : gen_late
+      always_ff @(posedge clk_i) if (advance) looked_up <= beat[s];
+    end else begin : gen_now
+      assign looked_up = beat[s];
+    end
+    always_ff @(posedge clk_i) if (advance) beat[s+1] <= looked_up;
   end
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
@@ -106,16 +130,19 @@ module engine_thresholds #(
         assign found = reached;
         always_ff @(posedge clk_i) if (advance) in_q <= data_i[l];
       end else begin : gen_next
-        logic [s-1:0] found_q;
-        assign addr = SharedThr ? AddrW'(gen_stage[s-1].found)
-                                : AddrW'({beat[s], gen_stage[s-1].found});
-        assign found = {found_q, reached};
-        always_ff @(posedge clk_i) begin
-          if (advance) begin
-            in_q    <= gen_stage[s-1].in_q;
-            found_q <= gen_stage[s-1].found;
+        logic [s-1:0]           earlier, found_q;
+        logic signed [InW-1:0]  in;
+        if (late(WORDS)) begin : gen_late
+          always_ff @(posedge clk_i) begin
+            if (advance) {in, earlier} <= {gen_stage[s-1].in_q, gen_stage[s-1].found};
           end
+        end else begin : gen_now
+          assign {in, earlier} = {gen_stage[s-1].in_q, gen_stage[s-1].found};
         end
+        assign addr  = SharedThr ? AddrW'(gen_stage[s-1].found)
+                                 : AddrW'({beat[s], gen_stage[s-1].found});
+        assign found = {found_q, reached};
+        always_ff @(posedge clk_i) if (advance) {in_q, found_q} <= {in, earlier};
       end
 
       stream_rom #(
@@ -123,7 +150,8 @@ module engine_thresholds #(
         .Depth  (WORDS),
         .RomFile({RomFile, "_t", 8'(8'd48 + s / 10), 8'(8'd48 + s % 10), ".hex"}),
         .Fields (SharedThr ? 1 : Lanes),
-        .Field  (SharedThr ? 0 : l)
+        .Field  (SharedThr ? 0 : l),
+        .Late   (s > 0 && late(WORDS))
       ) u_thresholds (
         .clk_i,
         .en_i  (advance),
@@ -143,7 +171,8 @@ module engine_thresholds #(
         .Depth  (WORDS),
         .RomFile({RomFile, "_v.hex"}),
         .Fields (SharedValues ? 1 : Lanes),
-        .Field  (SharedValues ? 0 : l)
+        .Field  (SharedValues ? 0 : l),
+        .Late   (ValuesLate)
       ) u_values (
         .clk_i,
         .en_i  (advance),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of ``stream_rom``: contents, one cycle of latency, and holding without enable."""
+"""Bench of ``stream_rom``: contents, one cycle of latency or two, and holding without enable."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ async def reads_the_file(dut: Any) -> None:
     case = current_case()
     words = [int(word, 16) for word in case.data["words"]]
     rng = random.Random(1)
-    shown: int | None = None
+    coming: list[int | None] = [None] * (1 + case.data["late"])
     for _ in range(500):
         address, enable = rng.randrange(len(words)), rng.random() < 0.6
         dut.addr_i.value, dut.en_i.value, dut.clk_i.value = address, int(enable), 0
         await Timer(1, "ns")
-        if shown is not None:
-            assert int(dut.data_o.value) == shown
+        if coming[0] is not None:
+            assert int(dut.data_o.value) == coming[0]
         dut.clk_i.value = 1
         await Timer(1, "ns")
-        shown = words[address] if enable else shown
+        if enable:
+            coming = [*coming[1:], words[address]]

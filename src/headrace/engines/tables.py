@@ -16,6 +16,9 @@ from headrace.engines.technology import Resources, Technology, ceil_div
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
 
+LATE_WORDS = 64
+"""A larger memory takes two cycles."""
+
 
 def shared(rows: IntArray) -> IntArray:
     """One row of ``rows`` if all are equal, else all of them."""
@@ -135,11 +138,14 @@ class Thresholder(ResultEngine):
     def memories(self, technology: Technology) -> Resources:
         """Of each stage and lane its thresholds, and the values."""
         tree = self._tree
-        beats = 1 if len(tree.steps) == 1 else self.beats
-        lane = sum((technology.read_only(beats << stage, tree.bits) for stage in range(tree.stages)), Resources())
+        lane = Resources()
+        for stage in range(tree.stages):
+            words = self._words(tree.steps, stage)
+            lane += technology.read_only(words, tree.bits, late=stage > 0 and words > LATE_WORDS)
         if tree.values is not None:
-            words = (1 if len(tree.values) == 1 else self.beats) << tree.stages
-            lane += technology.read_only(words, self.result.bits).less(Resources(ff=self.result.bits))
+            words = self._words(tree.values, tree.stages)
+            values = technology.read_only(words, self.result.bits, late=words > LATE_WORDS)
+            lane += values.less(Resources(ff=self.result.bits))
         return lane.times(self.lanes)
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
@@ -149,11 +155,16 @@ class Thresholder(ResultEngine):
         """
         tree = self._tree
         width = max(self.in_bits, tree.bits)
-        lane = Resources(ff=self.result.bits)
+        lane, cycles = Resources(ff=self.result.bits), tree.stages + 1
         for stage in range(tree.stages):
-            lane += Resources(lut=ceil_div(width, 2) + 1, ff=self.in_bits + stage)
+            late = stage > 0 and self._words(tree.steps, stage) > LATE_WORDS
+            lane += Resources(lut=ceil_div(width, 2) + 1, ff=(self.in_bits + stage) * (1 + late))
+            cycles += late
         beat_bits = (self.beats - 1).bit_length()
-        return lane.times(self.lanes) + Resources(lut=8 + 2 * beat_bits, ff=(tree.stages + 1) * (beat_bits + 1))
+        return lane.times(self.lanes) + Resources(lut=8 + 2 * beat_bits, ff=cycles * (beat_bits + 1))
+
+    def _words(self, table: IntArray, stage: int) -> int:
+        return (1 if len(table) == 1 else self.beats) << stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,16 +116,20 @@ class Technology:
         rows = ceil_div(words, depth)
         return int(rows * bits * luts / width + (rows - 1) * bits * self.select)
 
-    def read_only(self, words: int, bits: int, *, block: bool | None = None) -> Resources:
+    def read_only(self, words: int, bits: int, *, block: bool | None = None, late: bool = False) -> Resources:
         """A read-only memory with an address of its own and a registered output (fitted to yosys).
 
         In LUTs, one of up to two words is made of its registers, and one of few words holds few different columns.
 
         Args:
             block: as for `memory`.
+            late: it takes two cycles, with a register before LUTs or behind a block RAM.
         """
         if block is None:
             block = words > self.rom_words and words * bits > self.rom_bits
+        if late:
+            held = Resources(ff=bits if block else (words - 1).bit_length())
+            return self.read_only(words, bits, block=block) + held
         if block:
             return block_memory(words, bits)
         if words == 1:
