@@ -19,6 +19,7 @@ import headrace_host
 from headrace_host.manifest import DEPLOYED, MANIFEST, PROGRAM_FILES, Build, file_digest
 
 from headrace import __version__
+from headrace.backend.devicetree import render_dtbo
 from headrace.build.board import write_simulated
 from headrace.errors import BuildError
 from headrace.files import BITSTREAMS, check_target, save_json
@@ -61,6 +62,8 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
             shutil.copyfile(build.folder / file, scratch / file)
         write_wheel(scratch / WHEEL)
         if "ip" in build.manifest:
+            ip, clock = build.manifest["ip"], float(build.manifest["clock_mhz"])
+            (scratch / f"{name}.dtbo").write_bytes(render_dtbo(name, ip["ps"], clock, ip["data_bits"]))
             notebooks = str(files(headrace_host) / "notebooks")
             shutil.copytree(notebooks, scratch / "notebooks", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         if build.manifest["detector"]:
@@ -74,16 +77,24 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
         raise BuildError(f"{out}: cannot write ({error.strerror or error}); free space or choose another --to") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    return _described(build, name, simulated)
+
+
+def _described(build: Build, name: str, simulated: bool) -> dict[str, str]:
     kind = "simulated board" if simulated else str(build.manifest["board"]["title"])
-    return {
-        f"{name}.bit": f"bitstream for the {kind}",
-        **({f"{name}.hwh": "what pynq reads of the design"} if "ip" in build.manifest else {}),
-        MANIFEST: "what the driver reads of the build",
-        " ".join(PROGRAM_FILES): "the same network for the CPU",
-        WHEEL: "the driver: pip install it " + ("on the board" if "ip" in build.manifest else "where the serial line ends"),
-        **({"notebooks/": "Jupyter notebooks that use all this"} if "ip" in build.manifest else {}),
-        **({"images/": "photographs to try it with"} if build.manifest["detector"] else {}),
-    }
+    told = {f"{name}.bit": f"bitstream for the {kind}"}
+    if "ip" in build.manifest:
+        told |= {
+            f"{name}.hwh": "what pynq reads of the design",
+            f"{name}.dtbo": "what Linux reads of it, where another loader than pynq's is used",
+        }
+    told |= {MANIFEST: "what the driver reads of the build", " ".join(PROGRAM_FILES): "the same network for the CPU"}
+    told[WHEEL] = "the driver: pip install it " + ("on the board" if "ip" in build.manifest else "where the serial line ends")
+    if "ip" in build.manifest:
+        told["notebooks/"] = "Jupyter notebooks that use all this"
+    if build.manifest["detector"]:
+        told["images/"] = "photographs to try it with"
+    return told
 
 
 def _check_folder(out: Path) -> None:

@@ -45,6 +45,17 @@ class Processor:
     """The segment of what lies above 4 GiB."""
     pads: tuple[str, ...] = ()
     """Interfaces to the package's pins, which the design must bring out."""
+    tree_cells: int
+    """Words of an address, and of a size, in the device tree of its Linux."""
+    interrupts_label: str
+    clock_label: str
+    """Nodes of that tree."""
+    clock_number: int
+    """The first clock for the fabric, as the kernel's bindings number it."""
+    interrupt: int
+    """The first interrupt from the fabric, as the kernel counts shared ones: the processor's own number less 32."""
+    port_registers: tuple[int, ...] = ()
+    """Those that say how wide the port to memory is, as the binding of ``xlnx,afi-fpga`` numbers them."""
 
 
 PROCESSORS = {
@@ -61,6 +72,11 @@ PROCESSORS = {
         memory_widths=(64,),
         low_memory="S_AXI_HP0/HP0_DDR_LOWOCM",
         pads=("DDR", "FIXED_IO"),
+        tree_cells=1,
+        interrupts_label="intc",
+        clock_label="clkc",
+        clock_number=15,
+        interrupt=29,
     ),
     "zynqmp": Processor(
         modtype="zynq_ultra_ps_e",
@@ -75,6 +91,12 @@ PROCESSORS = {
         memory_widths=(64, 128),
         low_memory="SAXIGP2/HP0_DDR_LOW",
         high_memory="SAXIGP2/HP0_DDR_HIGH",
+        tree_cells=2,
+        interrupts_label="gic",
+        clock_label="zynqmp_clk",
+        clock_number=71,
+        interrupt=89,
+        port_registers=(4, 5),
     ),
 }
 HIGH_MEMORY_BITS = 36
