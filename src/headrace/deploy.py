@@ -26,6 +26,8 @@ from headrace.files import BITSTREAMS, check_target, save_json
 from headrace.models import zoo_images
 
 WHEEL = f"headrace_host-{__version__}-py3-none-any.whl"
+LINUX = "linux"
+"""Folder of the device tree overlay; pynq would load one that lies beside the bitstream, and drives the same devices itself."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same inputs give the same bytes
 _METADATA = f"""Metadata-Version: 2.1
 Name: headrace-host
@@ -63,7 +65,8 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
         write_wheel(scratch / WHEEL)
         if "ip" in build.manifest:
             ip, clock = build.manifest["ip"], float(build.manifest["clock_mhz"])
-            (scratch / f"{name}.dtbo").write_bytes(render_dtbo(name, ip["ps"], clock, ip["data_bits"]))
+            (scratch / LINUX).mkdir()
+            (scratch / LINUX / f"{name}.dtbo").write_bytes(render_dtbo(name, ip["ps"], clock, ip["data_bits"]))
             notebooks = str(files(headrace_host) / "notebooks")
             shutil.copytree(notebooks, scratch / "notebooks", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         if build.manifest["detector"]:
@@ -86,7 +89,7 @@ def _described(build: Build, name: str, simulated: bool) -> dict[str, str]:
     if "ip" in build.manifest:
         told |= {
             f"{name}.hwh": "what pynq reads of the design",
-            f"{name}.dtbo": "what Linux reads of it, where another loader than pynq's is used",
+            f"{LINUX}/{name}.dtbo": "what Linux reads of it, where another loader than pynq's is used",
         }
     told |= {MANIFEST: "what the driver reads of the build", " ".join(PROGRAM_FILES): "the same network for the CPU"}
     told[WHEEL] = "the driver: pip install it " + ("on the board" if "ip" in build.manifest else "where the serial line ends")

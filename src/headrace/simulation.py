@@ -200,8 +200,8 @@ def first_difference(spec: StreamSpec, words: np.ndarray[Any, Any], golden: IntA
     )
 
 
-def record_step(build: Build, step: str, facts: dict[str, Any]) -> None:
-    """Notes in the manifest that a step has run, with its figures.
+def record_step(build: Build, step: str, facts: dict[str, Any] | None) -> None:
+    """Notes in the manifest that a step has run, with its figures; without any, that what it made is no longer there.
 
     Raises:
         BuildError: the folder holds another build by now.
@@ -213,5 +213,6 @@ def record_step(build: Build, step: str, facts: dict[str, Any]) -> None:
             f"{build.folder}: holds build {current.build_id} by now, so what build {build.build_id} did is not recorded; "
             f"run headrace {step} again"
         )
-    manifest = {**current.manifest, "steps": {**current.manifest["steps"], step: facts}}
+    others = {name: kept for name, kept in current.manifest["steps"].items() if name != step}
+    manifest = {**current.manifest, "steps": {**others, step: facts} if facts is not None else others}
     save_json(build.folder / MANIFEST, manifest)

@@ -76,7 +76,7 @@ def test_a_step_runs_once(step: PackageStep, tool: Path, tmp_path: Path) -> None
     assert (tmp_path / "made" / "out").read_text() == "TEXT"
     assert (tmp_path / "made" / "shouting.log").read_text() == "Info: reading in\n"
     assert (told, lines) == (["shouting", "shouting: done before"], ["Info: reading in"])
-    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["out", "shouting.log", RECORD]
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == [".lock", "out", "shouting.log", RECORD]
 
 
 @pytest.mark.parametrize("change", ["input", "argument", "output", "no output", "record", "version"])

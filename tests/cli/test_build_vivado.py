@@ -117,7 +117,8 @@ def test_with_vivado(project: Path, run: Run, installed: Callable[..., Path], tm
     assert "INFO: stage synthesis" in (project / BITSTREAMS / "vivado-synthesis.log").read_text()
     status, _, err = run("deploy", project, "--to", tmp_path / "out")
     assert status == 0, err
-    assert {"small.bit", "small.hwh", "small.dtbo"} <= set(left_in(tmp_path / "out"))
+    assert {"small.bit", "small.hwh", "linux"} <= set(left_in(tmp_path / "out"))
+    assert left_in(tmp_path / "out" / "linux") == ["small.dtbo"]
 
 
 def test_what_is_not_repeated(project: Path, run: Run, installed: Callable[..., Path]) -> None:

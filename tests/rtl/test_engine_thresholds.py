@@ -22,6 +22,7 @@ SHAPES = [
     (4, 4, 10, 10, 100, 8, 100, -1, True),
     (7, 3, 6, 7, 20, 8, None, False, False),
     (9, 2, 12, 11, 255, 8, 0, 1, False),
+    (70, 1, 8, 8, 1, 1, 0, 1, False),
     (3, 1, 9, 8, 70, 8, None, True, False),
     (5, 3, 10, 9, 130, 7, None, False, True),
     (3, 2, 9, 9, 5, 1, None, True, True),

@@ -13,8 +13,8 @@
 /// Where all channels share their thresholds (or values), words have one field and no beats.
 ///
 /// Throughput: one beat per cycle. Latency: STAGES + 1 cycles, STAGES = ceil(log2(Thresholds + 1)),
-/// and one more for each memory of more than 64 words: a comparison and such a memory are too long
-/// a way for one clock cycle.
+/// and one more for each memory of more than 64 words behind the first: a comparison and such a memory
+/// are too long a way for one clock cycle.
 /// The whole pipeline waits while an output beat is not taken: `ready_o` depends combinationally on
 /// `ready_i`.
 module engine_thresholds #(

@@ -42,7 +42,7 @@ def check(case: Case, out: Sink, count: int | None = None) -> None:
 
 
 def latency(case: Case) -> int:
-    """Cycles from a beat taken to its result offered: one more for each memory of more than 64 words."""
+    """Cycles from a beat taken to its result offered: one more for each memory of more than 64 words but the first."""
     p = case.parameters
     stages = int(p["Thresholds"]).bit_length()
     words = [(1 if p["SharedThr"] else p["Beats"]) << stage for stage in range(1, stages)]

@@ -127,6 +127,12 @@ def divisors(ps: str, clock_mhz: float) -> tuple[int, int]:
     )
 
 
+def fabric_mhz(ps: str, clock_mhz: float) -> float:
+    """The clock that the processing system gives if ``clock_mhz`` are asked for."""
+    first, second = divisors(ps, clock_mhz)
+    return _SOURCE_MHZ[ps] / first / second
+
+
 def _clocks(ps: str, clock_mhz: float) -> Iterable[tuple[str, str]]:
     """Parameters of the four PL clocks, of which the first is used."""
     first, second = divisors(ps, clock_mhz)
@@ -141,7 +147,7 @@ def _clocks(ps: str, clock_mhz: float) -> Iterable[tuple[str, str]]:
             yield f"PSU__CRL_APB__PL{k}_REF_CTRL__DIVISOR0", str(first)
             yield f"PSU__CRL_APB__PL{k}_REF_CTRL__DIVISOR1", str(second)
             yield f"PSU__CRL_APB__PL{k}_REF_CTRL__SRCSEL", "IOPLL"
-            yield f"PSU__CRL_APB__PL{k}_REF_CTRL__ACT_FREQMHZ", f"{_SOURCE_MHZ[ps] / first / second:.6f}"
+            yield f"PSU__CRL_APB__PL{k}_REF_CTRL__ACT_FREQMHZ", f"{fabric_mhz(ps, clock_mhz):.6f}"
 
 
 def _ports(instance: str, ps: str) -> tuple[PortView, ...]:

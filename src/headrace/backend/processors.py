@@ -54,8 +54,17 @@ class Processor:
     """The first clock for the fabric, as the kernel's bindings number it."""
     interrupt: int
     """The first interrupt from the fabric, as the kernel counts shared ones: the processor's own number less 32."""
-    port_registers: tuple[int, ...] = ()
+    memory_registers: tuple[int, ...] = ()
     """Those that say how wide the port to memory is, as the binding of ``xlnx,afi-fpga`` numbers them."""
+    master_register: tuple[int, int] | None = None
+    """The one that says how wide the port to registers is, and its value after a power-on: 128 bits."""
+
+    def port_widths(self, data_bits: int) -> tuple[tuple[int, int], ...]:
+        """Registers and their values for a port to memory of ``data_bits``."""
+        if self.master_register is None:
+            return ()
+        code = {128: 0, 64: 1}[data_bits]
+        return (*((register, code) for register in self.memory_registers), self.master_register)
 
 
 PROCESSORS = {
@@ -96,7 +105,8 @@ PROCESSORS = {
         clock_label="zynqmp_clk",
         clock_number=71,
         interrupt=89,
-        port_registers=(4, 5),
+        memory_registers=(4, 5),
+        master_register=(14, 0xA00),
     ),
 }
 HIGH_MEMORY_BITS = 36

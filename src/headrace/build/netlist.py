@@ -13,7 +13,7 @@ from headrace_host.manifest import Build
 
 from headrace.build.cells import prices_of
 from headrace.build.steps import Steps
-from headrace.build.synthesis import read_sources, step_of
+from headrace.build.synthesis import FLATTEN, read_sources, step_of
 from headrace.build.verilate import build_simulator, network_harness
 from headrace.errors import BuildError
 from headrace.files import SYNTHESES, replacing
@@ -48,6 +48,7 @@ def netlist_simulator(
     script = [
         read_sources(top, sources),
         f"{prices_of(family).command} -top {top}",
+        *FLATTEN,
         f"tee -q -o {_CELLS} stat -json",
         f"write_verilog -noattr -noexpr {_NETLIST}",
     ]

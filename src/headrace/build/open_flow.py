@@ -12,7 +12,7 @@ from headrace_host.manifest import Build, file_digest
 from headrace.backend.ecp5 import FAMILY, Part
 from headrace.build.cells import prices_of
 from headrace.build.steps import PackageStep, Step, Steps
-from headrace.build.synthesis import QUIET, YOSYS, read_sources
+from headrace.build.synthesis import FLATTEN, QUIET, YOSYS, read_sources
 from headrace.build.timing import Routed, read_report
 from headrace.errors import BuildError, TimingError
 from headrace.files import BITSTREAMS, replacing
@@ -29,7 +29,9 @@ def synthesis_script(serial: str, top: str, sources: Sequence[str]) -> str:
         [
             read_sources(serial, sources),
             f"read_verilog -sv {top}.sv",
-            f"{prices_of(FAMILY).command} -top {top} -json {NETLIST}",
+            f"{prices_of(FAMILY).command} -top {top}",
+            *FLATTEN,
+            f"write_json {NETLIST}",
             "",
         ]
     )
@@ -67,7 +69,8 @@ def make_bitstream(
         routed = read_report(steps.folder / REPORT, float(build.manifest["clock_mhz"]))
         bitstream = steps.folder / f"{name}.bit"
         if not routed.meets:
-            bitstream.unlink(missing_ok=True)  # of a build before, which nobody is to take for this one's
+            bitstream.unlink(missing_ok=True)  # of a run before, which nobody is to take for this one's
+            record_step(build, "build", None)
             raise TimingError(_too_slow(routed))
         steps.run(_packing(steps.folder, bitstream.name))
         facts = {"file": bitstream.name, "sha256": file_digest(bitstream), "seed": seed, **routed.to_json()}

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from headrace_host.manifest import file_digest
 
-from headrace.build.toolenv import cache_dir, content_key
+from headrace.build.toolenv import content_key
 from headrace.errors import BuildError, ToolError
 from headrace.files import save_json
 
@@ -139,16 +139,14 @@ class Steps:
         self, folder: Path, note: Callable[[str], None] = lambda _: None, detail: Callable[[str], None] = lambda _: None
     ) -> None:
         self.folder, self._note, self._detail = folder, note, detail
-        locks = cache_dir() / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(locks / f"{content_key([str(folder.resolve())])}.lock")
+        self._lock = FileLock(folder / ".lock")
 
     def __enter__(self) -> Steps:
+        self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise BuildError(f"{self.folder}: another process is at work here; wait for it, or end it") from None
-        self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob(".step-*"):  # of a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ QUIET = ("-v", "3")
 BLOCK = "block"
 """Stands for everything around the network."""
 _FIGURES, _NETLIST = "figures.json", "flat.json"
+_MAPPING = "map_luts"
+"""Where every synthesis script of Yosys begins to map to LUTs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +48,13 @@ class Synthesis:
         return {"total": self.total.to_json(), "engines": {name: r.to_json() for name, r in self.engines.items()}}
 
 
-def read_sources(top: str, sources: Sequence[str], *options: str) -> str:
-    """The command of Yosys that reads SystemVerilog, with its slang front end."""
-    return " ".join(["read_slang --threads 1 -DSYNTHESIS -DYOSYS", *options, f"--top {top}", *sources])
+FLATTEN = ("setattr -mod -unset keep_hierarchy *", "flatten")
+"""Commands that dissolve what was synthesised by itself."""
+
+
+def read_sources(top: str, sources: Sequence[str]) -> str:
+    """The command of Yosys that reads SystemVerilog, with its slang front end; what is to stay a module stays one."""
+    return " ".join(["read_slang --threads 1 --best-effort-hierarchy -DSYNTHESIS -DYOSYS", f"--top {top}", *sources])
 
 
 def synthesize(
@@ -68,14 +74,33 @@ def synthesize(
     engines = [entry["name"] for entry in build.manifest["engines"]]
     inside = top if top == build.manifest["rtl"]["top"] else f"{top}.u_network"
     script = [
-        read_sources(top, _sources(build), "--best-effort-hierarchy"),
-        *(f"setattr -mod -set keep_hierarchy 1 *${inside}.u_{name}" for name in engines),
-        f"{prices.command} -top {top}",
-        f"tee -q -o {_FIGURES} stat -json",
+        read_sources(top, _sources(build)),
+        *_apart(f"{prices.command} -top {top}", prices.command, [f"*${inside}.u_{name}" for name in engines]),
     ]
     with Steps(build.folder / SYNTHESES / family, note, detail) as steps:
         steps.run(step_of(build, steps.folder, "figures", script, (_FIGURES,), _sources(build)))
         return Synthesis(family=family, engines=_figures(steps.folder / _FIGURES, inside, engines, prices))
+
+
+def _apart(begin: str, go_on: str, modules: Sequence[str]) -> Iterator[str]:
+    """Commands that synthesise each of some modules, with what is below it, by itself, and then what is around them.
+
+    From the mapping to LUTs on, Yosys' time grows with the square of the modules in a design.
+    """
+    figures = f"tee -q -a {_FIGURES} stat -json"
+    yield from (f"setattr -mod -set keep_hierarchy 1 {module}" for module in modules)
+    yield from (f"{begin} -run :{_MAPPING}", "design -save coarse", "delete *", "design -save library")
+    for module in modules:
+        yield from (
+            "design -load library",
+            f"design -copy-from coarse {module} {module}.*",
+            f"{go_on} -run {_MAPPING}:",
+            figures,
+        )
+    yield "design -load coarse"
+    yield from (f"delete {module}.*" for module in modules)
+    yield from (f"blackbox {module}" for module in modules)
+    yield from (f"{go_on} -run {_MAPPING}:", figures)
 
 
 def ways_of(
@@ -90,7 +115,8 @@ def ways_of(
         BuildError, HostError, ToolError: as `synthesize`.
     """
     top = _top(build)
-    script = [read_sources(top, _sources(build)), f"{prices_of(family).command} -top {top} -json {_NETLIST}"]
+    command = f"{prices_of(family).command} -top {top}"
+    script = [read_sources(top, _sources(build)), command, *FLATTEN, f"write_json {_NETLIST}"]
     with Steps(build.folder / SYNTHESES / family, note, detail) as steps:
         steps.run(step_of(build, steps.folder, "levels", script, (_NETLIST,), _sources(build)))
         module = json.loads((steps.folder / _NETLIST).read_text(encoding="utf-8"))["modules"][top]
@@ -155,8 +181,11 @@ def step_of(
 
 
 def _figures(path: Path, inside: str, engines: Sequence[str], prices: CellPrices) -> dict[str, Resources]:
-    text = path.read_text(encoding="utf-8")
-    modules = json.loads(text[text.index("{") :])["modules"]
+    modules: dict[str, Any] = {}
+    text, end = path.read_text(encoding="utf-8"), 0
+    while (begin := text.find("{", end)) >= 0:  # one document after the other, with what Yosys says between them
+        document, end = json.JSONDecoder().raw_decode(text, begin)
+        modules |= document["modules"]
     cells: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for module, entry in modules.items():
         _, _, place = module.partition("$")

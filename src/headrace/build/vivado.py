@@ -81,7 +81,11 @@ def make_vivado_bitstream(
         vivado = _Vivado(steps=steps, program=program, version=_version(program))
         if ooc:
             return vivado.out_of_context(inputs)
-        facts = vivado.bitstream(str(build.manifest["name"]), inputs)
+        try:
+            facts = vivado.bitstream(str(build.manifest["name"]), inputs)
+        except TimingError:
+            record_step(build, "build", None)
+            raise
     record_step(build, "build", facts)
     return facts
 
