@@ -2,9 +2,9 @@
 """Makes the bitstreams of this folder anew, and compares them byte for byte with those that lie here.
 
     python bitstreams/rebuild.py            compare; exit code 1 where something differs
-    python bitstreams/rebuild.py --store    replace them
+    python bitstreams/rebuild.py --store    replace them, and the table of README.md
 
-Half an hour each on two cores; what was made lies under build/bitstreams, and an interrupted run goes on where it was.
+Half an hour each on two cores; an interrupted run goes on where it was, under build/bitstreams.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILDS = HERE.parent / "build" / "bitstreams"
+PAGE = HERE / "README.md"
+BEGIN, END = "<!-- table: rebuild.py -->\n", "<!-- end -->\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,26 @@ def make(entry: Entry) -> dict[str, Path]:
     return {bitstream.name: bitstream, "manifest.json": entry.build / "manifest.json", "report.json": made / "report.json"}
 
 
+def with_table(page: str) -> str:
+    """The page with the table of what lies here in place of the one that it has."""
+    before, _, rest = page.partition(BEGIN)
+    rows = [
+        "| file | build | made with | frames/s | MHz asked | MHz reached | cells of the device |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for entry in ENTRIES:
+        manifest = json.loads((entry.folder / "manifest.json").read_text(encoding="utf-8"))
+        made = manifest["steps"]["build"]
+        kinds = ("TRELLIS_COMB", "TRELLIS_FF", "MULT18X18D", "DP16KD")
+        cells = ", ".join(f"{made['used'][kind]:,} of {made['available'][kind]:,} {kind}" for kind in kinds)
+        options = " ".join(("headrace compile", entry.model, "--board", entry.board, *entry.options))
+        speed = manifest["performance"]["frames_per_second"]
+        path = f"{entry.board}/{entry.model}/{made['file']}"
+        clock = f"{made['clock_mhz']:g} | {made['reached_mhz']:.1f}"
+        rows.append(f"| `{path}` | `{manifest['build_id']}` | `{options}` | {speed:.1f} | {clock} | {cells} |")
+    return before + BEGIN + "\n".join(rows) + "\n" + END + rest.partition(END)[2]
+
+
 def differing(entry: Entry, made: dict[str, Path]) -> list[str]:
     """What is not the same as in the folder; of a manifest only the build id counts."""
     wrong = []
@@ -69,8 +91,14 @@ def differing(entry: Entry, made: dict[str, Path]) -> list[str]:
             if ids[0] != ids[1]:
                 wrong.append(f"{kept}: of build {ids[0]}, now it is {ids[1]}")
         elif kept.read_bytes() != path.read_bytes():
-            wrong.append(f"{kept}: {kept.stat().st_size:,} bytes, other than the {path.stat().st_size:,} of {path}")
+            sizes = f"{kept.stat().st_size:,} bytes, made anew {path.stat().st_size:,}"
+            wrong.append(f"{kept}: {sizes}, of which byte {_first_difference(kept, path):,} is the first other one")
     return wrong
+
+
+def _first_difference(kept: Path, made: Path) -> int:
+    ours, new = kept.read_bytes(), made.read_bytes()
+    return next((at for at, (a, b) in enumerate(zip(ours, new, strict=False)) if a != b), min(len(ours), len(new)))
 
 
 def main() -> int:
@@ -86,8 +114,12 @@ def main() -> int:
             for name, path in made.items():
                 shutil.copyfile(path, entry.folder / name)
                 print(entry.folder / name)
-        else:
-            wrong += differing(entry, made)
+        different = [] if store else differing(entry, made)
+        wrong += different
+        if not different:
+            shutil.rmtree(entry.build)  # so that the next run makes it anew
+    if store:
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for line in wrong:
         print(line)
     if not (wrong or store):
