@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fits the cost model of a family of devices to what Yosys makes of whole networks and of single engines.
+"""Compares what the compiler expects of whole networks with what Yosys makes of them, and fits the expectation.
 
-    python benchmarks/calibrate.py ecp5        writes src/headrace/engines/calibration.json anew, and prints what it changes
-    python benchmarks/calibrate.py --check     prints how far the estimates are off, and writes nothing
+    python benchmarks/calibrate.py            all families; writes the figures, and the table of docs/bitstreams.md
+    python benchmarks/calibrate.py ecp5       this one; the others' figures stay as they are
+    python benchmarks/calibrate.py --fit      also writes src/headrace/engines/calibration.json anew, of all families but xc7,
+                                              which the engines' own formulas are of; foldings may change by it, so run it again
 
 For each kind of engine one factor for LUTs and one for flip-flops: what Yosys makes of its logic in all designs together, over
 what the engine says. Memories, multipliers and block RAMs are not fitted. Builds and netlists are kept in the cache; the first
-time, all of it takes most of an hour.
+time, all of it takes over an hour.
 """
 
 from __future__ import annotations
@@ -17,29 +19,64 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from cost_cases import CASES
 from headrace_host.manifest import Build
 from measuring import engine_design, resources
+from pages import with_table
 
 from headrace.backend.design import build_design
-from headrace.boards import load_board
+from headrace.boards import Board, load_board
 from headrace.build.synthesis import synthesize as synthesize_build
 from headrace.build.toolenv import cache_dir
 from headrace.compile import Goal, compile_model, lower
 from headrace.engines.base import Engine
 from headrace.engines.technology import CALIBRATION, Resources, Technology, technology_of
+from headrace.files import replacing
 from headrace.models import resolve_model
 from headrace.operators.base import Fold
 
-DESIGNS = {
-    "xc7": (("cellnet", "pynq-z2", None), ("tiny", "pynq-z2", 5000.0)),
-    "ecp5": (("cellnet-small", "ulx3s-85f", 30.0), ("tiny", "ulx3s-85f", 2000.0)),
+BASE = "xc7"
+"""The family that the engines' formulas are of."""
+RESULTS = Path(__file__).resolve().parent / "results" / "networks.json"
+DOC = Path(__file__).resolve().parents[1] / "docs" / "bitstreams.md"
+MARKS = ("<!-- table of calibrate.py -->", "<!-- end of table -->")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network on a board, or on one that would hold several times as much."""
+
+    model: str
+    board_name: str
+    fps: float | None = None
+    times: int = 1
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        larger = f", were it {self.times} times as large" if self.times > 1 else ""
+        return f"{self.model} on {self.board_name}{larger}"
+
+    @property
+    def board(self) -> Board:
+        """With the resources that it is to have."""
+        board = load_board(self.board_name)
+        return replace(board, resources=board.resources.times(self.times))
+
+
+NETWORKS = {
+    "xc7": (Network("cellnet", "pynq-z2"), Network("tiny", "pynq-z2", 5000)),
+    "ecp5": (
+        Network("cellnet-small", "ulx3s-85f", 30),
+        Network("tiny", "ulx3s-85f", 2000),
+        Network("cellnet", "ulx3s-85f", 200, times=2),
+    ),
 }
-"""Networks, boards, frames per second."""
 LIMITS = (0.3, 4.0)
 """Of factors: what lies beyond comes from a few LUTs."""
-COLUMNS = ("lut", "ff", "dsp", "bram36")
 
 
 @dataclass(frozen=True)
@@ -50,14 +87,14 @@ class Sample:
     made: Resources
 
 
-def network_samples(model: str, board_name: str, fps: float | None) -> list[Sample]:
+def network_samples(network: Network) -> list[Sample]:
     """All engines of a network."""
-    board = load_board(board_name)
-    folder = cache_dir() / "calibration" / f"{model}-{board_name}"
-    compile_model(resolve_model(model), board, folder, Goal(fps=fps), print)
+    board = network.board
+    folder = cache_dir() / "calibration" / f"{network.model}-{network.board_name}"
+    compile_model(resolve_model(network.model), board, folder, Goal(fps=network.fps), print)
     build = Build.load(folder)
     found = synthesize_build(build, board.family, print)
-    graph = lower(resolve_model(model)).graph
+    graph = lower(resolve_model(network.model)).graph
     folds = {layer["name"]: Fold(**layer["folding"]) for layer in build.manifest["layers"]}
     depths = {fifo["edge"]: fifo["depth"] for fifo in build.manifest["fifos"]}
     design = build_design(graph, folds, depths, technology=technology_of(board.family))
@@ -87,34 +124,53 @@ def _factor(made: float, said: float) -> float:
     return round(min(max(made / said, LIMITS[0]), LIMITS[1]), 2) if said else 1.0
 
 
-def compare(title: str, samples: list[Sample], technology: Technology) -> str:
-    """A row: made, expected, ratio; of the network alone, as the blocks around it are not fitted."""
-    made = sum((sample.made for sample in samples), Resources()).to_json()
-    said = sum((sample.engine.resources(technology) for sample in samples), Resources()).to_json()
-    cells = [f"{made[key]:,g} / {said[key]:,g} ({said[key] / made[key] - 1:+.1%})" if made[key] else "-" for key in COLUMNS]
-    return "| " + " | ".join((title, *cells)) + " |"
+def fit(family: str, samples: list[Sample]) -> None:
+    """Writes the factors of a family."""
+    plain = replace(technology_of(family), factors={})
+    known = json.loads(CALIBRATION.read_text())
+    known[family] = fitted(samples, plain)
+    known[family] |= {n: f for n, f in fitted(list(engine_samples(plain)), plain).items() if n not in known[family]}
+    text = json.dumps(dict(sorted(known.items())), indent=1, sort_keys=True)
+    CALIBRATION.write_text(re.sub(r"\[\s*([\d.]+),\s*([\d.]+)\s*\]", r"[\1, \2]", text) + "\n")
+    technology_of.cache_clear()
+
+
+def figures(network: Network, samples: list[Sample]) -> dict[str, Any]:
+    """Made and expected; of the network alone, as the blocks around it are not fitted."""
+    technology = technology_of(network.board.family)
+    made = sum((sample.made for sample in samples), Resources())
+    said = sum((sample.engine.resources(technology) for sample in samples), Resources())
+    return {"network": network.title, "family": technology.family, "made": made.to_json(), "expected": said.to_json()}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The markdown of the figures."""
+    lines = ["| network | family | LUT made / expected | FF | DSP | BRAM36 |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        pairs = [(row["made"][key], row["expected"][key]) for key in ("lut", "ff", "dsp", "bram36")]
+        cells = [f"{made:,g} / {said:,g} ({said / made - 1:+.1%})" if made else "-" for made, said in pairs]
+        lines.append(f"| {row['network']} | {row['family']} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
 
 def main() -> None:
-    """Writes factors, or tells how good they are."""
+    """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("family", nargs="*", choices=[*DESIGNS, []], help="of devices; all if none is given")
-    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("family", nargs="*", choices=[*NETWORKS, []], help="of devices; all if none is given")
+    parser.add_argument("--fit", action="store_true", help="write the factors too")
     options = parser.parse_args()
-    print("| network | LUT made / expected | FF | DSP | BRAM36 |\n|---|---|---|---|---|")
-    for family in options.family or DESIGNS:
-        networks = {f"{model}, {board}": network_samples(model, board, fps) for model, board, fps in DESIGNS[family]}
-        if not options.check:
-            plain = replace(technology_of(family), factors={})
-            singles = list(engine_samples(plain))
-            known = json.loads(CALIBRATION.read_text())
-            known[family] = fitted([s for samples in networks.values() for s in samples], plain)
-            known[family] |= {n: f for n, f in fitted(singles, plain).items() if n not in known[family]}
-            text = json.dumps(dict(sorted(known.items())), indent=1, sort_keys=True)
-            CALIBRATION.write_text(re.sub(r"\[\s*([\d.]+),\s*([\d.]+)\s*\]", r"[\1, \2]", text) + "\n")
-            technology_of.cache_clear()
-        for title, samples in networks.items():
-            print(compare(title, samples, technology_of(family)))
+    rows = {row["network"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
+    for family in options.family or NETWORKS:
+        found = [(network, network_samples(network)) for network in NETWORKS[family]]
+        if options.fit and family != BASE:
+            fit(family, [sample for _, samples in found for sample in samples])
+        rows |= {network.title: figures(network, samples) for network, samples in found}
+    titles = [network.title for networks in NETWORKS.values() for network in networks]
+    kept = [rows[title] for title in titles if title in rows]
+    with replacing(RESULTS) as partial:
+        partial.write_text(json.dumps(kept, indent=1) + "\n")
+    DOC.write_text(with_table(DOC.read_text(), MARKS, table(kept)))
+    print(table(kept))
 
 
 if __name__ == "__main__":

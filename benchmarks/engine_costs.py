@@ -3,7 +3,8 @@
 
     python benchmarks/engine_costs.py                     what is not measured yet; results are cached by content
     python benchmarks/engine_costs.py --only repack       modules whose name holds this
-    python benchmarks/engine_costs.py --table             only the table of docs/engines.md, from the results
+    python benchmarks/engine_costs.py --table             measures nothing: what the compiler expects, and the table of
+                                                          docs/engines.md, anew
 
 Resources: yosys, ``synth_xilinx -family xc7``. Levels: of LUTs on the longest way between registers, as ``headrace synth
 --levels`` counts them; ways from inputs count as from registers, ways to outputs do not count. MHz: of an engine alone on an
@@ -27,6 +28,7 @@ from typing import Any
 from cost_cases import CASES, Case
 from finn_peers import Peer
 from measuring import CostError, Design, clock, engine_design, measure, run
+from pages import with_table
 
 from headrace.build.toolenv import cache_dir
 from headrace.files import replacing
@@ -154,13 +156,18 @@ def record(case: Case, python: Path | None, known: Mapping[str, Any]) -> dict[st
     row: dict[str, Any] = {"work": case.work, "folding": case.folding, "module": case.engine.module}
     design = engine_design(case.engine)
     row["headrace"] = {**measure(design, case.beats), "mhz": clock(design)}
-    row["estimate"] = {**case.engine.resources().to_json(), "cycles": case.engine.cycles}
+    row["estimate"] = expected(case)
     if case.peer and python:
         row["peer"] = case.peer.title
         row["finn"] = finn_cost(case.peer, python)
     elif case.peer and "finn" in known:
         row |= {"peer": known["peer"], "finn": known["finn"]}
     return row
+
+
+def expected(case: Case) -> dict[str, float]:
+    """What the compiler thinks of it."""
+    return {**case.engine.resources().to_json(), "cycles": case.engine.cycles}
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -185,13 +192,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(parts)
 
 
-def with_table(text: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The page with the table of ``rows`` between its marks."""
-    head, rest = text.split(MARKS[0])
-    tail = rest.split(MARKS[1])[1]
-    return f"{head}{MARKS[0]}\n\n{table(rows)}\n{MARKS[1]}{tail}"
-
-
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -201,19 +201,25 @@ def main() -> None:
     parser.add_argument("--finn-python", type=Path, help="interpreter of an environment in which FINN is installed")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    if not options.table:
-        python = None if options.no_finn else finn_python(options.finn_python)
-        old = {(row["work"], row["folding"], row["module"]): row for row in rows}
-        keys = [(case.work, case.folding, case.engine.module) for case in CASES]
-        for key, case in zip(keys, CASES, strict=True):
-            if options.only in case.engine.module:
-                old[key] = record(case, python, old.get(key, {}))
-                print(json.dumps(old[key]), flush=True)
-                rows = [old[each] for each in keys if each in old]  # of an interrupted run too
-                RESULTS.parent.mkdir(exist_ok=True)
-                with replacing(RESULTS) as partial:
-                    partial.write_text(json.dumps(rows, indent=1) + "\n")
-    DOC.write_text(with_table(DOC.read_text(), rows))
+    old = {(row["work"], row["folding"], row["module"]): row for row in rows}
+    keys = [(case.work, case.folding, case.engine.module) for case in CASES]
+    python = None if options.table or options.no_finn else finn_python(options.finn_python)
+    for key, case in zip(keys, CASES, strict=True):
+        if options.table and key in old:
+            old[key]["estimate"] = expected(case)
+        elif not options.table and options.only in case.engine.module:
+            old[key] = record(case, python, old.get(key, {}))
+            print(json.dumps(old[key]), flush=True)
+            _write([old[each] for each in keys if each in old])  # of an interrupted run too
+    rows = [old[each] for each in keys if each in old]
+    _write(rows)
+    DOC.write_text(with_table(DOC.read_text(), MARKS, table(rows)))
+
+
+def _write(rows: Sequence[Mapping[str, Any]]) -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
+    with replacing(RESULTS) as partial:
+        partial.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

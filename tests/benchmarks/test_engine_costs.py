@@ -15,8 +15,9 @@ from headrace.build.levels import LIMIT
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from cost_cases import CASES, Case
-from engine_costs import DOC, RESULTS, table, with_table
+from engine_costs import DOC, MARKS, RESULTS, table
 from measuring import engine_design, levels, synthesize
+from pages import with_table
 
 ROW = {
     "work": "pooling",
@@ -31,7 +32,7 @@ FINN = {"peer": "Pool", "finn": {"lut": 5, "ff": 6, "dsp": 7, "bram36": 8.0, "le
 def test_the_page_shows_the_results() -> None:
     page = DOC.read_text()
     rows = json.loads(RESULTS.read_text())
-    assert page == with_table(page, rows), "run: python benchmarks/engine_costs.py --table"
+    assert page == with_table(page, MARKS, table(rows)), "run: python benchmarks/engine_costs.py --table"
 
 
 def test_the_results_are_of_engines_that_there_are() -> None:
@@ -106,4 +107,4 @@ def test_a_peer_of_two_engines_stands_once() -> None:
 
 def test_a_page_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="not enough values"):
-        with_table("no marks", [ROW])
+        with_table("no marks", MARKS, "")

@@ -37,6 +37,9 @@ def test_each_engine_has_its_figures(small_build: Path, run: Run) -> None:
     assert "around the network" in out
     assert "clock: not known; that takes Vivado" in out
     assert "longest ways between registers" in out
+    status, out, err = run("synth", small_build, "--family", "ecp5")
+    assert status == 0, err
+    assert "made of ecp5 / expected of xc7" in out
 
 
 def test_what_is_refused(small_build: Path, run: Run) -> None:

@@ -53,7 +53,10 @@ def synth(folder: Path, family: str | None, levels: bool, as_json: bool) -> None
 def _show(build: Build, found: Synthesis) -> None:
     estimates: dict[str, Mapping[str, Any]] = {entry["name"]: entry["resources"] for entry in build.manifest["engines"]}
     estimates[BLOCK] = build.manifest["resources"]["block"]
-    table = Table("made / expected", "LUT", "FF", "DSP", "BRAM36")
+    expected_for = build.manifest["board"]["family"]
+    other = found.family != expected_for
+    title = f"made of {found.family} / expected of {expected_for}" if other else "made / expected"
+    table = Table(title, "LUT", "FF", "DSP", "BRAM36")
     for name, made in found.engines.items():
         expected = estimates.get(name)
         table.add_row("around the network" if name == BLOCK else name, *_pairs(made.to_json(), expected))

@@ -193,7 +193,7 @@ class Deformer(Engine):
     def logic(self, technology: Technology) -> Resources:
         """Addresses, offsets held, and the multipliers of each lane (fitted to yosys)."""
         held = sum(self.in_widths[1:])
-        return self._lanes(technology) + Resources(lut=240 + 60 * self.split + held // 2, ff=220 + 60 * self.split + held)
+        return self._lanes(technology) + Resources(lut=130 + 60 * self.split + held // 2, ff=220 + 60 * self.split + held)
 
     def _lanes(self, technology: Technology) -> Resources:
         """Interpolation and masks."""

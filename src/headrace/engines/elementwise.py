@@ -76,8 +76,8 @@ class Requantizer(ResultEngine):
 
     def memories(self, technology: Technology) -> Resources:
         """Factors; parts of a word that are the same in all are no memory."""
-        rom = technology.read_only(self.beats, self.lanes * (self.mul_bits + self.add_bits))
-        return replace(rom, lut=rom.lut * 3 // 4, ff=rom.lut // 2)
+        rom = technology.read_in_turn(self.beats, self.lanes * (self.mul_bits + self.add_bits))
+        return replace(rom, lut=rom.lut * 3 // 4, ff=rom.ff * 3 // 5)
 
     def logic(self, technology: Technology) -> Resources:
         """A multiplier, an adder, a rounder and clip per lane (fitted to yosys).
@@ -94,4 +94,5 @@ class Requantizer(ResultEngine):
             lane = Resources(lut=2 * self.result.bits + wide, ff=self.result.bits + ends + 2 * wide, dsp=slices)
         else:
             lane = Resources(lut=2 * self.result.bits, ff=self.result.bits + ends, dsp=1)
-        return lane.times(self.lanes) + Resources(lut=10, ff=20)
+        beat_bits = (self.beats - 1).bit_length()
+        return lane.times(self.lanes) + Resources(lut=10 + 2 * beat_bits, ff=20 + beat_bits)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from headrace.engines.base import Engine, Parameter, Rom, fold_matrix
-from headrace.engines.technology import Resources, Technology, ceil_div
+from headrace.engines.technology import Resources, Technology, ceil_div, index_bits
 from headrace.engines.window import tap_steps
 from headrace.ir.ops import IntArray
 from headrace.ir.tensor import Tensor
@@ -137,8 +137,10 @@ class MatVec(Engine):
         return rom + (technology.memory(2 * self.beats_in, self.simd * self.source.bits) if self.beats_out > 1 else Resources())
 
     def logic(self, technology: Technology) -> Resources:
-        """The multiply-accumulate lanes."""
-        return mac_lanes(self, self.pe, self.simd, self.pe, technology) + Resources(lut=20, ff=30)
+        """The multiply-accumulate lanes, and what brings the input again for each output beat (fitted to yosys)."""
+        pointer = index_bits(2 * self.beats_in) if self.beats_out > 1 else 0
+        control = Resources(lut=20 + (8 + 4 * pointer if pointer else 0), ff=30 + 3 * pointer)
+        return mac_lanes(self, self.pe, self.simd, self.pe, technology) + control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -247,9 +247,7 @@ class Shifter(LaneEngine):
         address = self.depth.bit_length()
         select = (1 if alike else self.lanes) * address * _mux(len(np.unique(padded)) if self.beats > 1 else 1)
         pointers = len(different) * (address + 4)
-        return Resources(
-            lut=pointers + select * 3 // 4 + self.lanes * self.bits // 2 + 40, ff=len(different) * address + 6 * address
-        )
+        return Resources(lut=pointers + select * 3 // 4 + 20, ff=len(different) * address + 6 * address)
 
 
 def packed_bytes(values: IntArray) -> Packed:

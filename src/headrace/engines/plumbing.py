@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import ClassVar
 
 from headrace.engines.base import Engine, Packed, Parameter
-from headrace.engines.technology import Resources, Technology, ceil_div
+from headrace.engines.technology import Resources, Technology, ceil_div, index_bits
 from headrace.ir.ops import Pair
 from headrace.ir.tensor import Tensor
 
@@ -51,13 +51,16 @@ class Fifo(Engine):
         """Beats, unless they are in registers."""
         if self.depth <= REGISTER_DEPTH:
             return Resources()
-        return technology.memory(self.depth, self.width, block=technology.fifo_in_block(self.depth, self.width))
+        memory = technology.memory(self.depth, self.width, block=technology.fifo_in_block(self.depth, self.width))
+        return replace(memory, ff=0)
 
-    def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
-        """Pointers, or registers and what selects from them."""
+    def logic(self, technology: Technology) -> Resources:
+        """Pointers, or registers and what selects from them (fitted to yosys)."""
         if self.depth <= REGISTER_DEPTH:
-            return Resources(lut=self.width // 2 + 6, ff=self.depth * self.width + 2)
-        return Resources(lut=16, ff=14)
+            return Resources(lut=self.width + 5, ff=self.depth * self.width + 4)
+        pointer = index_bits(self.depth)
+        counters = 3 if technology.fifo_in_block(self.depth, self.width) else 4
+        return Resources(lut=4 * pointer + 3, ff=counters * pointer + 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +185,13 @@ class Repack(Engine):
         if self.lanes_in == self.lanes_out and (single or whole):
             return Resources(lut=out_bits * max(len(self.in_channels) - 1, 0) + 5, ff=2)
         if single and self.lanes_in % self.lanes_out == 0:
-            return Resources(lut=out_bits * (self.lanes_in // self.lanes_out) // 3 + 8, ff=6)
+            parts = self.lanes_in // self.lanes_out
+            return Resources(lut=out_bits * ceil_div(parts - 1, 3) + index_bits(parts) + 2, ff=index_bits(parts))
         if single and self.lanes_out % self.lanes_in == 0:
-            return Resources(lut=16, ff=out_bits + 6)
+            return Resources(lut=8, ff=out_bits + 3)
         unit = gcd(self.lanes_in, self.lanes_out, *self.in_channels, *self.out_channels)
         held = (self.lanes_in + self.lanes_out - unit) * self.bits
-        return Resources(lut=3 * held, ff=held + 16)
+        return Resources(lut=5 * held // 2, ff=held + 4)
 
 
 def packed_counts(counts: tuple[int, ...]) -> Packed:
@@ -276,4 +280,4 @@ class Upsampler(Engine):
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
         """Counters."""
-        return Resources(lut=60, ff=50)
+        return Resources(lut=45, ff=50)

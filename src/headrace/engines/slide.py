@@ -114,7 +114,8 @@ class Slide(Engine):
         rows, cols = self.kernel
         delay = self.dilation[1] * self.beats
         columns = (cols - 1) * rows * width if delay == 1 else 0
-        return Resources(lut=50 + 10 * (self.beats - 1).bit_length(), ff=60 + rows * cols * width + columns)
+        beat_bits = (self.beats - 1).bit_length()
+        return Resources(lut=50 + 10 * beat_bits, ff=60 + 5 * beat_bits + rows * cols * width + columns)
 
 
 def line_buffer(window: Window, sink_cycles: int) -> Window | Slide:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import ceil
 from pathlib import Path
 
 from headrace.errors import BuildError
@@ -91,7 +92,7 @@ class Technology:
     ram_column: tuple[int, int, int]
     """Words, bits and LUTs of the least memory that can be written."""
     select: float
-    """LUTs of a bit that is chosen from two such memories."""
+    """LUTs of a bit for each memory more that it is chosen from."""
     rom_luts: float
     """LUTs of a read-only memory of several LUTs a bit, relative to those that hold its words."""
     dsp_registers: bool
@@ -107,14 +108,25 @@ class Technology:
         """
         if block is None:
             block = words > self.ram_words and words * bits > self.ram_bits
-        return block_memory(words, bits) if block else Resources(lut=self._in_luts(words, bits), ff=bits)
+        return self.block_memory(words, bits) if block else Resources(lut=self._in_luts(words, bits), ff=bits)
 
     def _in_luts(self, words: int, bits: int) -> int:
-        if self.lut_words == 64 and words <= SHALLOW_WORDS:  # four LUTs hold six bits of it, not three
-            return 2 * bits // 3
         depth, width, luts = self.ram_column
+        if self.lut_words == 64 and words <= SHALLOW_WORDS:
+            width *= 2
         rows = ceil_div(words, depth)
-        return int(rows * bits * luts / width + (rows - 1) * bits * self.select)
+        writes = rows if rows > 1 else 0
+        return rows * ceil_div(bits, width) * luts + self._chosen(rows, bits) + writes
+
+    def _chosen(self, rows: int, bits: int) -> int:
+        """LUTs of a choice among ``rows`` words."""
+        return bits * ceil((rows - 1) * self.select)
+
+    def block_memory(self, words: int, bits: int) -> Resources:
+        """A memory in block RAM, in the shape that wastes least; of such shapes that of fewest rows."""
+        shapes = ((ceil_div(words, depth), ceil_div(bits * 2, width)) for depth, width in BRAM36_SHAPES)
+        halves, rows = min((rows * columns, rows) for rows, columns in shapes)
+        return Resources(lut=self._chosen(rows, bits), bram36=halves / 2)
 
     def read_only(self, words: int, bits: int, *, block: bool | None = None, late: bool = False) -> Resources:
         """A read-only memory with an address of its own and a registered output (fitted to yosys).
@@ -131,7 +143,7 @@ class Technology:
             held = Resources(ff=bits if block else (words - 1).bit_length())
             return self.read_only(words, bits, block=block) + held
         if block:
-            return block_memory(words, bits)
+            return self.block_memory(words, bits)
         if words == 1:
             return Resources()
         columns = min(bits, 1 << min(words, 30))
@@ -216,15 +228,9 @@ endpackage
 """
 
 
-def block_memory(words: int, bits: int) -> Resources:
-    """A memory in block RAM, in the shape that wastes least."""
-    halves = min(ceil_div(words, depth) * ceil_div(bits * 2, width) for depth, width in BRAM36_SHAPES)
-    return Resources(bram36=halves / 2)
-
-
 XC7 = Technology(
     family="xc7", ram_words=64, ram_bits=8192, rom_words=64, rom_bits=8192, fifo_words=256, fifo_bits=8192, fifo_deep=1024,
-    wide_bits=25, narrow_bits=18, lut_words=64, ram_column=(64, 3, 4), select=0.0, rom_luts=1.0,
+    wide_bits=25, narrow_bits=18, lut_words=64, ram_column=(64, 3, 4), select=1 / 3, rom_luts=1.0,
     dsp_registers=True,
 )  # fmt: skip
 """7 series: DSP48E1 (AMD UG479), RAM64M (AMD UG474)."""
@@ -232,7 +238,7 @@ XCUP = replace(XC7, family="xcup")
 """UltraScale+, estimated as 7 series: its DSP48E2 are hardly wider, and its LUTs the same."""
 ECP5 = Technology(
     family="ecp5", ram_words=64, ram_bits=4096, rom_words=128, rom_bits=8192, fifo_words=64, fifo_bits=4096, fifo_deep=512,
-    wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=2.0, rom_luts=1.65,
+    wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=1.2, rom_luts=1.65,
     dsp_registers=False,
 )  # fmt: skip
 """Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012). `select` and

@@ -234,9 +234,10 @@ class Window(Engine):
         else:  # stages of four to one
             select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
         control = (
-            130
-            + 8 * (self.beats - 1).bit_length()
-            + 4 * (row_taps if self.banks > 1 else 0)
+            (145 if self.beats == 1 else 215)
+            + 3 * (self.beats - 1).bit_length()
+            + (self.banks * self._address_bits if self.banks > 1 else 0)
+            + (40 if self.deform else 0)
             + int(copies * (select + row_taps * 0.5) * width)
         )
         return Resources(lut=control, ff=self._control_bits() + self.taps * (width + 1))
@@ -246,8 +247,11 @@ class Window(Engine):
         height, width = self.source.shape[:2]
         place = height.bit_length() + width.bit_length() + 4 + index_bits(self.rows) + index_bits(width * self.beats)
         count = (height + self.rows).bit_length() + 1
-        address = index_bits(ceil_div(self.rows, self.banks) * width * self.beats)
-        return 5 * place + 4 * (count + 1) + 4 * index_bits(width) + 10 * count + 4 * address + 20
+        return 5 * place + 4 * (count + 1) + 4 * index_bits(width) + 10 * count + 4 * self._address_bits + 20
+
+    @property
+    def _address_bits(self) -> int:
+        return index_bits(ceil_div(self.rows, self.banks) * self.source.shape[1] * self.beats)
 
 
 def tap_steps(kernel: Pair, taps: int) -> int:
