@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from command_line import Run, assert_refused
-from headrace_host.manifest import MANIFEST
+from headrace_host.manifest import MANIFEST, Build
 
 from headrace.build.cells import PRICES, prices_of
+from headrace.build.synthesis import Synthesis
 from headrace.build.timing import part_of
+from headrace.cli.synth import show
+from headrace.engines.technology import Resources
 from headrace.errors import ToolError
 
 
@@ -37,9 +40,16 @@ def test_each_engine_has_its_figures(small_build: Path, run: Run) -> None:
     assert "around the network" in out
     assert "clock: not known; that takes Vivado" in out
     assert "longest ways between registers" in out
-    status, out, err = run("synth", small_build, "--family", "ecp5")
-    assert status == 0, err
-    assert "made of ecp5 / expected of xc7" in out
+
+
+def test_other_families_have_no_expectations(small_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build = Build.load(small_build)
+    name = build.manifest["engines"][0]["name"]
+    for family, expected in (("ecp5", "7 / -"), ("xc7", f"7 / {build.manifest['engines'][0]['resources']['lut']:,}")):
+        show(build, Synthesis(family=family, engines={name: Resources(lut=7)}))
+        out = capsys.readouterr().out
+        assert expected in out
+        assert ("expected: known of xc7 alone" in out) == (family == "ecp5")
 
 
 def test_what_is_refused(small_build: Path, run: Run) -> None:

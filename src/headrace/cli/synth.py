@@ -44,25 +44,26 @@ def synth(folder: Path, family: str | None, levels: bool, as_json: bool) -> None
         told = {part: {"levels": way.levels, "start": way.start, "cells": list(way.cells)} for part, way in ways.items()}
         emit_json({"build": str(folder), "build_id": build.build_id, "family": chosen, **found.to_json(), "ways": told})
         return
-    _show(build, found)
+    show(build, found)
     console(quiet=False).print(_clock(build, chosen))
     if levels:
         _show_ways(ways)
 
 
-def _show(build: Build, found: Synthesis) -> None:
-    estimates: dict[str, Mapping[str, Any]] = {entry["name"]: entry["resources"] for entry in build.manifest["engines"]}
-    estimates[BLOCK] = build.manifest["resources"]["block"]
-    expected_for = build.manifest["board"]["family"]
-    other = found.family != expected_for
-    title = f"made of {found.family} / expected of {expected_for}" if other else "made / expected"
-    table = Table(title, "LUT", "FF", "DSP", "BRAM36")
+def show(build: Build, found: Synthesis) -> None:
+    """Prints what was made beside what was expected, if that is known of the family."""
+    manifest, estimates = build.manifest, dict[str, Mapping[str, Any]]()
+    if same := found.family == manifest["board"]["family"]:
+        estimates = {entry["name"]: entry["resources"] for entry in manifest["engines"]}
+        estimates |= {BLOCK: manifest["resources"]["block"], "all": manifest["resources"]["estimated"]}
+    table = Table("made / expected", "LUT", "FF", "DSP", "BRAM36")
     for name, made in found.engines.items():
-        expected = estimates.get(name)
-        table.add_row("around the network" if name == BLOCK else name, *_pairs(made.to_json(), expected))
+        table.add_row("around the network" if name == BLOCK else name, *_pairs(made.to_json(), estimates.get(name)))
     table.add_section()
-    table.add_row("all", *_pairs(found.total.to_json(), build.manifest["resources"]["estimated"]))
+    table.add_row("all", *_pairs(found.total.to_json(), estimates.get("all")))
     console(quiet=False).print(table)
+    if not same:
+        console(quiet=False).print(f"expected: known of {manifest['board']['family']} alone, for which it was compiled")
 
 
 def _clock(build: Build, family: str) -> str:
