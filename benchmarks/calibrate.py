@@ -57,7 +57,7 @@ class Network:
     @property
     def title(self) -> str:
         """For people."""
-        larger = f", were it {self.times} times as large" if self.times > 1 else ""
+        larger = f", were it {self.times} times its size" if self.times > 1 else ""
         return f"{self.model} on {self.board_name}{larger}"
 
     @property
