@@ -9,8 +9,9 @@ import pytest
 from headrace_sim.runner import HW, BenchBuildError, BenchError, replaced_sources
 from mutation.bus_mutants import BUS_MUTANTS
 from mutation.mutants import MUTANTS, Mutant
+from mutation.serial_mutants import SERIAL_MUTANTS
 
-ALL = (*MUTANTS, *BUS_MUTANTS)
+ALL = (*MUTANTS, *BUS_MUTANTS, *SERIAL_MUTANTS)
 
 
 def mutate(mutant: Mutant, folder: Path) -> Path:
