@@ -183,7 +183,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
             lines += list({row["peer"]: (f"FINN {row['peer']}", row["finn"], {}) for row in same if "finn" in row}.values())
             for title, cost, estimate in lines:
                 cells = [
-                    f"{cost[name]:,.9g}" if name in cost else ""
+                    f"{cost[name]:,.9g}" if name in cost and (cost[name] or name != "mhz") else ""
                     for name in ("lut", "ff", "dsp", "bram36", "levels", "mhz", "cycles")
                 ]
                 cells += [f"{estimate[name]:,}" if estimate else "" for name in ("lut", "ff")]

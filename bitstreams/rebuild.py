@@ -53,7 +53,8 @@ def make(entry: Entry) -> dict[str, Path]:
         ["compile", entry.model, "--board", entry.board, *entry.options, "-o", str(entry.build)],
         ["build", str(entry.build), "--board", entry.board],
     ):
-        subprocess.run([*program, *arguments], check=True)
+        if status := subprocess.run([*program, *arguments], check=False).returncode:
+            sys.exit(status)
     made = entry.build / "bitstream"
     bitstream = made / f"{entry.model}.bit"
     return {bitstream.name: bitstream, "manifest.json": entry.build / "manifest.json", "report.json": made / "report.json"}
@@ -80,16 +81,12 @@ def with_table(page: str) -> str:
 
 
 def differing(entry: Entry, made: dict[str, Path]) -> list[str]:
-    """What is not the same as in the folder; of a manifest only the build id counts."""
+    """What is not the same as in the folder."""
     wrong = []
     for name, path in made.items():
         kept = entry.folder / name
         if not kept.is_file():
             wrong.append(f"{kept}: missing")
-        elif name == "manifest.json":
-            ids = [json.loads(file.read_text(encoding="utf-8"))["build_id"] for file in (kept, path)]
-            if ids[0] != ids[1]:
-                wrong.append(f"{kept}: of build {ids[0]}, now it is {ids[1]}")
         elif kept.read_bytes() != path.read_bytes():
             sizes = f"{kept.stat().st_size:,} bytes, made anew {path.stat().st_size:,}"
             wrong.append(f"{kept}: {sizes}, of which byte {_first_difference(kept, path):,} is the first other one")
@@ -116,7 +113,12 @@ def main() -> int:
                 print(entry.folder / name)
         different = [] if store else differing(entry, made)
         wrong += different
-        if not different:
+        if different:
+            other = entry.build.with_name(f"{entry.build.name}.differs")
+            shutil.rmtree(other, ignore_errors=True)
+            entry.build.rename(other)
+            print(f"what was made is in {other}")
+        else:
             shutil.rmtree(entry.build)  # so that the next run makes it anew
     if store:
         PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -78,8 +78,16 @@ def test_what_is_no_board(text: str, message: str, tmp_path: Path) -> None:
         load_board(write(tmp_path, text))
 
 
-def test_a_line_too_fast_for_the_clock(small_model: Path, tmp_path: Path) -> None:
-    board = load_board(write(tmp_path, BOARD + "[serial]\nbaud = 3000000\n"))
-    with pytest.raises(BuildError, match="3,000,000 baud need a clock of 12 MHz, not 10"):
+@pytest.mark.parametrize(
+    ("baud", "message"),
+    [
+        (3_000_000, "3,000,000 baud need a clock of 12 MHz, not 10"),
+        (300, "300 baud come out as 305 of a clock of 10 MHz, more than 1% off"),
+        (50, "50 baud come out as 0 of"),
+    ],
+)
+def test_a_line_that_does_not_suit_the_clock(baud: int, message: str, small_model: Path, tmp_path: Path) -> None:
+    board = load_board(write(tmp_path, BOARD + f"[serial]\nbaud = {baud}\n"))
+    with pytest.raises(BuildError, match=message):
         compile_model(small_model, board, tmp_path / "build", Goal())
     assert not (tmp_path / "build").exists()

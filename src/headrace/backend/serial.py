@@ -21,6 +21,8 @@ from headrace.ir.graph import Graph
 SERIAL = "headrace_serial"
 """Name of the block's module."""
 CONSTRAINTS = f"{TOP}.lpf"
+MOST_OFF = 0.01
+"""Of the line's rate from the one that is asked for."""
 LEAST_CYCLES = 4
 """For a bit, so that its middle is found."""
 _PARTS = (
@@ -59,6 +61,11 @@ class SerialBlock:
         if self.clock_mhz * 1e6 < LEAST_CYCLES * self.baud:
             raise BuildError(
                 f"{self.baud:,} baud need a clock of {LEAST_CYCLES * self.baud / 1e6:g} MHz, not {self.clock_mhz:g}"
+            )
+        made = self.step * self.clock_mhz * 1e6 / 65536
+        if abs(made - self.baud) > MOST_OFF * self.baud:
+            raise BuildError(
+                f"{self.baud:,} baud come out as {made:,.0f} of a clock of {self.clock_mhz:g} MHz, more than {MOST_OFF:.0%} off"
             )
 
     @property

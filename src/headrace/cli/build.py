@@ -10,6 +10,7 @@ import click
 from headrace_host.manifest import Build
 from rich.table import Table
 
+from headrace.boards import load_board
 from headrace.build.open_flow import make_bitstream
 from headrace.build.vivado import make_vivado_bitstream
 from headrace.cli.common import PATH, console, emit_json, json_option, status
@@ -38,7 +39,7 @@ def build(folder: Path, board: str | None, seed: int | None, ooc: bool, as_json:
     """
     loaded = Build.load(folder)
     of = loaded.manifest["board"]
-    if board is not None and board not in (of["name"], f"{of['name']}.toml"):
+    if board is not None and load_board(board).name != of["name"]:
         raise BuildError(
             f"{folder}: compiled for {of['name']}, not {board}; compile it anew: "
             f"headrace compile {loaded.manifest['model']['file']} --board {board} -o ANOTHER"

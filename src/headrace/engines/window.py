@@ -224,7 +224,7 @@ class Window(Engine):
         return bank.times(self.banks * self._copies)
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
-        """The selection of taps from banks, and control."""
+        """The selection of taps from banks, and control (constants fitted to yosys)."""
         width, copies = self.lanes * self.source.bits, self._copies
         row_taps = min(self.taps, self.kernel[0])
         if self.banks == 1:
@@ -232,7 +232,7 @@ class Window(Engine):
         elif self.deform:  # a multiplexer of all banks for each tap
             select = row_taps * max(1.0, self.banks * 0.33)
         else:  # stages of four to one
-            select = max(row_taps, self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps)
+            select = self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps
         control = (
             (145 if self.beats == 1 else 215)
             + 3 * (self.beats - 1).bit_length()
