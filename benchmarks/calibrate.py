@@ -17,8 +17,8 @@ import argparse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +87,35 @@ class Sample:
     made: Resources
 
 
-def network_samples(network: Network) -> list[Sample]:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the compiler chose for a network."""
+
+    folds: Mapping[str, Mapping[str, Any]]
+    """By layer."""
+    depths: Mapping[str, int]
+    """Of FIFOs, by edge."""
+
+    def engines(self, network: Network) -> list[Engine]:
+        """What is made by them."""
+        graph = lower(resolve_model(network.model)).graph
+        folds = {name: Fold(**fold) for name, fold in self.folds.items()}
+        technology = technology_of(network.board.family)
+        return [i.engine for i in build_design(graph, folds, self.depths, technology=technology).instances]
+
+
+def synthesised(network: Network) -> tuple[Choices, list[Sample]]:
     """All engines of a network."""
     board = network.board
     folder = cache_dir() / "calibration" / f"{network.model}-{network.board_name}"
     compile_model(resolve_model(network.model), board, folder, Goal(fps=network.fps), print)
     build = Build.load(folder)
     found = synthesize_build(build, board.family, print)
-    graph = lower(resolve_model(network.model)).graph
-    folds = {layer["name"]: Fold(**layer["folding"]) for layer in build.manifest["layers"]}
-    depths = {fifo["edge"]: fifo["depth"] for fifo in build.manifest["fifos"]}
-    design = build_design(graph, folds, depths, technology=technology_of(board.family))
-    return [Sample(i.engine, found.engines[i.engine.name]) for i in design.instances]
+    choices = Choices(
+        folds={layer["name"]: layer["folding"] for layer in build.manifest["layers"]},
+        depths={fifo["edge"]: fifo["depth"] for fifo in build.manifest["fifos"]},
+    )
+    return choices, [Sample(engine, found.engines[engine.name]) for engine in choices.engines(network)]
 
 
 def engine_samples(technology: Technology) -> Iterator[Sample]:
@@ -135,12 +152,21 @@ def fit(family: str, samples: list[Sample]) -> None:
     technology_of.cache_clear()
 
 
-def figures(network: Network, samples: list[Sample]) -> dict[str, Any]:
-    """Made and expected; of the network alone, as the blocks around it are not fitted."""
+def expected(network: Network, engines: Iterable[Engine]) -> dict[str, float]:
+    """What the compiler thinks of them; of the network alone, as the blocks around it are not fitted."""
     technology = technology_of(network.board.family)
-    made = sum((sample.made for sample in samples), Resources())
-    said = sum((sample.engine.resources(technology) for sample in samples), Resources())
-    return {"network": network.title, "family": technology.family, "made": made.to_json(), "expected": said.to_json()}
+    return sum((engine.resources(technology) for engine in engines), Resources()).to_json()
+
+
+def figures(network: Network, choices: Choices, samples: list[Sample]) -> dict[str, Any]:
+    """Made and expected, and what was chosen."""
+    return {
+        "network": network.title,
+        "family": network.board.family,
+        "made": sum((sample.made for sample in samples), Resources()).to_json(),
+        "expected": expected(network, (sample.engine for sample in samples)),
+        "choices": json.dumps(asdict(choices), sort_keys=True),
+    }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -161,10 +187,10 @@ def main() -> None:
     options = parser.parse_args()
     rows = {row["network"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
     for family in options.family or NETWORKS:
-        found = [(network, network_samples(network)) for network in NETWORKS[family]]
+        found = [(network, *synthesised(network)) for network in NETWORKS[family]]
         if options.fit and family != BASE:
-            fit(family, [sample for _, samples in found for sample in samples])
-        rows |= {network.title: figures(network, samples) for network, samples in found}
+            fit(family, [sample for *_, samples in found for sample in samples])
+        rows |= {network.title: figures(network, choices, samples) for network, choices, samples in found}
     titles = [network.title for networks in NETWORKS.values() for network in networks]
     kept = [rows[title] for title in titles if title in rows]
     with replacing(RESULTS) as partial:
