@@ -117,9 +117,9 @@ Slack (MET) :            4.000ns  (required time - arrival time)
 Min Delay Paths
 --------------------------------------------------------------------------------------
 Slack (MET) :            {whs:.3f}ns  (arrival time - required time)
-  Source:                 headrace_system_i/memory/inst/x_reg/C
+  Source:                 headrace_system_i/headrace_ip_0/inst/u_ip/u_network/u_conv_2/x_reg/C
                             (rising edge-triggered cell FDRE clocked by clk_fpga_0  {{rise@0.000ns fall@5.000ns period=10.000ns}})
-  Destination:            headrace_system_i/memory/inst/y_reg/D
+  Destination:            headrace_system_i/headrace_ip_0/inst/u_ip/u_network/u_window_1/y_reg/D
                             (rising edge-triggered cell FDRE clocked by clk_fpga_0  {{rise@0.000ns fall@5.000ns period=10.000ns}})
   Path Group:             clk_fpga_0
   Path Type:              Hold (Min at Fast Process Corner)

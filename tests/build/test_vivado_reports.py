@@ -34,7 +34,9 @@ def test_usage_after_synthesis(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wns", [1.203, 0.0, -0.482, -12.5])
 def test_slacks(tmp_path: Path, wns: float) -> None:
-    assert read_slacks(kept(tmp_path, timing(wns, whs=-0.003))) == Slacks(setup_ns=wns, hold_ns=-0.003)
+    assert read_slacks(kept(tmp_path, timing(wns, whs=-0.003))) == Slacks(
+        setup_ns=wns, hold_ns=-0.003, hold_way="from conv_2 to window_1"
+    )
 
 
 @pytest.mark.parametrize(("wns", "reached"), [(1.203, 113.675), (-0.482, 95.402)])

@@ -150,7 +150,7 @@ def test_a_clock_that_is_not_reached(project: Path, run: Run, installed: Callabl
     assert runs(tools)[-1] == "implementation"
     (project / BITSTREAMS / "routed.dcp").unlink()
     installed(0.1, -0.004)
-    assert_refused(run("build", project), r"0.004 ns too early for its register \(hold\)", code=1)
+    assert_refused(run("build", project), r"0.004 ns too early for its register \(hold\), from conv_2 to window_1; see", code=1)
 
 
 def test_the_block_by_itself(project: Path, run: Run, installed: Callable[..., Path]) -> None:

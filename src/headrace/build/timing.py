@@ -16,6 +16,11 @@ _ENGINE = re.compile(r"\bu_network[./]u_(\w+)")
 _PART = re.compile(r"\bu_(\w+)")
 
 
+def way(start: str, end: str) -> str:
+    """From a part of the design to another, in words."""
+    return f"within {start}" if start == end else f"from {start} to {end}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CriticalPath:
     """The slowest way from a register to a register."""
@@ -29,10 +34,8 @@ class CriticalPath:
     routing_ns: float
 
     def __str__(self) -> str:
-        where = f"within {self.start}" if self.start == self.end else f"from {self.start} to {self.end}"
-        return (
-            f"{where} ({self.cells} cells between registers, {self.logic_ns:.1f} ns in them, {self.routing_ns:.1f} on the way)"
-        )
+        cells = f"{self.cells} cells between registers, {self.logic_ns:.1f} ns in them, {self.routing_ns:.1f} on the way"
+        return f"{way(self.start, self.end)} ({cells})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

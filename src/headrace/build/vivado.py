@@ -181,7 +181,8 @@ def _check_timing(routed: Routed, slacks: Slacks, bitstream: Path) -> None:
     bitstream.unlink(missing_ok=True)
     report = bitstream.with_name(REPORTS[2])
     if slacks.setup_ns >= 0:
-        raise TimingError(f"a signal changes {-slacks.hold_ns:.3f} ns too early for its register (hold); see {report}")
+        where = f", {slacks.hold_way}" if slacks.hold_way else ""
+        raise TimingError(f"a signal changes {-slacks.hold_ns:.3f} ns too early for its register (hold){where}; see {report}")
     reached, wanted = routed.reached_mhz, routed.clock_mhz
     raise TimingError(
         f"the design runs at {reached:.1f} MHz, not {wanted:g} (WNS {slacks.setup_ns:.3f} ns): the critical path is "

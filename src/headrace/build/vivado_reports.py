@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace.build.timing import CriticalPath, Routed, part_of
+from headrace.build.timing import CriticalPath, Routed, part_of, way
 from headrace.errors import ToolError
 
 _KINDS = {
@@ -19,6 +19,13 @@ _KINDS = {
 """What 7 series and UltraScale+ call the same."""
 _WORST = re.compile(r"^\s*WNS\(ns\)\s+TNS\(ns\).*\n[\s-]*\n\s*(?P<figures>.+)$", re.MULTILINE)
 _HOLD = 4  # column of the worst hold slack
+_HOLD_PATH = re.compile(
+    r"^Slack.*?:\s+(?P<slack>-?[\d.]+)ns .*?"
+    r"^\s+Source:\s+(?P<start>\S+).*?"
+    r"^\s+Destination:\s+(?P<end>\S+).*?"
+    r"^\s+Path Type:\s+Hold",
+    re.MULTILINE | re.DOTALL,
+)
 _PATH = re.compile(
     r"^Slack.*?:\s+(?P<slack>-?[\d.]+)ns .*?"
     r"^\s+Source:\s+(?P<start>\S+).*?"
@@ -37,6 +44,8 @@ class Slacks:
 
     setup_ns: float
     hold_ns: float
+    hold_way: str
+    """Of the worst hold slack, in terms of engines; empty where the report shows no such path."""
 
 
 def read_slacks(path: Path) -> Slacks:
@@ -48,7 +57,7 @@ def read_slacks(path: Path) -> Slacks:
     found = _WORST.search(_text(path))
     try:
         figures = [float(word) for word in found["figures"].split()] if found else []
-        return Slacks(setup_ns=figures[0], hold_ns=figures[_HOLD])
+        return Slacks(setup_ns=figures[0], hold_ns=figures[_HOLD], hold_way=_hold_way(path))
     except (ValueError, IndexError):
         raise ToolError(f"{path}: no timing summary of Vivado") from None
 
@@ -84,10 +93,9 @@ def read_routed(utilization: Path, timing: Path) -> tuple[Routed, Slacks]:
         ToolError: a report lacks what is asked of it.
     """
     usage, slacks = read_usage(utilization), read_slacks(timing)
-    ways = [way for block in re.split(r"^(?=Slack)", _text(timing), flags=re.MULTILINE) if (way := _PATH.match(block))]
-    if not ways:
+    worst = _worst(timing, _PATH)
+    if worst is None:
         raise ToolError(f"{timing}: tells of no path between registers")
-    worst = min(ways, key=lambda way: float(way["slack"]))
     period = float(worst["period"])
     critical = CriticalPath(
         start=part_of(worst["start"]),
@@ -104,6 +112,18 @@ def read_routed(utilization: Path, timing: Path) -> tuple[Routed, Slacks]:
         available={kind: available for kind, (_, available) in usage.items()},
     )
     return routed, slacks
+
+
+def _worst(timing: Path, kind: re.Pattern[str]) -> re.Match[str] | None:
+    """The path with the least slack, of those of a kind."""
+    blocks = re.split(r"^(?=Slack)", _text(timing), flags=re.MULTILINE)
+    found = [match for block in blocks if (match := kind.match(block))]
+    return min(found, key=lambda match: float(match["slack"]), default=None)
+
+
+def _hold_way(timing: Path) -> str:
+    worst = _worst(timing, _HOLD_PATH)
+    return way(part_of(worst["start"]), part_of(worst["end"])) if worst else ""
 
 
 def _text(path: Path) -> str:
