@@ -92,9 +92,9 @@ def rom_names(build: Build) -> list[str]:
 
 
 def write_library(
-    build: Build, path: Path, slack: Mapping[str, float] | None = None, reports: tuple[str, str] = ("", "")
+    build: Build, path: Path, slack: Mapping[str, float] | None = None, reports: tuple[str, str, str] = ("", "", "")
 ) -> None:
-    """Writes what the stand-in is told; ``reports`` are those of utilization and timing."""
+    """Writes what the stand-in is told; ``reports`` are those of utilization, of the same by instance, and timing."""
     top = (build.folder / PROJECT / "headrace_ip_top.v").read_text()
     told = {
         "library": library(top, build.manifest["ip"]["vlnv"]),
@@ -102,7 +102,8 @@ def write_library(
         "roms": rom_names(build),
         "slack": dict(slack or {"max": 0.1, "min": 0.01}),
         "utilization": reports[0],
-        "timing": reports[1],
+        "hierarchy": reports[1],
+        "timing": reports[2],
     }
     path.write_text("".join(f"set {key} {tcl(value)}\n" for key, value in told.items()))
 

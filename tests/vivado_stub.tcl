@@ -365,7 +365,7 @@ command open_checkpoint {} {} 1 1 {
 }
 command report_utilization {-hierarchical} {-file} 0 0 {
   if {$::design eq {}} {refuse "no design is open"}
-  write_to [dict get $opt -file] [expr {[dict exists $opt -hierarchical] ? "" : $::utilization}]
+  write_to [dict get $opt -file] [expr {[dict exists $opt -hierarchical] ? $::hierarchy : $::utilization}]
 }
 command report_timing_summary {} {-delay_type -max_paths -file} 0 0 {
   if {$::design eq {}} {refuse "no design is open"}

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _HEAD = """Copyright (some lines of it)
 ---------------------------------------------------------------------------------------------------------------
 | Tool Version : Vivado v.2024.1 (lin64)
@@ -138,3 +140,24 @@ def utilization(ultrascale: bool = False) -> str:
 def timing(wns: float = 1.203, whs: float = 0.021) -> str:
     """A timing summary of a design with 100 MHz; the first path's slack is ``wns``."""
     return _HEAD.format(device="xc7z020") + _TIMING.format(wns=wns, whs=whs, met="MET" if wns >= 0 else "VIOLATED")
+
+
+def hierarchy(engines: Sequence[str], ultrascale: bool = False) -> str:
+    """A report of utilization by instance: engine n takes 100 + n LUTs, 200 + n flip-flops, n DSPs and n half block RAMs."""
+    more = (["URAM"], ["0"]) if ultrascale else ([], [])
+    columns = ["Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", *more[0], "DSP Blocks"]
+
+    def row(depth: int, instance: str, module: str, lut: int, ff: int, half: int = 0, dsp: int = 0) -> str:
+        figures = [str(lut), str(lut), "0", "0", str(ff), "0", str(half), *more[1], str(dsp)]
+        return f"| {'  ' * depth + instance:60} | {module:30} | " + " | ".join(f"{figure:>10}" for figure in figures) + " |"
+
+    path = ("headrace_system_wrapper", "headrace_system_i", "headrace_ip_0", "inst", "u_ip")
+    rows = [row(depth, name, "(top)" if not depth else name, 21034, 24410) for depth, name in enumerate(path)]
+    rows += [row(5, "(u_ip)", "headrace_ip", 9, 9), row(5, "u_network", "headrace_network", 9000, 9000)]
+    for n, name in enumerate(engines):
+        rows += [row(6, f"u_{name}", f"engine_{n}", 100 + n, 200 + n, n, n), row(7, f"u_{engines[0]}", "inner", 7, 7)]
+    rows.append(row(5, "u_control", "ip_control", 300, 300))
+    rows.append(row(6, f"u_{engines[0]}", "another", 8, 8))
+    head = f"| {'Instance':60} | {'Module':30} | " + " | ".join(f"{column:>10}" for column in columns) + " |"
+    line = "+" + "-" * (len(head) - 2) + "+"
+    return _HEAD.format(device="xc7z020") + "\n".join([line, head, line, *rows, line, ""])

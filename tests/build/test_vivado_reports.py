@@ -6,9 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from vivado_texts import timing, utilization
+from vivado_texts import hierarchy, timing, utilization
 
-from headrace.build.vivado_reports import Slacks, read_routed, read_slacks, read_usage
+from headrace.build.vivado_reports import Slacks, read_engines, read_routed, read_slacks, read_usage
+from headrace.engines.technology import Resources
 from headrace.errors import ToolError
 
 
@@ -30,6 +31,14 @@ def test_usage_after_synthesis(tmp_path: Path) -> None:
     text = text.replace("Prohibited | ", "").replace("|          0 |    106400", "|    106400")
     assert read_usage(kept(tmp_path, text))["LUT"] == (21034, 53200)
     assert read_usage(kept(tmp_path, text))["FF"] == (24410, 106400)
+
+
+@pytest.mark.parametrize("ultrascale", [False, True])
+def test_engines(tmp_path: Path, ultrascale: bool) -> None:
+    path = kept(tmp_path, hierarchy(("conv", "fifo", "pool"), ultrascale))
+    found = read_engines(path, ["conv", "pool", "gone"])
+    assert found == {"conv": Resources(lut=100, ff=200), "pool": Resources(lut=102, ff=202, dsp=2, bram36=1.0)}
+    assert read_engines(kept(tmp_path, "nothing"), ["conv"]) == {}
 
 
 @pytest.mark.parametrize("wns", [1.203, 0.0, -0.482, -12.5])

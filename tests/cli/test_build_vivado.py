@@ -14,7 +14,7 @@ import pytest
 from command_line import Run, assert_refused, files_of, left_in
 from headrace_host.manifest import MANIFEST, Build
 from vivado_check import STUB, problems, tclsh, write_library
-from vivado_texts import timing, utilization
+from vivado_texts import hierarchy, timing, utilization
 
 from headrace.files import BITSTREAMS
 
@@ -65,7 +65,9 @@ def installed(
 
     def finds(wns: float, whs: float = 0.021) -> Path:
         build = Build.load(vivado_projects["pynq-z2"])
-        write_library(build, folder / "library.tcl", {"max": wns, "min": whs}, (utilization(), timing(wns, whs)))
+        engines = [entry["name"] for entry in build.manifest["engines"]]
+        reports = (utilization(), hierarchy(engines), timing(wns, whs))
+        write_library(build, folder / "library.tcl", {"max": wns, "min": whs}, reports)
         return folder
 
     return finds
@@ -112,6 +114,9 @@ def test_with_vivado(project: Path, run: Run, installed: Callable[..., Path], tm
     facts = json.loads((project / MANIFEST).read_text())["steps"]["build"]
     assert (facts["vivado"], facts["wns_ns"], facts["whs_ns"], facts["meets"]) == ("2024.1", 1.203, 0.021, True)
     assert facts["used"] == {"LUT": 21034, "FF": 24410, "DSP": 148, "BRAM36": 63}
+    engines = [entry["name"] for entry in Build.load(project).manifest["engines"]]
+    assert list(facts["engines"]) == engines
+    assert facts["engines"][engines[1]] == {"lut": 101, "ff": 201, "dsp": 1, "bram36": 0.5}
     made = {"small.bit", "small.hwh", "utilization.rpt", "hierarchy.rpt", "timing.rpt", "vivado-synthesis.log", "vivado"}
     assert made <= set(left_in(project / BITSTREAMS))
     assert "INFO: stage synthesis" in (project / BITSTREAMS / "vivado-synthesis.log").read_text()

@@ -17,7 +17,7 @@ from headrace.backend.ip import IP
 from headrace.backend.vivado import SCRIPT, vivado_files
 from headrace.build.steps import ProgramStep, Steps
 from headrace.build.timing import Routed
-from headrace.build.vivado_reports import Slacks, read_routed
+from headrace.build.vivado_reports import Slacks, read_engines, read_routed
 from headrace.errors import BuildError, TimingError, ToolError, VendorToolError
 from headrace.files import BITSTREAMS, replacing
 from headrace.simulation import record_step
@@ -82,7 +82,7 @@ def make_vivado_bitstream(
         if ooc:
             return vivado.out_of_context(inputs)
         try:
-            facts = vivado.bitstream(str(build.manifest["name"]), inputs)
+            facts = vivado.bitstream(build, inputs)
         except TimingError:
             record_step(build, "build", None)
             raise
@@ -118,13 +118,14 @@ class _Vivado:
         routed, slacks = self._figures("ooc_")
         return {"vivado": self.version, "wns_ns": slacks.setup_ns, **routed.to_json()}
 
-    def bitstream(self, name: str, inputs: Mapping[str, Path]) -> dict[str, Any]:
+    def bitstream(self, build: Build, inputs: Mapping[str, Path]) -> dict[str, Any]:
         """All the way; raises TimingError if a path is too slow."""
-        folder = self.steps.folder
+        name, folder = str(build.manifest["name"]), self.steps.folder
         script = {_SCRIPT_PATH: inputs[_SCRIPT_PATH]}
         self._run("synthesis", inputs, (_SYNTHESIZED, f"{name}.hwh"))
         self._run("implementation", {**script, _SYNTHESIZED: folder / _SYNTHESIZED}, (_ROUTED, *REPORTS))
         routed, slacks = self._figures()
+        engines = read_engines(folder / REPORTS[1], [entry["name"] for entry in build.manifest["engines"]])
         bitstream = folder / f"{name}.bit"
         _check_timing(routed, slacks, bitstream)
         self._run("bitstream", {**script, _ROUTED: folder / _ROUTED}, (bitstream.name,))
@@ -135,6 +136,7 @@ class _Vivado:
             "wns_ns": slacks.setup_ns,
             "whs_ns": slacks.hold_ns,
             **routed.to_json(),
+            "engines": {engine: taken.to_json() for engine, taken in engines.items()},
         }
 
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.build.timing import CriticalPath, Routed, part_of, way
+from headrace.engines.technology import Resources
 from headrace.errors import ToolError
 
 _KINDS = {
@@ -17,6 +19,7 @@ _KINDS = {
     "BRAM36": ("Block RAM Tile",),
 }
 """What 7 series and UltraScale+ call the same."""
+_NETWORK = "u_network"
 _WORST = re.compile(r"^\s*WNS\(ns\)\s+TNS\(ns\).*\n[\s-]*\n\s*(?P<figures>.+)$", re.MULTILINE)
 _HOLD = 4  # column of the worst hold slack
 _HOLD_PATH = re.compile(
@@ -84,6 +87,43 @@ def read_usage(path: Path) -> dict[str, tuple[int, int]]:
             raise ToolError(f"{path}: no report of utilization of Vivado (it tells no {names[0]})") from None
         usage[kind] = (-int(-used // 1), int(available))
     return usage
+
+
+def read_engines(path: Path, engines: Iterable[str]) -> dict[str, Resources]:
+    """What engines take, of a hierarchical report of utilization; those that it does not show are left out.
+
+    An instance is indented by two more spaces than the one it lies in; its figures hold those of what lies in it.
+    """
+    names = {f"u_{name}": name for name in engines}
+    header: list[str] = []
+    found: dict[str, Resources] = {}
+    network = None  # indentation of the network's instance, while its rows last
+    for line in _text(path).splitlines():
+        cells = line.split("|")[1:-1]
+        if not cells:
+            continue
+        values, indent = [cell.strip() for cell in cells], len(cells[0]) - len(cells[0].lstrip())
+        if values[0] == "Instance":
+            header = values
+        elif values[0] == _NETWORK:
+            network = indent
+        elif network is not None and indent <= network:
+            network = None
+        elif network is not None and indent == network + 2 and values[0] in names:
+            found[names[values[0]]] = _taken(dict(zip(header, values, strict=False)))
+    return found
+
+
+def _taken(row: Mapping[str, str]) -> Resources:
+    def number(*columns: str) -> int:
+        return next((int(row[column]) for column in columns if row.get(column, "").isdigit()), 0)
+
+    return Resources(
+        lut=number("Total LUTs"),
+        ff=number("FFs"),
+        dsp=number("DSP Blocks", "DSP48 Blocks"),
+        bram36=number("RAMB36") + number("RAMB18") / 2,
+    )
 
 
 def read_routed(utilization: Path, timing: Path) -> tuple[Routed, Slacks]:
