@@ -14,6 +14,15 @@ from qonnx_file import QonnxFile
 import headrace.build.netlist as netlist
 
 
+@pytest.fixture
+def least_build(tmp_path: Path, run: Run) -> Path:
+    """A network that is synthesised in little time."""
+    file = QonnxFile(shape=(1, 1, 4, 4))
+    model = file.save(tmp_path / "least.onnx", file.quant(file.conv(file.image(), file.weight((2, 1, 3, 3))), 0.37, bits=4.0))
+    assert run("compile", model, "--board", "pynq-z2", "--fps", 1000, "-o", tmp_path / "least")[0] == 0
+    return tmp_path / "least"
+
+
 @pytest.mark.parametrize("family", ["xc7", "ecp5"])
 def test_the_netlist_is_exact(family: str, small_build: Path, run: Run) -> None:
     status, out, err = run("simulate", small_build, "--netlist", "--family", family, "--frames", 3, "--stall", 0.2, "--json")
@@ -35,7 +44,7 @@ def test_with_multipliers(board: str, cell: str, tmp_path: Path, run: Run) -> No
     assert f'"{cell}"' in cells.read_text()
 
 
-def test_a_wrong_netlist_is_found(small_build: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_netlist_is_found(least_build: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     right = netlist.cell_models
 
     def wrong(family: str) -> str:
@@ -44,16 +53,16 @@ def test_a_wrong_netlist_is_found(small_build: Path, run: Run, monkeypatch: pyte
         return changed
 
     monkeypatch.setattr(netlist, "cell_models", wrong)
-    status, _, err = run("simulate", small_build, "--netlist", "--family", "ecp5")
+    status, _, err = run("simulate", least_build, "--netlist", "--family", "ecp5")
     assert status == 1
     assert "simulation differs from golden" in err or "deadlock in cycle" in err, err
 
 
-def test_what_is_refused(small_build: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert_refused(run("simulate", small_build, "--netlist", "--family", "xcup"), "no models of the cells of family 'xcup'")
-    assert_refused(run("simulate", small_build, "--family", "xc7"), "--family is for netlists; add --netlist")
-    assert_refused(run("simulate", small_build, "--netlist", "--csim"), "--csim and --netlist are two simulations")
+def test_what_is_refused(least_build: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_refused(run("simulate", least_build, "--netlist", "--family", "xcup"), "no models of the cells of family 'xcup'")
+    assert_refused(run("simulate", least_build, "--family", "xc7"), "--family is for netlists; add --netlist")
+    assert_refused(run("simulate", least_build, "--netlist", "--csim"), "--csim and --netlist are two simulations")
     monkeypatch.setattr(netlist, "cell_models", lambda _: "module LUT6;\nendmodule\n")
     assert_refused(
-        run("simulate", small_build, "--netlist"), r"the netlist holds BUFG, CARRY4, FDRE.*, of which there is no model"
+        run("simulate", least_build, "--netlist"), r"the netlist holds BUFG, CARRY4, FDRE.*, of which there is no model"
     )
