@@ -115,7 +115,7 @@ class Technology:
         if self.lut_words == 64 and words <= SHALLOW_WORDS:
             width *= 2
         rows = ceil_div(words, depth)
-        writes = rows if rows > 1 else 0
+        writes = rows if rows > 1 else 0  # which of the rows is written
         return rows * ceil_div(bits, width) * luts + self._chosen(rows, bits) + writes
 
     def _chosen(self, rows: int, bits: int) -> int:
@@ -241,8 +241,8 @@ ECP5 = Technology(
     wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=1.2, rom_luts=1.65,
     dsp_registers=False,
 )  # fmt: skip
-"""Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012). `select` and
-`rom_luts` are round figures from what Yosys makes of cellnet-small's and tiny's memories."""
+"""Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012). `select` is
+fitted to what Yosys makes of FIFOs, `rom_luts` to cellnet-small's and tiny's memories; of random words it is too high."""
 
 
 @cache
