@@ -11,9 +11,6 @@ from torch.nn import functional as F  # noqa: N812  # torch's own convention
 from headrace_models.deform import square_deform_depthwise
 from headrace_models.styles import Style, used_weight
 
-DILATION_BITS = 2
-"""Width of the quantized dilation; its values are 0 to 3 before the operator clips them to its range."""
-
 
 def shuffle_pairs(x: Tensor) -> Tensor:
     """Interleave the two halves of the channels: ``out[2i] = first[i]``, ``out[2i + 1] = second[i]``."""
@@ -72,13 +69,17 @@ class ShuffleDown(nn.Module):
 class SquareDeform(nn.Module):
     """Square deformable depthwise convolution: one dilation per pixel, computed from the input, for all channels.
 
-    The dilation is a 1x1 convolution, quantized to whole numbers and clipped to ``low..high``. There is no bias.
+    The dilation is a 1x1 convolution, quantized to whole numbers of as few bits as hold ``low..high``, and clipped to
+    that. There is no bias. ``bits`` are those of the 1x1's weights.
     """
 
-    def __init__(self, style: Style, source: nn.Module, channels: int, *, low: int = 1, high: int = 3, k: int = 3) -> None:
+    def __init__(
+        self, style: Style, source: nn.Module, channels: int, *, low: int = 1, high: int = 3, k: int = 3, bits: int = 8
+    ) -> None:
         super().__init__()
-        self.offset = style.conv(source, channels, 1, 1, bits=8, norm=False)
-        self.dilation = style.unsigned(0, DILATION_BITS)
+        self.offset = style.conv(source, channels, 1, 1, bits=bits, norm=False)
+        size = max(high, -low - 1).bit_length()
+        self.dilation = style.unsigned(0, size) if low >= 0 else style.signed(0, size + 1)
         self.weights = style.weights_only(channels, k)
         self.low = low
         self.high = high

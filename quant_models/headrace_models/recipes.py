@@ -35,6 +35,47 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoDeNetShape:
+    """Shape of a `headrace_models.codenet.CoDeNet`: input in pixels and channels; the stem of stride 4, or 2 and a pool.
+
+    ``dilations`` are the least and the greatest of its deformable convolutions, ``head`` the channels within each head.
+    """
+
+    width: int = 256
+    height: int = 256
+    classes: int = 20
+    pool: bool = False
+    stem: int = 24
+    stages: tuple[int, int, int] = (116, 232, 464)
+    units: tuple[int, int, int] = (4, 8, 4)
+    last: int = 1024
+    decoder: tuple[int, int, int] = (256, 128, 64)
+    head: int = 64
+    dilations: tuple[int, int] = (-7, 8)
+
+    def __post_init__(self) -> None:
+        if self.width % 32 or self.height % 32 or any(c % 2 for c in self.stages):
+            raise RecipeError(f"width and height must be multiples of 32, channels of stages even; got {self}")
+
+    @property
+    def size_exponent(self) -> int:
+        """Of the scale of boxes' sizes, in cells: eight bits hold the whole map."""
+        return (max(self.width, self.height) // STRIDE).bit_length() - 8
+
+
+_WIDE = {"stages": (244, 488, 976), "last": 2153}
+_LARGE = {"width": 512, "height": 512}
+CODENET = {
+    "a": CoDeNetShape(),
+    "b": CoDeNetShape(pool=True),
+    "c": CoDeNetShape(**_LARGE),
+    "d": CoDeNetShape(**_LARGE, **_WIDE),
+    "e": CoDeNetShape(**_LARGE, **_WIDE, pool=True),
+}
+"""The configurations of CoDeNet's authors, with the classes of Pascal VOC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """One stretch of training: AdamW under a one-cycle schedule; ``average`` is the decay of the weights' moving average."""
 

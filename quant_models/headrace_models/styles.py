@@ -76,8 +76,8 @@ class Style(Protocol):
         """Return a ReLU to unsigned 8 bit; a given exponent of the scale is kept, otherwise it is calibrated."""
         ...
 
-    def signed(self, exponent: int | None = None) -> nn.Module:
-        """Return a signed 8-bit quantizer."""
+    def signed(self, exponent: int | None = None, bits: int = 8) -> nn.Module:
+        """Return a signed quantizer."""
         ...
 
     def unsigned(self, exponent: int, bits: int) -> nn.Module:
@@ -115,14 +115,15 @@ class FloatStyle:
         del exponent
         return nn.ReLU()
 
-    def signed(self, exponent: int | None = None) -> nn.Module:
-        """See `Style.signed`."""
-        del exponent
+    def signed(self, exponent: int | None = None, bits: int = 8) -> nn.Module:
+        """Return a straight-through rounding where it is coarse, as `unsigned` does."""
+        if bits < 8 and exponent is not None:
+            return StraightThroughRound(scale=2.0**exponent, low=-(2 ** (bits - 1)), high=2 ** (bits - 1) - 1)
         return nn.Identity()
 
     def unsigned(self, exponent: int, bits: int) -> nn.Module:
         """Return a straight-through rounding: coarse quantizers, such as of dilations, matter in float as well."""
-        return StraightThroughRound(scale=2.0**exponent, high=2**bits - 1) if bits < 8 else nn.Identity()
+        return StraightThroughRound(scale=2.0**exponent, low=0, high=2**bits - 1) if bits < 8 else nn.Identity()
 
 
 class QuantStyle:
@@ -160,9 +161,9 @@ class QuantStyle:
         """See `Style.relu`."""
         return _with_exponent(QuantReLU(act_quant=UnsignedActivation), exponent)
 
-    def signed(self, exponent: int | None = None) -> nn.Module:
+    def signed(self, exponent: int | None = None, bits: int = 8) -> nn.Module:
         """See `Style.signed`."""
-        return _with_exponent(QuantIdentity(act_quant=SignedActivation), exponent)
+        return _with_exponent(QuantIdentity(act_quant=SignedActivation, bit_width=bits), exponent)
 
     def unsigned(self, exponent: int, bits: int) -> nn.Module:
         """See `Style.unsigned`."""
@@ -170,16 +171,17 @@ class QuantStyle:
 
 
 class StraightThroughRound(nn.Module):
-    """Round half to even to ``scale * (0..high)``; the gradient passes where nothing is clipped."""
+    """Round half to even to ``scale * (low..high)``; the gradient passes where nothing is clipped."""
 
-    def __init__(self, *, scale: float, high: int) -> None:
+    def __init__(self, *, scale: float, low: int, high: int) -> None:
         super().__init__()
         self.scale = scale
+        self.low = low
         self.high = high
 
     def forward(self, x: Tensor) -> Tensor:
         """Keep the shape."""
-        inside = torch.clamp(x, 0.0, self.high * self.scale)
+        inside = torch.clamp(x, self.low * self.scale, self.high * self.scale)
         return inside + (torch.round(inside / self.scale) * self.scale - inside).detach()
 
 
