@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training recipes. A recipe and a seed decide the trained weights. Needs no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace_models.errors import RecipeError
 
@@ -63,15 +63,10 @@ class CoDeNetShape:
         return (max(self.width, self.height) // STRIDE).bit_length() - 8
 
 
-_WIDE = {"stages": (244, 488, 976), "last": 2153}
-_LARGE = {"width": 512, "height": 512}
-CODENET = {
-    "a": CoDeNetShape(),
-    "b": CoDeNetShape(pool=True),
-    "c": CoDeNetShape(**_LARGE),
-    "d": CoDeNetShape(**_LARGE, **_WIDE),
-    "e": CoDeNetShape(**_LARGE, **_WIDE, pool=True),
-}
+_A = CoDeNetShape()
+_C = replace(_A, width=512, height=512)
+_D = replace(_C, stages=(244, 488, 976), last=2153)
+CODENET = {"a": _A, "b": replace(_A, pool=True), "c": _C, "d": _D, "e": replace(_D, pool=True)}
 """The configurations of CoDeNet's authors, with the classes of Pascal VOC."""
 
 
