@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From pictures to boxes: letterbox, run the accelerator, decode a CenterNet-style head.
 
-The head has two maps at a fraction of the input resolution: a heatmap of class logits, and four distances from the
-cell's centre to the box's left, top, right and bottom edge. A detection is a cell whose logit is the largest of
-its 3x3 neighbourhood ("Objects as Points", arXiv 1904.07850; distances as in TTFNet, arXiv 1909.00700).
+The head has maps at a fraction of the input resolution: a heatmap of class logits, and either four distances from the
+cell's centre to the box's left, top, right and bottom edge, or the box's width and height and its centre's place within the
+cell. A detection is a cell whose logit is the largest of its 3x3 neighbourhood ("Objects as Points", arXiv 1904.07850;
+distances as in TTFNet, arXiv 1909.00700).
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from headrace_host.boxes import suppress
 from headrace_host.errors import HostError
 from headrace_host.sources import Picture
 
-KIND = "centernet-ltrb"
-"""The only kind of head that this module decodes."""
+DISTANCES = "centernet-ltrb"
+"""Boxes as distances to their edges."""
+SIZES = "centernet"
+"""Boxes as widths and heights, beside offsets of their centres in cells."""
 BILINEAR = 2
 """``Image.Resampling.BILINEAR``, a name that came with pillow 9.1: PYNQ images have 9.0."""
 LIMIT = 1e300
@@ -35,7 +38,8 @@ class DetectorConfig:
     """What decoding needs to know; travels with the model as JSON (key ``headrace.detector``).
 
     ``image_scale`` is the real value of one step of a pixel, ``stride`` the input pixels per cell, and ``box_scale`` the
-    input pixels per real unit of the box map. ``heatmap`` and ``box`` name the network's outputs.
+    input pixels per real unit of the box map. ``heatmap``, ``box`` and, of kind `SIZES`, ``offset`` name the network's
+    outputs.
     """
 
     classes: tuple[str, ...]
@@ -47,12 +51,21 @@ class DetectorConfig:
     score_threshold: float
     nms_iou: float
     max_detections: int
-    kind: str = KIND
+    kind: str = DISTANCES
+    offset: str = ""
+
+    @property
+    def channels(self) -> dict[str, int]:
+        """Of each output that is decoded."""
+        found = {self.heatmap: len(self.classes), self.box: 4 if self.kind == DISTANCES else 2}
+        return found if self.kind == DISTANCES else {**found, self.offset: 2}
 
     def __post_init__(self) -> None:
         """Check the values; a `HostError` says what is wrong."""
-        if self.kind != KIND:
-            raise HostError(f"detector kind {self.kind!r} is unknown; this version decodes {KIND!r}")
+        if self.kind not in (DISTANCES, SIZES):
+            raise HostError(f"detector kind {self.kind!r} is unknown; this version decodes {DISTANCES!r} and {SIZES!r}")
+        if (self.kind == SIZES) != bool(self.offset):
+            raise HostError(f"detector kind {self.kind!r} with offsets in {self.offset!r}; {SIZES!r} needs them, no other does")
         self._check_types()
         if not self.classes or self.stride < 1 or self.box_scale <= 0 or self.max_detections < 1:
             raise HostError(f"detector configuration out of range: {self}")
@@ -61,7 +74,7 @@ class DetectorConfig:
         """Refuse what JSON may hold in place of a text, a whole or a finite number."""
         numbers = ("image_scale", "box_scale", "score_threshold", "nms_iou")
         for kind, description, names in (
-            (str, "a text", ("heatmap", "box")),
+            (str, "a text", ("heatmap", "box", "offset")),
             (int, "a whole number", ("stride", "max_detections")),
             ((int, float), "a finite number", numbers),
         ):
@@ -83,7 +96,7 @@ class DetectorConfig:
         if not isinstance(data, Mapping):
             raise HostError(f"detector configuration is {data!r:.60}, not a dictionary")
         known = {field.name for field in fields(cls)}
-        missing = known - {"kind"} - set(data)
+        missing = known - {"kind", "offset"} - set(data)
         if missing:
             raise HostError(f"detector configuration lacks {', '.join(sorted(missing))}")
         if not isinstance(data["classes"], (list, tuple)):
@@ -93,7 +106,8 @@ class DetectorConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return a dictionary that `from_json` takes."""
-        return {f.name: getattr(self, f.name) for f in fields(self)} | {"classes": list(self.classes)}
+        found = {f.name: getattr(self, f.name) for f in fields(self)} | {"classes": list(self.classes)}
+        return found if self.offset else {name: value for name, value in found.items() if name != "offset"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,33 +185,35 @@ def letterbox(image: NDArray[np.uint8], height: int, width: int) -> tuple[NDArra
     return canvas, placed
 
 
-def decode(
-    heatmap: NDArray[np.floating[Any]],
-    box: NDArray[np.floating[Any]],
-    config: DetectorConfig,
-    placed: Letterbox,
-) -> list[Detection]:
+def decode(maps: Mapping[str, NDArray[np.floating[Any]]], config: DetectorConfig, placed: Letterbox) -> list[Detection]:
     """Turn the real-valued head of one picture into detections, best score first.
 
-    ``heatmap`` is (H, W, classes), logits; ``box`` is (H, W, 4), distances to the left, top, right and bottom edge.
     Ties are settled by place: of equal scores, the cell that comes first in raster order, then the lower class.
     Equal neighbours are all peaks, since quantized logits of two touching objects can be equal; what is one object is
     left to suppression.
 
+    Args:
+        maps: (H, W, channels) by output: logits of classes; distances to the left, top, right and bottom edge, or widths
+            and heights, and offsets to the right and down.
+
     Raises:
         HostError: the maps have other numbers of channels than the configuration.
     """
-    if heatmap.shape[-1] != len(config.classes) or box.shape[-1] != 4:
-        raise HostError(
-            f"the network gives {heatmap.shape[-1]} classes and {box.shape[-1]} distances; "
-            f"its detector description names {len(config.classes)} classes, and boxes have 4 distances"
-        )
-    logits = np.asarray(heatmap, np.float64)
+    for name, channels in config.channels.items():
+        if maps[name].shape[-1] != channels:
+            raise HostError(
+                f"the network's output {name} has {maps[name].shape[-1]} channels; its detector description has {channels}"
+            )
+    logits = np.asarray(maps[config.heatmap], np.float64)
     peaks = (logits >= _neighbourhood_max(logits)) & (_sigmoid(logits) >= config.score_threshold)
     rows, columns, labels = np.nonzero(peaks)
     scores = _sigmoid(logits[rows, columns, labels])
-    centres = (np.stack([columns, rows] * 2, axis=1) + 0.5) * config.stride
-    reach = np.asarray(box, np.float64)[rows, columns] * config.box_scale
+    reach = np.asarray(maps[config.box], np.float64)[rows, columns] * config.box_scale
+    within = np.full_like(reach, 0.5)
+    if config.kind == SIZES:
+        within = np.tile(np.asarray(maps[config.offset], np.float64)[rows, columns], 2)
+        reach = np.tile(reach / 2, 2)
+    centres = (np.stack([columns, rows] * 2, axis=1) + within) * config.stride
     corners = placed.to_image(centres + reach * np.array([-1, -1, 1, 1]))
     keep = suppress(corners, scores, labels, config.nms_iou)[: config.max_detections]
     return [
@@ -220,7 +236,7 @@ class Detector:
         Raises:
             HostError: the accelerator lacks an output that the configuration names.
         """
-        missing = {config.heatmap, config.box} - set(accelerator.outputs)
+        missing = set(config.channels) - set(accelerator.outputs)
         if missing:
             raise HostError(
                 f"the accelerator has no output {', '.join(sorted(missing))}; it has {', '.join(accelerator.outputs)}"
@@ -235,8 +251,8 @@ class Detector:
         height, width = self.accelerator.input_shape[1:3]
         fitted = [letterbox(image, height, width) for image in images]
         outputs = self.accelerator.run(np.stack([pixels for pixels, _ in fitted]))
-        heatmap, box = (self._real(outputs, name) for name in (self.config.heatmap, self.config.box))
-        return [decode(heatmap[i], box[i], self.config, placed) for i, (_, placed) in enumerate(fitted)]
+        maps = self._maps(outputs)
+        return [self._decode(maps, i, placed) for i, (_, placed) in enumerate(fitted)]
 
     def stream(self, pictures: Iterable[Picture], batch: int = 1) -> Iterator[tuple[Picture, list[Detection]]]:
         """Detect in pictures as they come; give each with its detections, in order.
@@ -259,12 +275,15 @@ class Detector:
         run = self.accelerator.run
         stream = getattr(self.accelerator, "stream", lambda given: map(run, given))
         for outputs in stream(batches()):
-            heatmap, box = (self._real(outputs, name) for name in (self.config.heatmap, self.config.box))
+            maps = self._maps(outputs)
             for i, (picture, placed) in enumerate(flying.popleft()):
-                yield picture, decode(heatmap[i], box[i], self.config, placed)
+                yield picture, self._decode(maps, i, placed)
 
-    def _real(self, outputs: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
-        return real_values(outputs[name], self.accelerator.outputs[name])
+    def _maps(self, outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+        return {name: real_values(outputs[name], self.accelerator.outputs[name]) for name in self.config.channels}
+
+    def _decode(self, maps: Mapping[str, NDArray[np.float64]], index: int, placed: Letterbox) -> list[Detection]:
+        return decode({name: values[index] for name, values in maps.items()}, self.config, placed)
 
 
 def real_values(integers: NDArray[Any], info: OutputInfo) -> NDArray[np.float64]:

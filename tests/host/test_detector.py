@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Letterbox, decoding, suppression and drawing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 from headrace_host.boxes import iou_matrix, suppress
-from headrace_host.detector import Detection, Detector, DetectorConfig, Letterbox, decode, letterbox
+from headrace_host.detector import SIZES, Detection, Detector, DetectorConfig, Letterbox, decode, letterbox
 from headrace_host.draw import PALETTE, draw
 from headrace_host.errors import HostError
 from hypothesis import given
@@ -68,10 +68,27 @@ def test_decodes_one_peak() -> None:
     heatmap[5, 7, 1] = 2.0
     heatmap[5, 8, 1] = 1.0  # a slope is no peak
     box[5, 7] = [1.5, 2.5, 3.5, 0.5]
-    (found,) = decode(heatmap, box, CONFIG, WHOLE)
+    (found,) = decode({"heatmap": heatmap, "box": box}, CONFIG, WHOLE)
     assert found.box == (30 - 6, 22 - 10, 30 + 14, 22 + 2)
     assert (found.label, found.name) == (1, "white")
     assert found.score == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_decodes_sizes_and_offsets() -> None:
+    heatmap, sizes = np.full((12, 16, 2), -8.0), np.zeros((12, 16, 2))
+    offsets = np.zeros((12, 16, 2))
+    heatmap[5, 7, 0] = 2.0
+    sizes[5, 7] = [3.0, 1.5]
+    offsets[5, 7] = [0.25, 0.75]
+    config = replace(CONFIG, kind=SIZES, offset="offset")
+    (found,) = decode({"heatmap": heatmap, "box": sizes, "offset": offsets}, config, WHOLE)
+    assert found.box == (29 - 6, 23 - 3, 29 + 6, 23 + 3)
+    assert DetectorConfig.from_json(config.to_json()) == config
+    with pytest.raises(HostError, match="output offset has 4 channels; its detector description has 2"):
+        decode({"heatmap": heatmap, "box": sizes, "offset": np.zeros((12, 16, 4))}, config, WHOLE)
+    with pytest.raises(HostError, match="'centernet' with offsets in ''; 'centernet' needs them"):
+        replace(CONFIG, kind=SIZES)
+    assert "offset" not in CONFIG.to_json()
 
 
 def test_boxes_are_cut_at_the_pictures_edge_and_scaled() -> None:
@@ -79,16 +96,16 @@ def test_boxes_are_cut_at_the_pictures_edge_and_scaled() -> None:
     heatmap[0, 0, 0] = 3.0
     box[0, 0] = 9.0
     placed = Letterbox(scale=0.5, left=0, top=0, image_width=128, image_height=70)
-    (found,) = decode(heatmap, box, CONFIG, placed)
+    (found,) = decode({"heatmap": heatmap, "box": box}, CONFIG, placed)
     assert found.box == (0, 0, 76, 70)
 
 
 def test_ties_are_settled_by_place() -> None:
     heatmap, box = _maps()
     heatmap[2, 9, 0] = heatmap[2, 3, 0] = heatmap[8, 3, 1] = heatmap[8, 3, 0] = 1.0
-    found = decode(heatmap, box, CONFIG, WHOLE)
+    found = decode({"heatmap": heatmap, "box": box}, CONFIG, WHOLE)
     assert [(d.box[0], d.box[1], d.label) for d in found] == [(10, 6, 0), (34, 6, 0), (10, 30, 0), (10, 30, 1)]
-    again = decode(heatmap, box, CONFIG, WHOLE)
+    again = decode({"heatmap": heatmap, "box": box}, CONFIG, WHOLE)
     assert found == again
 
 
@@ -96,18 +113,18 @@ def test_plateaus_become_one_detection() -> None:
     heatmap, box = _maps()
     heatmap[4:6, 4:6, 0] = 1.0
     box[...] = 3.0
-    assert len(decode(heatmap, box, CONFIG, WHOLE)) == 1
+    assert len(decode({"heatmap": heatmap, "box": box}, CONFIG, WHOLE)) == 1
 
 
 def test_nothing_above_the_threshold() -> None:
-    assert decode(*_maps(), CONFIG, WHOLE) == []
+    assert decode(dict(zip(("heatmap", "box"), _maps(), strict=True)), CONFIG, WHOLE) == []
 
 
 def test_no_more_than_asked_for() -> None:
     heatmap, box = _maps()
     box[...] = 0.5
     heatmap[::2, ::2] = np.linspace(1, 2, 48)[:, None].reshape(6, 8, 1)
-    found = decode(heatmap, box, CONFIG, WHOLE)
+    found = decode({"heatmap": heatmap, "box": box}, CONFIG, WHOLE)
     assert len(found) == CONFIG.max_detections
     assert [d.score for d in found] == sorted((d.score for d in found), reverse=True)
 

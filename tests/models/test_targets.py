@@ -29,7 +29,7 @@ def test_decoding_the_targets_gives_the_boxes_back() -> None:
     heat, distances, _ = draw_targets(boxes / np.float32(4), labels, classes=3, height=16, width=16)
     logits = np.log(heat.clip(1e-6, 1 - 1e-6)) - np.log1p(-heat.clip(1e-6, 1 - 1e-6))
     placed = Letterbox(scale=1.0, left=0, top=0, image_width=64, image_height=64)
-    found = decode(logits.transpose(1, 2, 0), distances.transpose(1, 2, 0), detector_config(0.9), placed)
+    found = decode({"heatmap": logits.transpose(1, 2, 0), "box": distances.transpose(1, 2, 0)}, detector_config(0.9), placed)
     assert sorted(d.label for d in found) == [0, 1, 2]
     for detection in found:
         np.testing.assert_allclose(detection.box, boxes[detection.label], atol=1e-4)
