@@ -237,8 +237,8 @@ def test_descriptions_that_are_no_dictionary(data: Any) -> None:
 
 
 def test_maps_that_do_not_fit_the_description() -> None:
-    with pytest.raises(HostError, match="gives 3 classes and 4 distances; its detector description names 2"):
-        decode(np.zeros((12, 16, 3)), np.ones((12, 16, 4)), CONFIG, WHOLE)
+    with pytest.raises(HostError, match="output heatmap has 3 channels; its detector description has 2"):
+        decode({"heatmap": np.zeros((12, 16, 3)), "box": np.ones((12, 16, 4))}, CONFIG, WHOLE)
 
 
 def test_extreme_logits_are_scores_without_a_warning() -> None:
@@ -246,7 +246,8 @@ def test_extreme_logits_are_scores_without_a_warning() -> None:
     heatmap[5, 7, 0] = 1e6
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (one,) = decode(heatmap, np.ones((12, 16, 4)), replace(CONFIG, score_threshold=0.0, max_detections=1), WHOLE)
+        maps = {"heatmap": heatmap, "box": np.ones((12, 16, 4))}
+        (one,) = decode(maps, replace(CONFIG, score_threshold=0.0, max_detections=1), WHOLE)
     assert (one.score, one.label) == (1.0, 0)
 
 
