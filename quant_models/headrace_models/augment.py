@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
 from headrace_models.cbc import Sample
-from headrace_models.targets import Targets, draw_targets
+from headrace_models.targets import Drawing, Targets, draw_targets
 
 OVERSAMPLING = 1.25
 """Pictures are kept at this multiple of the network's input, so that zooming in finds detail."""
@@ -65,6 +65,7 @@ class BatchMaker:
     stride: int
     classes: int
     augmentation: Augmentation
+    draw: Drawing = draw_targets
 
     def batch(self, pictures: Sequence[Picture], rng: np.random.Generator) -> tuple[Tensor, Targets]:
         """Return pixels * 2**-8, (N, 3, H, W), and the targets."""
@@ -79,7 +80,7 @@ class BatchMaker:
         matrix = self._placement(picture, rng)
         image = self._recolour(self._warp(picture.pixels, matrix), rng)
         boxes, labels = self._move(picture, matrix)
-        targets = draw_targets(
+        targets = self.draw(
             boxes / np.float32(self.stride), labels,
             classes=self.classes, height=self.height // self.stride, width=self.width // self.stride,
         )  # fmt: skip

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets and augmentation: boxes follow pixels, and decoding the targets gives the boxes back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from headrace_host.detector import Letterbox, decode
+from headrace_host.boxes import iou_matrix
+from headrace_host.detector import SIZES, Letterbox, decode
 from headrace_models.augment import Augmentation, BatchMaker, Picture
 from headrace_models.evaluate import detector_config
-from headrace_models.targets import detection_loss, draw_targets
+from headrace_models.targets import OVERLAP, Targets, detection_loss, draw_points, draw_targets, gaussian_radius, point_loss
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 STILL = Augmentation(zoom=(1.0, 1.0), shift=0.0, colour=0.0, hue=0.0)
 
@@ -33,6 +39,41 @@ def test_decoding_the_targets_gives_the_boxes_back() -> None:
     assert sorted(d.label for d in found) == [0, 1, 2]
     for detection in found:
         np.testing.assert_allclose(detection.box, boxes[detection.label], atol=1e-4)
+
+
+def _points(boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> Targets:
+    heat, distances, weight = (
+        torch.from_numpy(part)[None] for part in draw_points(boxes, labels, classes=3, height=16, width=16)
+    )
+    return Targets(heat=heat, box=distances, weight=weight[:, None])
+
+
+def test_sizes_and_offsets_give_the_boxes_back() -> None:
+    boxes = np.array([[4, 8, 30, 28], [34, 30, 60, 62], [40, 5, 48, 12]], np.float32)
+    targets = _points(boxes / np.float32(4), np.array([0, 1, 2]))
+    near, far = targets.box[0, :2], targets.box[0, 2:]
+    maps = {"heatmap": torch.logit(targets.heat[0], 1e-6), "box": near + far, "offset": 0.5 + (far - near) / 2}
+    config = replace(detector_config(0.9), kind=SIZES, offset="offset")
+    placed = Letterbox(scale=1.0, left=0, top=0, image_width=64, image_height=64)
+    found = decode({name: values.permute(1, 2, 0).numpy() for name, values in maps.items()}, config, placed)
+    assert sorted(d.label for d in found) == [0, 1, 2]
+    for detection in found:
+        np.testing.assert_allclose(detection.box, boxes[detection.label], atol=1e-4)
+    best = point_loss(maps["heatmap"][None], maps["box"][None], maps["offset"][None], targets, (1.0, 1.0, 1.0))
+    for name, change in (("heatmap", -4.0), ("box", 1.0), ("offset", 0.1)):
+        other = {**maps, name: maps[name] + change}
+        assert point_loss(other["heatmap"][None], other["box"][None], other["offset"][None], targets, (1.0, 1.0, 1.0)) > best
+    assert best < 1e-3
+
+
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_boxes_within_the_radius_overlap_enough(width: int, height: int) -> None:
+    radius = gaussian_radius(width, height)
+    moved = np.array([[-1, -1], [1, 1], [-1, 1], [1, -1]]) * radius  # both corners along the diagonal
+    whole = np.array([[0.0, 0.0, width, height]])
+    others = np.array([[a, a, width + b, height + b] for a, b in moved])
+    overlaps = iou_matrix(whole, others)[0]
+    assert overlaps.min() == pytest.approx(OVERLAP, abs=1e-6)
 
 
 def test_smaller_object_owns_the_cell() -> None:
