@@ -5,11 +5,15 @@ ShuffleNetV2-like encoder to stride 32, three deformable up-stages with lateral 
 class logits, and the distances to the box's four edges in cells.
 """
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from headrace_models.blocks import DeformUp, HeadBranch, ShuffleDown, ShuffleUnit
 from headrace_models.recipes import IMAGE_EXPONENT, Shape
 from headrace_models.styles import Style
+from headrace_models.targets import Drawing, Targets, detection_loss, draw_targets
 
 HEATMAP_EXPONENT = -4
 """Logits from -8 to just below 8."""
@@ -22,6 +26,10 @@ _RARE = -3.0  # logit at the start: a cell is rarely a centre (focal-loss initia
 
 class CellNet(nn.Module):
     """The network; maps pixels * 2**-8, (N, 3, H, W), to a heatmap (N, classes, H/4, W/4) and boxes (N, 4, H/4, W/4)."""
+
+    outputs = ("heatmap", "box")
+    draw: ClassVar[Drawing] = staticmethod(draw_targets)
+    """Of the targets that `loss` wants."""
 
     def __init__(self, shape: Shape, style: Style) -> None:
         super().__init__()
@@ -57,3 +65,9 @@ class CellNet(nn.Module):
         for up, skip in zip(self.ups, reversed(skips[:-1]), strict=True):
             x = up(x, skip)
         return self.heatmap(x), self.box(x)
+
+    @staticmethod
+    def loss(maps: Sequence[Tensor], targets: Targets, class_weights: Sequence[float]) -> Tensor:
+        """Of what `forward` returned."""
+        heatmap, box = maps
+        return detection_loss(heatmap, box, targets, class_weights)

@@ -5,12 +5,16 @@ ShuffleNetV2 encoder, three decoder steps of a square deformable depthwise convo
 heads of CenterNet at stride 4: class logits, sizes of boxes and offsets of their centres, both in cells.
 """
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
 from headrace_models.blocks import ShuffleDown, ShuffleUnit, SquareDeform
 from headrace_models.recipes import IMAGE_EXPONENT, CoDeNetShape
 from headrace_models.styles import Style
+from headrace_models.targets import Drawing, Targets, draw_points, point_loss
 
 HEATMAP_EXPONENT = -4
 """Logits from -8 to just below 8."""
@@ -63,6 +67,10 @@ class Head(nn.Module):
 class CoDeNet(nn.Module):
     """The network; maps pixels * 2**-8, (N, 3, H, W), to maps of H/4 x W/4: classes, sizes (2), offsets (2)."""
 
+    outputs = ("heatmap", "size", "offset")
+    draw: ClassVar[Drawing] = staticmethod(draw_points)
+    """Of the targets that `loss` wants."""
+
     def __init__(self, shape: CoDeNetShape, style: Style) -> None:
         super().__init__()
         self.shape = shape
@@ -103,3 +111,9 @@ class CoDeNet(nn.Module):
         for step in self.steps:
             x = step(x)
         return self.heads["heatmap"](x), self.heads["size"](x), self.heads["offset"](x)
+
+    @staticmethod
+    def loss(maps: Sequence[Tensor], targets: Targets, class_weights: Sequence[float]) -> Tensor:
+        """Of what `forward` returned."""
+        heatmap, size, offset = maps
+        return point_loss(heatmap, size, offset, targets, class_weights)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from headrace_models.networks import Network
 from headrace_models.recipes import IMAGE_EXPONENT, Recipe
 
 
@@ -22,12 +22,11 @@ class _Real:
 
 
 class TorchNetwork:
-    """A cellnet in torch, as `headrace_host.detector.Detector` takes accelerators: NHWC pixels in, real-valued maps out."""
+    """A network in torch, as `headrace_host.detector.Detector` takes accelerators: NHWC pixels in, real-valued maps out."""
 
-    outputs: Mapping[str, _Real] = {"heatmap": _Real(), "box": _Real()}  # a fixed description
-
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: Network, recipe: Recipe) -> None:
         """Take a model of the recipe's input size."""
+        self.outputs: Mapping[str, _Real] = dict.fromkeys(model.outputs, _Real())
         self.input_shape = (1, recipe.shape.height, recipe.shape.width, 3)
         self._model = model.eval()
 

@@ -93,7 +93,7 @@ class Recipe:
     """
 
     name: str
-    shape: Shape
+    shape: Shape | CoDeNetShape
     float_phase: Phase
     quant_phase: Phase
     batch: int = 16
@@ -118,11 +118,11 @@ CELLNET_SMALL = Recipe(
 )
 """For devices whose memory does not hold cellnet: maps of 42 % of its size, half its channels."""
 
-_TINY_SHAPE = Shape(width=64, height=64, stem=8, stages=(8, 16, 16), units=(2, 1, 1), decoder=(8, 8, 8))
+TINY_SHAPE = Shape(width=64, height=64, stem=8, stages=(8, 16, 16), units=(2, 1, 1), decoder=(8, 8, 8))
 
 TINY = Recipe(
     name="tiny",
-    shape=_TINY_SHAPE,
+    shape=TINY_SHAPE,
     float_phase=Phase(epochs=30, learning_rate=6e-3, average=0.98),
     quant_phase=Phase(epochs=8, learning_rate=1e-3, average=0.95),
 )
@@ -130,7 +130,7 @@ TINY = Recipe(
 
 SMOKE = Recipe(
     name="smoke",
-    shape=_TINY_SHAPE,
+    shape=TINY_SHAPE,
     float_phase=Phase(epochs=2, learning_rate=2e-3, average=0.9),
     quant_phase=Phase(epochs=1, learning_rate=5e-4, average=0.9),
     batch=4,
@@ -138,7 +138,28 @@ SMOKE = Recipe(
 )
 """Seconds of training, to see that it runs."""
 
-RECIPES = {recipe.name: recipe for recipe in (CELLNET, CELLNET_SMALL, TINY, SMOKE)}
+CODENET_CBC = Recipe(
+    name="codenet-cbc",
+    shape=replace(CODENET["a"], classes=3),
+    float_phase=Phase(epochs=40, learning_rate=2e-3, average=0.99),
+    quant_phase=Phase(epochs=10, learning_rate=4e-4, average=0.98),
+    class_weights=(1.0, 1.0, 1.0),
+)
+"""CoDeNet's configuration a, with its authors' targets and losses, for blood cells."""
+
+CODENET_SMOKE = Recipe(
+    name="codenet-smoke",
+    shape=CoDeNetShape(
+        width=64, height=64, classes=3, stem=8, stages=(8, 16, 16), units=(2, 1, 1), last=24, decoder=(8, 8, 8), head=8
+    ),
+    float_phase=Phase(epochs=2, learning_rate=2e-3, average=0.9),
+    quant_phase=Phase(epochs=1, learning_rate=5e-4, average=0.9),
+    batch=4,
+    images=8,
+)
+"""Seconds of training, to see that it runs."""
+
+RECIPES = {recipe.name: recipe for recipe in (CELLNET, CELLNET_SMALL, TINY, SMOKE, CODENET_CBC, CODENET_SMOKE)}
 """All recipes by name."""
 
 

@@ -82,7 +82,7 @@ def measure(
         "quantized": TorchNetwork(quantized, recipe),
         **{name: build(recipe, folder) for name, build in (more or {}).items()},
     }
-    return {name: _rounded(evaluate(network, samples)) for name, network in networks.items()}
+    return {name: _rounded(evaluate(network, samples, shape=recipe.shape)) for name, network in networks.items()}
 
 
 def write_json(figures: Mapping[str, Any], path: Path) -> None:

@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from headrace_models import checkpoint as checkpoints
 from headrace_models.augment import Augmentation, BatchMaker, Picture, preload
 from headrace_models.cbc import Sample, load_split
-from headrace_models.cellnet import CellNet
 from headrace_models.checkpoint import Checkpoint, PhaseName
 from headrace_models.exact import limit_accumulators
+from headrace_models.networks import Network, network
 from headrace_models.recipes import STRIDE, Phase, Recipe
 from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
-from headrace_models.targets import detection_loss
 
 GRADIENT_NORM = 10.0
 """Gradients are cut to this norm; single batches early in training exceed it."""
@@ -85,41 +84,44 @@ def held_out_samples(recipe: Recipe, data_dir: Path) -> Sequence[Sample]:
     return [s for i, s in enumerate(samples) if recipe.hold_out and i % recipe.hold_out == 0]
 
 
-def build_float(recipe: Recipe, checkpoint: Checkpoint) -> CellNet:
+def build_float(recipe: Recipe, checkpoint: Checkpoint) -> Network:
     """Return the averaged float network of a checkpoint of the float phase, in evaluation mode."""
     checkpoint.check_recipe(recipe)
-    model = CellNet(recipe.shape, FloatStyle())
+    model = network(recipe.shape, FloatStyle())
     model.load_state_dict(checkpoint.average)
     return model.eval()
 
 
-def build_quantized(recipe: Recipe, checkpoint: Checkpoint) -> CellNet:
+def build_quantized(recipe: Recipe, checkpoint: Checkpoint) -> Network:
     """Return the averaged quantized network of a checkpoint of the quant phase, in evaluation mode."""
     checkpoint.check_recipe(recipe)
-    model = CellNet(recipe.shape, QuantStyle())
+    model = network(recipe.shape, QuantStyle())
     model.load_state_dict(checkpoint.average)
     return model.eval()
 
 
-def _fresh_float(recipe: Recipe, seed: int) -> CellNet:
+def _fresh_float(recipe: Recipe, seed: int) -> Network:
     torch.manual_seed(seed)
-    return CellNet(recipe.shape, FloatStyle())
+    return network(recipe.shape, FloatStyle())
 
 
-def _fresh_quantized(recipe: Recipe, seed: int, float_path: Path, pictures: Sequence[Picture]) -> CellNet:
-    model = CellNet(recipe.shape, QuantStyle())
+def _fresh_quantized(recipe: Recipe, seed: int, float_path: Path, pictures: Sequence[Picture]) -> Network:
+    model = network(recipe.shape, QuantStyle())
     fold_into(build_float(recipe, checkpoints.load(float_path)), model)
     rng = np.random.default_rng([seed, _PHASE_CODE["calibrate"]])
     chosen = [pictures[i] for i in rng.permutation(len(pictures))[:CALIBRATION_IMAGES]]
-    images, _ = _batch_maker(recipe).batch(chosen, rng)
+    images, _ = _batch_maker(recipe, model).batch(chosen, rng)
     calibrate(model, images)
     limit_accumulators(model)
     return model
 
 
-def _batch_maker(recipe: Recipe) -> BatchMaker:
+def _batch_maker(recipe: Recipe, model: Network) -> BatchMaker:
     shape = recipe.shape
-    return BatchMaker(width=shape.width, height=shape.height, stride=STRIDE, classes=shape.classes, augmentation=Augmentation())
+    return BatchMaker(
+        width=shape.width, height=shape.height, stride=STRIDE, classes=shape.classes, augmentation=Augmentation(),
+        draw=model.draw,
+    )  # fmt: skip
 
 
 class _Run:
@@ -131,9 +133,8 @@ class _Run:
         self.recipe, self.seed, self.name, self.phase = recipe, seed, name, phase
         self.pictures, self.path = pictures, path
         self.batches = max(1, len(pictures) // recipe.batch)
-        self.maker = _batch_maker(recipe)
 
-    def advance(self, fresh: Callable[[], CellNet], tell: Callable[[Progress], None]) -> None:
+    def advance(self, fresh: Callable[[], Network], tell: Callable[[Progress], None]) -> None:
         """Run all epochs that the checkpoint does not hold yet, saving after each."""
         saved = checkpoints.load(self.path) if self.path.exists() else None
         if saved is not None:
@@ -141,7 +142,7 @@ class _Run:
             if saved.epoch == self.phase.epochs:
                 return
         style = FloatStyle() if self.name == "float" else QuantStyle()
-        model = CellNet(self.recipe.shape, style) if saved else fresh()
+        model = network(self.recipe.shape, style) if saved else fresh()
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         average = {key: value.clone() for key, value in model.state_dict().items()}
         optimizer, schedule = self._optimizer(model)
@@ -164,22 +165,22 @@ class _Run:
 
     def _epoch(
         self,
-        model: CellNet,
+        model: Network,
         average: dict[str, Tensor],
         optimizer: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
         epoch: int,
     ) -> float:
         rng = np.random.default_rng([self.seed, _PHASE_CODE[self.name], epoch])
-        order = rng.permutation(len(self.pictures))
+        order, maker = rng.permutation(len(self.pictures)), _batch_maker(self.recipe, model)
         size = min(self.recipe.batch, len(self.pictures))
         model.train()
         losses = []
         for index in range(self.batches):
             chosen = [self.pictures[i] for i in order[index * size : (index + 1) * size]]
-            images, targets = self.maker.batch(chosen, rng)
-            logits, box = model(images.contiguous(memory_format=torch.channels_last))
-            loss = detection_loss(logits, box, targets, self.recipe.class_weights)
+            images, targets = maker.batch(chosen, rng)
+            maps = model(images.contiguous(memory_format=torch.channels_last))
+            loss = model.loss(maps, targets, self.recipe.class_weights)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own signature
             nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)

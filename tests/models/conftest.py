@@ -9,7 +9,7 @@ import pytest
 import torch
 from headrace_models import checkpoint as checkpoints
 from headrace_models.cellnet import CellNet
-from headrace_models.recipes import SMOKE
+from headrace_models.recipes import SMOKE, TINY_SHAPE
 from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
 from headrace_models.train import build_quantized, train
 from PIL import Image, ImageDraw
@@ -75,7 +75,13 @@ def trained(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     """A function that returns a fresh copy of the network of the smoke recipe, seed 0."""
     torch.set_num_threads(1)
     path = train(SMOKE, seed=0, data_dir=data_set, out_dir=tmp_path_factory.mktemp("run"))
-    return lambda: build_quantized(SMOKE, checkpoints.load(path))
+
+    def copy() -> CellNet:
+        model = build_quantized(SMOKE, checkpoints.load(path))
+        assert isinstance(model, CellNet)
+        return model
+
+    return copy
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +95,7 @@ def images() -> torch.Tensor:
 def float_network(images: torch.Tensor) -> CellNet:
     """An untrained network with settled statistics whose every part varies with its input, dilations included."""
     torch.manual_seed(3)
-    model = CellNet(SMOKE.shape, FloatStyle())
+    model = CellNet(TINY_SHAPE, FloatStyle())
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):  # gains and shifts that folding has to get right
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -109,13 +115,13 @@ def float_network(images: torch.Tensor) -> CellNet:
 @pytest.fixture(scope="session")
 def make_lively(float_network: CellNet, images: torch.Tensor) -> Callable[[], CellNet]:
     """A function that returns a fresh copy of the quantized twin of `float_network`."""
-    model = CellNet(SMOKE.shape, QuantStyle())
+    model = CellNet(TINY_SHAPE, QuantStyle())
     fold_into(float_network, model)
     calibrate(model, images)
     state = {key: value.clone() for key, value in model.state_dict().items()}
 
     def make() -> CellNet:
-        copy = CellNet(SMOKE.shape, QuantStyle())
+        copy = CellNet(TINY_SHAPE, QuantStyle())
         copy.load_state_dict(state)
         return copy.eval()
 

@@ -6,15 +6,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from headrace_host.accelerator import ProgramRunner
+from headrace_host.detector import SIZES, DetectorConfig, letterbox, real_values
+from headrace_host.program import Program
+from headrace_models import checkpoint as checkpoints
 from headrace_models import published
+from headrace_models.cbc import load_split
 from headrace_models.codenet import CoDeNet
 from headrace_models.errors import CheckpointError
-from headrace_models.recipes import CODENET, CoDeNetShape
+from headrace_models.evaluate import evaluate
+from headrace_models.export import export
+from headrace_models.inference import TorchNetwork
+from headrace_models.recipes import CODENET, CODENET_SMOKE, CoDeNetShape
 from headrace_models.styles import FloatStyle
+from headrace_models.train import Progress, build_quantized, train
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
+
+from headrace.compile import lower
+from headrace.ir.graph import to_program
 
 SMALL = CoDeNetShape(
     width=64, height=32, classes=3, stem=4, stages=(8, 12, 16), units=(2, 3, 2), last=20, decoder=(12, 8, 6), head=5
@@ -151,3 +164,24 @@ def test_unlike_checkpoints_are_refused(tmp_path: Path) -> None:
     torch.save([1], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match="holds no tensors by name"):
         published.read(tmp_path / "list.pth")
+
+
+def test_trains_and_is_exported(data_set: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    seen: list[Progress] = []
+    path = train(CODENET_SMOKE, seed=0, data_dir=data_set, out_dir=tmp_path, progress=seen.append)
+    assert [step.phase for step in seen] == ["float", "float", "quant"]
+    model = build_quantized(CODENET_SMOKE, checkpoints.load(path))
+    samples = load_split(data_set, "Testing", complete=False)
+    figures = evaluate(TorchNetwork(model, CODENET_SMOKE), samples, shape=CODENET_SMOKE.shape)
+    assert set(figures) == {"RBC", "WBC", "Platelets", "mean"}
+    proto = export(model, tmp_path / "codenet.onnx")
+    assert [output.name for output in proto.graph.output] == ["heatmap", "size", "offset"]
+    lowered = lower(tmp_path / "codenet.onnx")
+    stored = DetectorConfig.from_json(lowered.model.metadata["detector"])
+    assert (stored.kind, stored.box, stored.offset) == (SIZES, "size", "offset")
+    runner = ProgramRunner(Program(*to_program(lowered.graph)))
+    pixels = np.stack([letterbox(sample.pixels(), 64, 64)[0] for sample in samples])
+    integers, real = runner.run(pixels), TorchNetwork(model, CODENET_SMOKE).run(pixels)
+    for name in model.outputs:
+        np.testing.assert_array_equal(real_values(integers[name], runner.outputs[name]), real[name])

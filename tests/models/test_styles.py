@@ -5,7 +5,7 @@ import pytest
 import torch
 from headrace_models.cellnet import CellNet
 from headrace_models.errors import CheckpointError
-from headrace_models.recipes import SMOKE, Shape
+from headrace_models.recipes import TINY_SHAPE, Shape
 from headrace_models.styles import (
     FloatStyle,
     QuantStyle,
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 
 def test_folding_is_exact_but_for_rounding(float_network: CellNet) -> None:
-    target = CellNet(SMOKE.shape, QuantStyle()).eval()
+    target = CellNet(TINY_SHAPE, QuantStyle()).eval()
     fold_into(float_network, target)
     x = torch.randn(2, 8, 16, 16)
     name = "stages.0.0.left_dw"
@@ -36,7 +36,7 @@ def test_quantized_twin_is_close_after_calibration(float_network: CellNet, livel
 
 
 def test_calibration_leaves_fixed_scales_alone() -> None:
-    model = CellNet(SMOKE.shape, QuantStyle())
+    model = CellNet(TINY_SHAPE, QuantStyle())
     before = {name: float(scaling_of(m).scale) for name, m in quantized_activations(model).items()}
     calibrate(model, torch.rand(1, 3, 64, 64))
     after = {name: float(scaling_of(m).scale) for name, m in quantized_activations(model).items()}
@@ -48,7 +48,7 @@ def test_calibration_leaves_fixed_scales_alone() -> None:
 
 
 def test_a_stage_shares_one_output_quantizer() -> None:
-    model = CellNet(SMOKE.shape, QuantStyle())
+    model = CellNet(TINY_SHAPE, QuantStyle())
     first, second = model.get_submodule("stages.0.0"), model.get_submodule("stages.0.1")
     assert first.out_act is second.out_act
 
@@ -56,4 +56,4 @@ def test_a_stage_shares_one_output_quantizer() -> None:
 def test_different_networks_do_not_fold() -> None:
     other = Shape(width=64, height=64, stem=8, stages=(8, 16, 16), units=(1, 1, 1), decoder=(8, 8, 8))
     with pytest.raises(CheckpointError, match="differ"):
-        fold_into(CellNet(other, FloatStyle()), CellNet(SMOKE.shape, QuantStyle()))
+        fold_into(CellNet(other, FloatStyle()), CellNet(TINY_SHAPE, QuantStyle()))

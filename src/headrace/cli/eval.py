@@ -90,7 +90,7 @@ def eval_command(
 def _detector(model: str, precision: str, device: str, run: Path | None, note: Any) -> Detector:
     """What to evaluate."""
     if precision != "integer":
-        return Detector(_torch_network(model, precision, run), cellnet_config())
+        return Detector(_torch_network(model, precision, run), cellnet_config(shape=recipe_named(model).shape))
     if (Path(model) / MANIFEST).is_file():
         build = Build.load(Path(model))
         if device == "sim":
