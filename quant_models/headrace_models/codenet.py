@@ -18,8 +18,10 @@ from headrace_models.targets import Drawing, Targets, draw_points, point_loss
 
 HEATMAP_EXPONENT = -4
 """Logits from -8 to just below 8."""
-OFFSET_EXPONENT = -8
-"""Offsets from 0 to just below a cell."""
+SIZE_BITS, SIZE_EXPONENT = 12, -4
+"""Sizes up to just below 128 cells, in sixteenths: the authors' network has no activation behind its heads."""
+OFFSET_EXPONENT = -7
+"""Offsets from -1 to just below a cell."""
 
 _RARE = -2.19  # logit at the start: an object is rarely a centre (focal-loss initialisation, arXiv 1708.02002)
 
@@ -95,8 +97,8 @@ class CoDeNet(nn.Module):
             source, before = step.act, channels
         ends = {
             "heatmap": (shape.classes, style.signed(HEATMAP_EXPONENT), _RARE),
-            "size": (2, style.relu(shape.size_exponent), 0.0),
-            "offset": (2, style.relu(OFFSET_EXPONENT), 0.0),
+            "size": (2, style.signed(SIZE_EXPONENT, SIZE_BITS), 0.0),
+            "offset": (2, style.signed(OFFSET_EXPONENT), 0.0),
         }
         self.heads = nn.ModuleDict(
             {name: Head(style, source, (before, shape.head, outputs), act, bias) for name, (outputs, act, bias) in ends.items()}

@@ -8,6 +8,7 @@ from headrace_host import evaluation
 from headrace_host.detector import SIZES, Accelerator, Detector, DetectorConfig
 
 from headrace_models.cbc import CLASSES, Sample
+from headrace_models.errors import RecipeError
 from headrace_models.recipes import IMAGE_EXPONENT, STRIDE, CoDeNetShape, Shape
 
 SCORE_THRESHOLD = 0.4
@@ -15,7 +16,13 @@ SCORE_THRESHOLD = 0.4
 
 
 def detector_config(score_threshold: float = SCORE_THRESHOLD, shape: Shape | CoDeNetShape | None = None) -> DetectorConfig:
-    """Return how to decode a network of ``shape``, cellnet if there is none; see `SCORE_THRESHOLD`."""
+    """Return how to decode a network of ``shape``, cellnet if there is none; see `SCORE_THRESHOLD`.
+
+    Raises:
+        RecipeError: the network has other classes than those of blood cells, whose names are not known here.
+    """
+    if shape is not None and shape.classes != len(CLASSES):
+        raise RecipeError(f"the network has {shape.classes} classes; names are known of {len(CLASSES)}: {', '.join(CLASSES)}")
     config = DetectorConfig(
         classes=CLASSES, stride=STRIDE, image_scale=2.0**IMAGE_EXPONENT, heatmap="heatmap", box="box",
         box_scale=float(STRIDE), score_threshold=score_threshold, nms_iou=0.5, max_detections=100,

@@ -95,6 +95,7 @@ def load_into(model: CoDeNet, tensors: dict[str, Tensor]) -> None:
                 f"{theirs} is of shape {tuple(tensors[theirs].shape)}, not {tuple(state[ours].shape)}: "
                 "it is of another configuration, or has other classes"
             )
+    for ours, theirs in known.items():
         state[ours].copy_(tensors[theirs])
     _take_up_normalisation(state)
 

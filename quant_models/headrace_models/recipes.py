@@ -57,11 +57,6 @@ class CoDeNetShape:
         if self.width % 32 or self.height % 32 or any(c % 2 for c in self.stages):
             raise RecipeError(f"width and height must be multiples of 32, channels of stages even; got {self}")
 
-    @property
-    def size_exponent(self) -> int:
-        """Of the scale of boxes' sizes, in cells: eight bits hold the whole map."""
-        return (max(self.width, self.height) // STRIDE).bit_length() - 8
-
 
 _A = CoDeNetShape()
 _C = replace(_A, width=512, height=512)
