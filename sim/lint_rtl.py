@@ -169,6 +169,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'Late=1,RomFile="w.hex"',
         'Late=1,Block=1,RomFile="w.hex"',
     ),
+    "stream_rom_parts": ('RomFile="w.hex"', 'Depth=65,RomFile="w.hex"'),
     "stream_rom_loop": ('Depth=1,RomFile="w.hex"', 'Block=1,RomFile="w.hex"', 'Depth=65,Block=0,RomFile="w.hex"'),
     "tensor_reader": (
         "Repeat=1,Start=64'h0123456789abcdef",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the benches of ``stream_rom`` and ``stream_rom_loop``."""
+"""Runs the benches of ``stream_rom``, ``stream_rom_loop`` and ``stream_rom_parts``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ def test_refuses_no_words() -> None:
 
 def test_refuses_a_field_that_words_lack() -> None:
     expect_refusal("stream_rom", parameters={"Fields": 2, "Field": 2}, message="need Field < Fields; got 2, 2")
+
+
+def test_refuses_a_single_part() -> None:
+    expect_refusal("stream_rom_parts", parameters={"Depth": 64}, message="need more than 64 words; got Depth 64")
 
 
 @pytest.mark.parametrize("depth", [1, 2, 64, 65, 200])

@@ -29,25 +29,17 @@ module stream_rom_loop #(
   localparam int unsigned PART = 1 << LowW;
   if (!Block && Depth > PART) begin : gen_parts
     localparam int unsigned PARTS = (Depth + PART - 1) / PART;
-`ifdef YOSYS
-    (* rom_style = "logic" *)
-`else
-    (* rom_style = "distributed" *)
-`endif
-    logic [Width-1:0]            mem [Depth];
     logic [PARTS-1:0][Width-1:0] part_q;   // of each part, the word at the place of the next one
     logic [AddrW-LowW-1:0]       high_q;   // part of the next word
     logic [AddrW-1:0]            fetch_q;  // address of the word behind the next one
     logic                        last_q;   // fetch_q == Depth - 1
-    logic [LowW-1:0]             fetch;
-    initial $readmemh(RomFile, mem);
-    // Not an address straight from a register, as Yosys would then move that behind the memory.
-    assign fetch = rst_ni ? fetch_q[LowW-1:0] : '0;
-    for (genvar p = 0; p < PARTS; p++) begin : gen_part
-      always_ff @(posedge clk_i) begin
-        if (en_i || !rst_ni) part_q[p] <= mem[{(AddrW - LowW)'(p), fetch}];
-      end
-    end
+    stream_rom_parts #(.Width(Width), .Depth(Depth), .RomFile(RomFile)) u_parts (
+      .clk_i,
+      .rst_ni,
+      .en_i,
+      .addr_i(fetch_q[LowW-1:0]),
+      .data_o(part_q)
+    );
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
         fetch_q <= AddrW'(1);

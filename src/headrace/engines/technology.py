@@ -93,8 +93,10 @@ class Technology:
     """Words, bits and LUTs of the least memory that can be written."""
     select: float
     """LUTs of a bit for each memory more that it is chosen from."""
-    rom_luts: float
-    """LUTs of a read-only memory of several LUTs a bit, relative to those that hold its words."""
+    part_select: float
+    """The same of parts of a read-only memory."""
+    mux_rows: int
+    """LUTs of a bit of a read-only memory that the slices' own multiplexers select from."""
     dsp_registers: bool
     """Whether synthesis puts registers and an adder into multipliers."""
     factors: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
@@ -148,9 +150,8 @@ class Technology:
             return Resources()
         columns = min(bits, 1 << min(words, 30))
         rows = ceil_div(words, self.lut_words)
-        beyond = ceil_div(words, MUX_ROWS * self.lut_words) > 1  # the slices' own multiplexers select no more
-        lut = round(rows * columns * (4 if beyond else 3) / 3 * self.rom_luts)
-        return Resources(lut=lut if words > 2 else 0, ff=columns)
+        rows = 1 << (rows - 1).bit_length() if rows <= self.mux_rows else ceil(rows * MUXES)
+        return Resources(lut=rows * columns if words > 2 else 0, ff=columns)
 
     def read_in_turn(self, words: int, bits: int, *, block: bool | None = None) -> Resources:
         """A read-only memory whose words come in turn (stream_rom_loop.sv), of which parts are read ahead.
@@ -160,11 +161,12 @@ class Technology:
         """
         if block is None:
             block = words > self.rom_words and words * bits > self.rom_bits
-        rom = self.read_only(words, bits, block=block)
         parts = ceil_div(words, PART_WORDS)
         if block or parts == 1:
-            return rom
-        return rom + Resources(lut=bits * ceil_div(parts - 1, 3), ff=bits * parts)
+            return self.read_only(words, bits, block=block)
+        last = self.read_only(words - (parts - 1) * PART_WORDS, bits, block=False)
+        lut = self.read_only(PART_WORDS, bits, block=False).lut * (parts - 1) + last.lut
+        return Resources(lut=lut + bits * ceil((parts - 1) * self.part_select), ff=bits * (parts + 1))
 
     def fifo_in_block(self, words: int, bits: int) -> bool:
         """Whether a FIFO keeps its beats in block RAM."""
@@ -193,10 +195,10 @@ class Technology:
 
 SHALLOW_WORDS = 32
 """Up to this depth, four LUTs of a 7-series device hold six bits of a memory, not three."""
+MUXES = 5 / 4
+"""Of what holds the words of a read-only memory, what is taken where the slices' own multiplexers do not choose among them."""
 PART_WORDS = 64
 """Of a part of a memory that is read in turn."""
-MUX_ROWS = 4
-"""LUTs of a bit that the slices' own multiplexers select from."""
 _PACKAGE = """\
 // SPDX-License-Identifier: Apache-2.0
 
@@ -230,7 +232,7 @@ endpackage
 
 XC7 = Technology(
     family="xc7", ram_words=64, ram_bits=8192, rom_words=64, rom_bits=8192, fifo_words=256, fifo_bits=8192, fifo_deep=1024,
-    wide_bits=25, narrow_bits=18, lut_words=64, ram_column=(64, 3, 4), select=1 / 3, rom_luts=1.0,
+    wide_bits=25, narrow_bits=18, lut_words=64, ram_column=(64, 3, 4), select=1 / 3, part_select=1 / 3, mux_rows=4,
     dsp_registers=True,
 )  # fmt: skip
 """7 series: DSP48E1 (AMD UG479), RAM64M (AMD UG474)."""
@@ -238,11 +240,11 @@ XCUP = replace(XC7, family="xcup")
 """UltraScale+, estimated as 7 series: its DSP48E2 are hardly wider, and its LUTs the same."""
 ECP5 = Technology(
     family="ecp5", ram_words=64, ram_bits=4096, rom_words=128, rom_bits=8192, fifo_words=64, fifo_bits=4096, fifo_deep=512,
-    wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=1.2, rom_luts=1.65,
+    wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=1.2, part_select=3 / 4, mux_rows=8,
     dsp_registers=False,
 )  # fmt: skip
 """Lattice ECP5: MULT18X18D, DPR16X4, of whose six LUTs two are taken by its writing address (FPGA-DS-02012). `select` is
-fitted to what Yosys makes of FIFOs, `rom_luts` to cellnet-small's and tiny's memories; of random words it is too high."""
+fitted to what Yosys makes of FIFOs, `part_select` to read-only memories of random words."""
 
 
 @cache
