@@ -148,7 +148,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "LaneW=1,LanesIn=64,LanesOut=5,SegmentIn=130,SegmentOut=13",
         "LanesIn=16,LanesOut=16,SegmentIn=32,SegmentOut=16",
     ),
-    "stream_fifo": ("Depth=1", "Depth=3", "Depth=13,Width=40", "Depth=2000", "Depth=3,Block=1"),
+    "stream_fifo": ("Depth=1", "Depth=3", "Depth=13,Width=40", "Depth=2000", "Depth=4,Block=1"),
     "stream_fork": ("Outputs=1", "Outputs=5,Width=1"),
     "stream_interleave": ("Ins=1", "Ins=3,Lanes=1"),
     "stream_repack": (

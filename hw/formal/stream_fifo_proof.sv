@@ -35,7 +35,7 @@ module stream_fifo_proof #(
   // ---- the reference: how many words are stored, and where the watched one is
   int unsigned      stored_q;   // words that have entered and not left
   int unsigned      ahead_q;    // of these, the ones that leave before the watched one
-  logic             pushed_q;   // a word entered at the last clock edge
+  logic [1:0]       pushed_q;   // a word entered at the last clock edge, and at the one before
   logic             watched_q;
   logic             left_q;     // a watched word has left
   logic [Width-1:0] word_q;
@@ -47,11 +47,11 @@ module stream_fifo_proof #(
     if (!rst_ni) begin
       stored_q  <= 0;
       watched_q <= 1'b0;
-      pushed_q  <= 1'b0;
+      pushed_q  <= '0;
       left_q    <= 1'b0;
     end else begin
       stored_q <= stored_q + 32'(push) - 32'(pop);
-      pushed_q <= push;
+      pushed_q <= {pushed_q[0], push};
       if (!watched_q && push && mark_i) begin
         watched_q <= 1'b1;
         word_q    <= data_i;
@@ -74,18 +74,19 @@ module stream_fifo_proof #(
     offered_q <= data_o;
   end
 
-  localparam bit LATE = Block;  // a word is offered one cycle later than it is stored
+  int unsigned young;  // words that are stored, but not long enough to be offered
+  assign young = Block ? $countones(pushed_q) : 0;
 
   always_comb begin
     if (started_q && rst_ni) begin
       TakesUnlessFull_A: assert (ready_o == (stored_q < Depth));
-      OffersWhatIsStored_A: assert (valid_o == (stored_q > 32'(LATE && pushed_q)));
+      OffersWhatIsStored_A: assert (valid_o == (stored_q > young));
       WatchedWordLeavesInTurn_A: assert (!(watched_q && pop && ahead_q == 0) || data_o == word_q);
       HeldUntilTaken_A: assert (!held_q || (valid_o && data_o == offered_q));
 
       LevelCounts_A: assert (32'(dut.level_q) == stored_q && stored_q <= Depth);
       WatchedIsStored_A: assert (!watched_q || ahead_q < stored_q);
-      PushedIsStored_A: assert (!pushed_q || stored_q != 0);
+      YoungAreStored_A: assert (young <= stored_q);
     end
   end
 
@@ -102,25 +103,33 @@ module stream_fifo_proof #(
       Copy_A: assert (Depth == 1 || stored_q != 1 || newer == data_o);
     end
   end else begin : gen_memory
-    localparam int unsigned WORDS = Block ? Depth - 1 : Depth;
-    int unsigned read, write, offered, place;
-    logic [Width-1:0] word;
+    localparam int unsigned WORDS = Block ? Depth - 2 : Depth;
+    int unsigned read, write, offered, fetched, place;
+    logic [Width-1:0] word, waiting;
 
     assign read  = 32'(dut.gen_memory.read_q);
     assign write = 32'(dut.gen_memory.write_q);
     if (Block) begin : gen_block
       assign offered = 32'(dut.gen_memory.gen_block.offered_q);
+      assign fetched = 32'(dut.gen_memory.gen_block.fetched_q);
+      assign waiting = dut.gen_memory.gen_block.word_q;
       assign word    = dut.gen_memory.gen_block.mem[place];
     end else begin : gen_lut
       assign offered = 0;
+      assign fetched = 0;
+      assign waiting = '0;
       assign word    = dut.gen_memory.gen_lut.mem[place];
     end
-    assign place = (read + ahead_q - offered) % WORDS;
+    assign place = (read + ahead_q - offered - fetched) % WORDS;
 
     always_comb if (started_q && rst_ni) begin
-      Ring_A: assert (read < WORDS && write < WORDS && offered <= stored_q &&
-                      stored_q - offered <= WORDS && (read + stored_q - offered) % WORDS == write);
-      Place_A: assert (!watched_q || (ahead_q < offered ? data_o : word) == word_q);
+      Ring_A: assert (read < WORDS && write < WORDS && offered + fetched <= stored_q &&
+                      stored_q - offered - fetched <= WORDS &&
+                      (read + stored_q - offered - fetched) % WORDS == write);
+      Place_A: assert (!watched_q || (ahead_q < offered ? data_o :
+                                      ahead_q < offered + fetched ? waiting : word) == word_q);
+      // A word waits only where one is offered, or for one edge; the memory waits for both.
+      Eager_A: assert (!Block || young != 0 || stored_q <= 1 || offered + fetched == 2);
     end
   end
 

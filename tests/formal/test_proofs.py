@@ -34,7 +34,7 @@ def repack(lanes: tuple[int, int], in_c: list[int], out_c: list[int]) -> dict[st
 
 
 @pytest.mark.parametrize(
-    ("depth", "block"), [(1, 0), (2, 0), deep(3, 0), (4, 0), deep(7, 0), deep(8, 0), deep(3, 1), (4, 1), deep(5, 1), deep(9, 1)]
+    ("depth", "block"), [(1, 0), (2, 0), deep(3, 0), (4, 0), deep(7, 0), deep(8, 0), (4, 1), deep(5, 1), deep(6, 1), deep(9, 1)]
 )
 def test_fifo_keeps_all_words_in_order(depth: int, block: int, tmp_path: Path) -> None:
     check(Proof(top="stream_fifo_proof", parameters={"Depth": depth, "Block": block}, depth=2), folder=tmp_path)

@@ -20,8 +20,8 @@ BENCH = "headrace_sim.benches.stream_fifo"
         (3, 5, False),
         (8, 33, False),
         (13, 8, False),
-        (3, 8, True),
-        (4, 65, True),
+        (4, 8, True),
+        (5, 65, True),
         (19, 8, True),
         (1025, 9, True),
     ],
@@ -32,7 +32,7 @@ def test_stores_and_forwards(depth: int, width: int, block: bool, tmp_path: Path
         bench=BENCH,
         folder=tmp_path,
         parameters={"Depth": depth, "Width": width, "Block": int(block)},
-        case={"latency": 2 if block else 1},
+        case={"latency": 3 if block else 1},
     )
 
 
@@ -53,7 +53,7 @@ def test_reports_to_the_profiler(depth: int, block: bool, tmp_path: Path) -> Non
     [
         ({"Depth": 0}, "got Width 8, Depth 0"),
         ({"Width": 0}, "got Width 0, Depth 2"),
-        ({"Depth": 2, "Block": 1}, "Depth 2, Block 1"),
+        ({"Depth": 3, "Block": 1}, "Depth 3, Block 1"),
     ],
 )
 def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:

@@ -7,7 +7,7 @@
 /// | 1     | 0     | a register                        | 1       | one word a 2 cycles |
 /// | 2     | 0     | output register and skid register | 1       | one word a cycle  |
 /// | more  | 0     | LUT RAM, read directly            | 1       | one word a cycle  |
-/// | more  | 1     | block RAM and its output register | 2       | one word a cycle  |
+/// | more  | 1     | block RAM and two registers       | 3       | one word a cycle  |
 ///
 /// Latency counts clock edges from the beat taken in to its being offered. `ready_o` and `valid_o`
 /// depend on registers only, never on `ready_i` or `valid_i`.
@@ -35,8 +35,8 @@ module stream_fifo #(
   input  logic             ready_i,
   output logic [Width-1:0] data_o
 );
-  if (Width == 0 || Depth == 0 || (Block && Depth < 3)) begin : gen_check
-    $fatal(1, "need Width >= 1, Depth >= 1 (3 for block RAM); got Width %0d, Depth %0d, Block %0d",
+  if (Width == 0 || Depth == 0 || (Block && Depth < 4)) begin : gen_check
+    $fatal(1, "need Width >= 1, Depth >= 1 (4 for block RAM); got Width %0d, Depth %0d, Block %0d",
            Width, Depth, Block);
   end
 
@@ -82,8 +82,9 @@ module stream_fifo #(
     end
     assign valid_o = words_q;
   end else begin : gen_memory
-    // With block RAM one word waits in the output register; the memory holds the others.
-    localparam int unsigned WORDS = Block ? Depth - 1 : Depth;
+    // With block RAM one word waits at the memory's output and one in the output register, so that the
+    // slow memory, the choice among several and what follows are not on one path.
+    localparam int unsigned WORDS = Block ? Depth - 2 : Depth;
     localparam int unsigned ADDR_W = WORDS > 1 ? $clog2(WORDS) : 1;
     localparam logic [ADDR_W-1:0] LAST = ADDR_W'(WORDS - 1);
 
@@ -105,29 +106,37 @@ module stream_fifo #(
       // The word that is read was written in an earlier cycle, so no collision logic is needed.
       (* ram_style = "block", no_rw_check *)
       logic [Width-1:0] mem [WORDS];
+      logic [Width-1:0] word_q;
       logic offered_q;
-      logic stored_q;  // the memory holds a word, whether or not the output register does
+      logic fetched_q;  // a word waits in word_q
+      logic stored_q;   // the memory holds a word, whether or not the registers do
+      logic move;
       logic unused_words;
       assign unused_words = words_q;
 
-      assign read    = stored_q && (pop || !offered_q);
+      assign move    = fetched_q && (pop || !offered_q);
+      assign read    = stored_q && (move || !fetched_q);
       assign valid_o = offered_q;
 
       always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
           offered_q <= 1'b0;
+          fetched_q <= 1'b0;
           stored_q  <= 1'b0;
         end else begin
-          if (read || pop) offered_q <= read;
-          if (push != read) stored_q <= push || level_q != level_t'(offered_q) + 1'b1;
+          if (move || pop) offered_q <= move;
+          if (read || move) fetched_q <= read;
+          if (push != read) stored_q <= push || level_q != level_t'(offered_q) + level_t'(fetched_q) + 1'b1;
         end
       end
 `ifdef FORMAL
-      always_comb if (rst_ni) Stored_A: assert (stored_q == (level_q > level_t'(offered_q)));
+      always_comb if (rst_ni) Stored_A: assert (
+          stored_q == (level_q > level_t'(offered_q) + level_t'(fetched_q)));
 `endif
       always_ff @(posedge clk_i) begin
         if (push) mem[write_q] <= data_i;
-        if (read) data_o <= mem[read_q];
+        if (read) word_q <= mem[read_q];
+        if (move) data_o <= word_q;
       end
     end else begin : gen_lut
       (* ram_style = "distributed" *) logic [Width-1:0] mem [WORDS];

@@ -59,8 +59,9 @@ class Fifo(Engine):
         if self.depth <= REGISTER_DEPTH:
             return Resources(lut=self.width + 5, ff=self.depth * self.width + 4)
         pointer = index_bits(self.depth)
-        counters = 3 if technology.fifo_in_block(self.depth, self.width) else 4
-        return Resources(lut=4 * pointer + 3, ff=counters * pointer + 3)
+        if technology.fifo_in_block(self.depth, self.width):
+            return Resources(lut=4 * pointer + 3, ff=3 * pointer + 4 + self.width)
+        return Resources(lut=4 * pointer + 3, ff=4 * pointer + 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
