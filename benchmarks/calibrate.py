@@ -4,8 +4,8 @@
     python benchmarks/calibrate.py            all families; writes the figures, and the table of docs/bitstreams.md
     python benchmarks/calibrate.py ecp5       this one; the others' figures stay as they are
     python benchmarks/calibrate.py --fit      also writes src/headrace/engines/calibration.json anew, of ECP5 (the engines' own
-                                              formulas are of 7 series, and UltraScale+ is estimated as that); foldings may
-                                              change by it, so run it again
+                                              formulas are of 7 series, and serve UltraScale+ too); foldings may change by
+                                              it, so run it again
 
 For each kind of engine one factor for LUTs and one for flip-flops: what Yosys makes of its logic in all designs together, over
 what the engine says. Memories, multipliers and block RAMs are not fitted. Builds and netlists are kept in the cache; the first

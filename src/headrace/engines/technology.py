@@ -236,8 +236,9 @@ XC7 = Technology(
     dsp_registers=True,
 )  # fmt: skip
 """7 series: DSP48E1 (AMD UG479), RAM64M (AMD UG474)."""
-XCUP = replace(XC7, family="xcup")
-"""UltraScale+, estimated as 7 series: its DSP48E2 are hardly wider, and its LUTs the same."""
+XCUP = replace(XC7, family="xcup", dsp_registers=False)
+"""UltraScale+: its DSP48E2 are hardly wider than those of 7 series, and its LUTs the same. Yosys leaves their registers
+unused, so it needs flip-flops beside them that Vivado does not."""
 ECP5 = Technology(
     family="ecp5", ram_words=64, ram_bits=4096, rom_words=128, rom_bits=8192, fifo_words=64, fifo_bits=4096, fifo_deep=512,
     wide_bits=18, narrow_bits=18, lut_words=16, ram_column=(16, 4, 6), select=1.2, part_select=3 / 4, mux_rows=8,
