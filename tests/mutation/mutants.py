@@ -23,6 +23,7 @@ import rtl.test_engine_reduce as reduce
 import rtl.test_engine_requant as requant
 import rtl.test_engine_shift as shift
 import rtl.test_engine_slide as slide
+import rtl.test_engine_stationary as stationary
 import rtl.test_engine_thresholds as thresholds
 import rtl.test_engine_topk as topk
 import rtl.test_engine_transpose as transpose
@@ -93,6 +94,7 @@ REQUANT_WIDE = bench(requant.test_rescales, ((3, 2, 32, 24, 50, 38, 8, -128, 127
 REQUANT_WHOLE = bench(requant.test_rescales, ((4, 4, 8, 2, 8, 0, 8, -128, 127), 1), False)
 REDUCE_MAXIMUM = bench(reduce.test_reduces_like_the_golden, (4, 3, 3), (True, False), 2, 6, True, None)
 REDUCE_SUM = bench(reduce.test_reduces_like_the_golden, (3, 3, 5), (True, True), 2, 8, True, 12)
+STATIONARY = bench(stationary.test_multiplies, (1, 3, 5, 2, 3, 4, 0, 8, 16, 1))
 THRESHOLDS = bench(thresholds.test_counts_thresholds, (6, 4, 20, 20, 15, 4, 0, 1, False))
 THRESHOLDS_LATE = bench(thresholds.test_counts_thresholds, (9, 2, 12, 11, 255, 8, 0, 1, False))
 THRESHOLDS_TABLE = bench(thresholds.test_counts_thresholds, (7, 3, 6, 7, 20, 8, None, False, False))
@@ -164,6 +166,15 @@ MUTANTS = (
     mutant("engine_matvec", "last_q  <= beat_last;", "last_q  <= begin_q;", MATVEC),
     mutant("engine_matvec", "rbase_q + AddrW'(beat_q)", "AddrW'(beat_q)", MATVEC_PACKED),
     mutant("engine_matvec", "take && beat_last && outputs_last", "take && outputs_last", MATVEC),
+    mutant("engine_stationary", "ready_o = !full_q[1]", "ready_o = 1'b1", STATIONARY, quick=True),
+    mutant("engine_stationary", "wbase_q <= waddr_q == addr_t'(2 * BLOCK - 1) ? '0 : SECOND;", "wbase_q <= '0;", STATIONARY),
+    mutant("engine_stationary", "full_q != '0 && wgt_valid_i", "full_q != '0", STATIONARY),
+    mutant("engine_stationary", "wgt_ready_o = take && pixel_last", "wgt_ready_o = take", STATIONARY),
+    mutant("engine_stationary", "== output_last) raddr_q <= SECOND", "|| output_last) raddr_q <= SECOND", STATIONARY),
+    mutant("engine_stationary", "if (step_ready) valid_q <= take;", "valid_q <= take;", STATIONARY),
+    mutant("engine_stationary", "base = add_first_q ? '0 : ring_q[Pixels-1]", "base = add_first_q ? '0 : ring_q[0]", STATIONARY),
+    mutant("engine_stationary", "add_first_q <= add_beat_last;", "add_first_q <= 1'b0;", STATIONARY),
+    mutant("engine_stationary", "if (add) ring_q", "if (sum_ready) ring_q", STATIONARY),
     mutant("mac_digits", "bits[2*d+2] ^ bits[2*d+1];", "bits[2*d+2] & bits[2*d+1];", DEPTHWISE_LUT),
     mutant("mac_digits", "carry_o   = gen_digit[DIGITS-1].minus", "carry_o   = 1'b0", DEPTHWISE_LUT),
     mutant("mac_array", "carry[l+1][i]   = both_q[ProductW-1];", "carry[l+1][i]   = 1'b0;", MATVEC_PACKED, quick=True),
