@@ -125,7 +125,8 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'SharedThr=1,Table=1,SharedValues=1,Beats=2,RomFile="n"',
         'Table=1,Beats=7,Thresholds=60,OutW=7,RomFile="n"',
     ),
-    "engine_transpose": ("Unit=3", "Outer=1,Inner=1", "Inner=1"),
+    "engine_transpose": ("Unit=3", "Outer=9,Inner=8", "Outer=2,Inner=2"),
+    "transpose_walk": ("Unit=3",),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),
     "engine_window": (
         "Taps=3",

@@ -13,7 +13,7 @@ namespace headrace {
 /// memory holds two blocks.
 template <class Cfg>
 void transpose(unsigned frames, Stream<Cfg::LaneW, Cfg::Lanes>& in, Stream<Cfg::LaneW, Cfg::Lanes>& out) {
-  static_assert(Cfg::Outer >= 1 && Cfg::Inner >= 1 && Cfg::Unit >= 1, "a block has at least one beat");
+  static_assert(Cfg::Outer >= 2 && Cfg::Inner >= 2 && Cfg::Unit >= 1, "need Unit above 0, Outer and Inner above 1");
   constexpr unsigned block = Cfg::Outer * Cfg::Inner * Cfg::Unit;
   // The last unit of the first column comes that much later than it leaves; a beat is read one cycle after it is written.
   constexpr unsigned delay = (Cfg::Outer - 1) * (Cfg::Inner - 1) * Cfg::Unit + 1;

@@ -107,6 +107,7 @@ SHIFT_MAP = bench(shift.test_shifts_like_the_golden, shift.NINE, 2, (3, 4), 1)
 GATHER_MEMORY = bench(gather.test_chooses_like_the_golden, 3, 2, 8, [7, 0, 3, 5, 1, 6, 2], 1)
 GATHER_WIRES = bench(gather.test_chooses_like_the_golden, 3, 2, 8, [7, 0, 3, 5, 1, 6, 2], 0)
 TRANSPOSE = bench(transpose.test_transposes_like_the_golden, 2, 4, 2, 3)
+TRANSPOSE_SINGLE = bench(transpose.test_transposes_like_the_golden, 1, 9, 8, 1)
 DEFORM_UP = bench(deform.test_layers, "one_side_up")
 UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
 SLIDE_STRIDED = bench(slide.test_windows, "stride_two_odd_map")
@@ -172,7 +173,7 @@ MUTANTS = (
     mutant("engine_stationary", "wgt_ready_o = take && pixel_last", "wgt_ready_o = take", STATIONARY),
     mutant("engine_stationary", "== output_last) raddr_q <= SECOND", "|| output_last) raddr_q <= SECOND", STATIONARY),
     mutant("engine_stationary", "if (step_ready) valid_q <= take;", "valid_q <= take;", STATIONARY),
-    mutant("engine_stationary", "base = add_first_q ? '0 : ring_q[Pixels-1]", "base = add_first_q ? '0 : ring_q[0]", STATIONARY),
+    mutant("engine_stationary", "add_first_q ? '0 : ring_q[Pixels-1]", "add_first_q ? '0 : ring_q[0]", STATIONARY),
     mutant("engine_stationary", "add_first_q <= add_beat_last;", "add_first_q <= 1'b0;", STATIONARY),
     mutant("engine_stationary", "if (add) ring_q", "if (sum_ready) ring_q", STATIONARY),
     mutant("mac_digits", "bits[2*d+2] ^ bits[2*d+1];", "bits[2*d+2] & bits[2*d+1];", DEPTHWISE_LUT),
@@ -239,8 +240,13 @@ MUTANTS = (
     mutant("gather_memory", "ready_o    = !full_q[1]", "ready_o    = 1'b1", GATHER_MEMORY),
     mutant("gather_select", "ready_i && last;", "ready_i;", GATHER_WIRES),
     mutant("gather_collect", "take && beat_q == BEAT_W'(b)", "take", GATHER_WIRES),
-    mutant("engine_transpose", "Unit * (Inner - 1) + 1", "Unit * (Inner - 1)", TRANSPOSE, quick=True),
-    mutant("engine_transpose", "ready_o = !full_q[1]", "ready_o = 1'b1", TRANSPOSE),
+    mutant("engine_transpose", "ready_o = !full_q;", "ready_o = 1'b1;", TRANSPOSE, quick=True),
+    mutant("engine_transpose", "(whole_q || almost_q)", "(whole_q || held_q != '0)", TRANSPOSE),
+    mutant("engine_transpose", "(whole_q || almost_q)", "whole_q", TRANSPOSE),
+    mutant("engine_transpose", "whole_q ? stride_q : next_stride_q", "stride_q", TRANSPOSE_SINGLE),
+    mutant("engine_transpose", "stride_q <= next_stride_q;", "stride_q <= stride_q;", TRANSPOSE),
+    mutant("transpose_walk", "sum > LAST ?", "sum >= LAST ?", TRANSPOSE),
+    mutant("transpose_walk", "mark_o  = left_q == '0", "mark_o  = left_q == COUNT_W'(1)", TRANSPOSE),
     mutant("deform_address", "y_4 < YW'(InH);\n    assign lower_in", "y_4 <= YW'(InH);\n    assign lower_in", DEFORM_MASKED),
     mutant("deform_address", "slot_5[0] ? fy_5 : (FractionBits + 1)'(ONE) - fy_5", "fy_5", DEFORM_MASKED),
     mutant("deform_address", "dy_2    <= clamped(dy_1);", "dy_2    <= dy_1;", DEFORM_MASKED),

@@ -4,9 +4,10 @@
 /// with `Inner` running faster and leave with `Outer` running faster. With blocks of an input row this
 /// turns channels into pixels (depth to space) and back.
 ///
-/// Two blocks of memory: while one is read, the next is written. Latency: two clock edges from the
-/// last beat of a block to the first beat out. One beat per cycle, without bubbles between blocks.
-/// `ready_o` depends on registers only.
+/// One block of memory: each beat of the next block goes where one has left (`transpose_walk`), so
+/// the next block comes in no faster than this one leaves. One beat per cycle, without bubbles between
+/// blocks. Latency: one clock edge from the last beat of a block to the first beat out. `ready_o`
+/// depends on registers only.
 module engine_transpose #(
   parameter int unsigned LaneW = 8,
   parameter int unsigned Lanes = 2,
@@ -23,71 +24,68 @@ module engine_transpose #(
   input  logic                        ready_i,
   output logic [Lanes-1:0][LaneW-1:0] data_o
 );
-  if (LaneW == 0 || Lanes == 0 || Outer == 0 || Inner == 0 || Unit == 0) begin : gen_check
-    $fatal(1, "no parameter may be 0; got LaneW %0d, Lanes %0d, Outer %0d, Inner %0d, Unit %0d",
-           LaneW, Lanes, Outer, Inner, Unit);
+  if (LaneW == 0 || Lanes == 0 || Outer < 2 || Inner < 2 || Unit == 0) begin : gen_check
+    $fatal(1, "need LaneW, Lanes and Unit above 0, Outer and Inner above 1; got %0d, %0d, %0d, %0d, %0d",
+           LaneW, Lanes, Unit, Outer, Inner);
   end
 
   localparam int unsigned BLOCK  = Outer * Inner * Unit;  // beats
-  localparam int unsigned ADDR_W = BLOCK > 0 ? $clog2(2 * BLOCK) : 1;
+  localparam int unsigned ADDR_W = $clog2(BLOCK);
 
   typedef logic [ADDR_W-1:0] addr_t;
 
-  localparam addr_t LAST      = addr_t'(2 * BLOCK - 1);
-  localparam addr_t TO_OUTER  = addr_t'(Unit * (Inner - 1) + 1);  // from the end of a unit on
-  localparam addr_t TO_INNER  = addr_t'(Unit * Inner * (Outer - 1) - 1);  // and back from the last one
+  addr_t             waddr, raddr, stride_q, next_stride_q, stride;
+  logic [ADDR_W:0]   held_q;    // beats in memory
+  logic              full_q;    // held_q == BLOCK
+  logic              almost_q;  // held_q == BLOCK - 1
+  logic              whole_q;   // the block that is read has come whole
+  logic              write, read, write_last, read_last, mark;
+  logic              unused_mark;
 
-  addr_t      write_q;
-  addr_t      read_q;
-  logic [1:0] full_q;  // blocks that wait to be read
-  logic       write;
-  logic       read;
-  logic       unit_done;
-  logic       outer_done;
-  logic       inner_done;
-  logic       filled;
-  logic       emptied;
-  logic [2:0] unused_segment;
-
-  assign ready_o = !full_q[1];
+  assign ready_o = !full_q;
   assign write   = valid_i && ready_o;
-  assign read    = full_q != '0 && (!valid_o || ready_i);
-  assign filled  = write && (write_q == addr_t'(BLOCK - 1) || write_q == LAST);
-  assign emptied = read && unit_done && outer_done && inner_done;
+  // Its first beat leaves as soon as all but the last have come, which leaves last.
+  assign read    = (whole_q || almost_q) && (!valid_o || ready_i);
 
-  segment_counter #(.Beats(16'(Unit))) u_unit (
-    .clk_i, .rst_ni, .step_i(read), .segment_o(unused_segment[0]), .last_o(unit_done)
+  // What is read goes in steps that what is written in its place has too.
+  assign stride  = whole_q ? stride_q : next_stride_q;
+  transpose_walk #(.Units(Outer * Inner), .Mark(Inner), .Unit(Unit)) u_write (
+    .clk_i, .rst_ni, .step_i(write), .stride_i(stride_q), .addr_o(waddr),
+    .last_o(write_last), .mark_o(mark)
   );
-  segment_counter #(.Beats(16'(Outer))) u_outer (
-    .clk_i, .rst_ni, .step_i(read && unit_done), .segment_o(unused_segment[1]), .last_o(outer_done)
-  );
-  segment_counter #(.Beats(16'(Inner))) u_inner (
-    .clk_i, .rst_ni, .step_i(read && unit_done && outer_done), .segment_o(unused_segment[2]),
-    .last_o(inner_done)
+  transpose_walk #(.Units(Outer * Inner), .Mark(Inner), .Unit(Unit)) u_read (
+    .clk_i, .rst_ni, .step_i(read), .stride_i(stride), .addr_o(raddr),
+    .last_o(read_last), .mark_o(unused_mark)
   );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      write_q <= '0;
-      read_q  <= '0;
-      full_q  <= '0;
-      valid_o <= 1'b0;
+      held_q   <= '0;
+      full_q   <= 1'b0;
+      almost_q <= 1'b0;
+      whole_q  <= 1'b0;
+      stride_q <= addr_t'(Unit);
+      valid_o  <= 1'b0;
     end else begin
-      full_q <= full_q + 2'(filled) - 2'(emptied);
-      if (write) write_q <= write_q == LAST ? '0 : write_q + 1'b1;
-      if (read) begin
-        // The last unit in is the last one out, so behind it the next block begins.
-        if (!unit_done || (outer_done && inner_done)) read_q <= read_q == LAST ? '0 : read_q + 1'b1;
-        else if (!outer_done) read_q <= read_q + TO_OUTER;
-        else read_q <= read_q - TO_INNER;
+      if (write != read) begin
+        held_q   <= write ? held_q + 1'b1 : held_q - 1'b1;
+        full_q   <= write && almost_q;
+        almost_q <= held_q == (write ? (ADDR_W + 1)'(BLOCK - 2) : (ADDR_W + 1)'(BLOCK));
+      end
+      if (write && write_last) begin
+        whole_q  <= 1'b1;
+        stride_q <= next_stride_q;
+      end else if (read && read_last) begin
+        whole_q <= 1'b0;
       end
       if (read || ready_i) valid_o <= read;
     end
+    if (write && mark) next_stride_q <= waddr;
   end
 
-  engine_ram #(.Width(Lanes * LaneW), .Depth(2 * BLOCK)) u_ram (
-    .clk_i, .we_i(write), .waddr_i(write_q), .wdata_i(data_i),
-    .re_i(read), .raddr_i(read_q), .rdata_o(data_o)
+  engine_ram #(.Width(Lanes * LaneW), .Depth(BLOCK)) u_ram (
+    .clk_i, .we_i(write), .waddr_i(waddr), .wdata_i(data_i),
+    .re_i(read), .raddr_i(raddr), .rdata_o(data_o)
   );
 
 `ifndef SYNTHESIS

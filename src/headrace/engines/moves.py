@@ -167,11 +167,11 @@ class BlockTransposer(LaneEngine):
         return {"LaneW": self.bits, "Lanes": self.lanes, "Outer": self.outer, "Inner": self.inner, "Unit": self.unit}
 
     def memories(self, technology: Technology) -> Resources:
-        """Two blocks."""
-        return technology.memory(2 * self.block, self.lanes * self.bits)
+        """One block."""
+        return technology.memory(self.block, self.lanes * self.bits)
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
-        """Counters."""
+        """Counters and two addresses."""
         return Resources(lut=40, ff=32)
 
 
