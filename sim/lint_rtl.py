@@ -101,7 +101,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'LutMul=1,RomFile="q.hex"',
         'Shift=0,Lo=-128,Hi=127,Beats=3,RomFile="q.hex"',
     ),
-    "engine_stationary": ("LutMul=1", "Pixels=1,BeatsIn=1,BeatsOut=1", "Pixels=1", "ActSigned=1,AccW=9,LanesIn=1,LanesOut=1"),
+    "engine_stationary": ("LutMul=1", "Held=1,BeatsIn=1,BeatsOut=1", "Held=1", "ActSigned=1,AccW=9,LanesIn=1,LanesOut=1"),
     "engine_topk": (
         "Lanes=1",
         "Lanes=1,Channels=8,K=8",

@@ -16,7 +16,7 @@ from headrace.backend.design import build_design
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.csim import FAST, SANITIZERS
 from headrace.build.fifo_sizing import open_simulator, roomy_depths, size_fifos
-from headrace.build.verilate import build_simulator, network_harness
+from headrace.build.verilate import build_simulator, harness_of
 from headrace.errors import FoldingError
 from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph, to_program
@@ -95,7 +95,7 @@ def check(
     sources = [folder / name for name in write_rtl(design, folder, NETWORK)]
     among = {layer.name: layer.files() for layer in hls_layers(design)}
     assert set(among) == set(layers)
-    library = build_simulator(sources, network_harness(design.inputs, design.outputs), among)
+    library = build_simulator(sources, harness_of(design), among)
     rng = np.random.default_rng(seed)
     feeds = {n: rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
     golden = Program(*to_program(graph)).run(feeds)

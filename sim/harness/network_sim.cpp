@@ -102,6 +102,7 @@ bool bit(const T& port, int index) {
 void reset(Simulation& sim) {
   sim.top->rst_ni = 0;
   sim.top->in_valid_i = 0;
+  sim.top->weights_i = 0;
   sim.top->out_ready_i = 0;
   for (int i = 0; i < 4; ++i) {
     evaluate(sim, 0);
@@ -128,6 +129,11 @@ void offer_inputs(Simulation& sim, RunState& run) {
     data += s.words;
   }
   sim.top->in_valid_i = valid;
+  uint64_t weights = ~uint64_t{0};  // words of weights are withheld like inputs
+  for (int i = 0; run.stall_in > 0 && i < sim.top->weight_count_o; ++i) {
+    weights ^= static_cast<uint64_t>(sim.random.below(run.stall_in)) << i;
+  }
+  sim.top->weights_i = weights;
 }
 
 void open_outputs(Simulation& sim, const RunState& run) {

@@ -95,6 +95,7 @@ def describe(
         "goal": asdict(made.goal),
         "inputs": [describe_stream(graph, s) for s in design.inputs],
         "outputs": [describe_stream(graph, s) for s in design.outputs],
+        "weights": [asdict(stream) for stream in design.weights],
         "detector": lowered.model.metadata.get("detector"),
         "performance": {
             "interval_cycles": design.bottleneck.cycles,

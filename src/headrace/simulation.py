@@ -15,8 +15,8 @@ from headrace_host.manifest import MANIFEST, Build
 from headrace_host.program import Program
 from headrace_host.simulator import NetworkSimulator, SimulationError, SimulationResult, StreamSpec
 
-from headrace.backend.design import Stream
-from headrace.build.verilate import build_simulator, network_harness
+from headrace.backend.design import Stream, WeightStream
+from headrace.build.verilate import Harness, build_simulator, network_harness
 from headrace.errors import BuildError, MismatchError
 from headrace.files import replacing, save_json
 from headrace.hls.simulation import changed_files, part_files, parts_of
@@ -80,7 +80,7 @@ def ensure_simulator(build: Build, note: Note = lambda _: None) -> Simulator:
         return simulator
     note("compiling the simulator")
     sources = [build.folder / "rtl" / name for name in manifest["rtl"]["sources"]]
-    library = build_simulator(sources, network_harness(*streams_of(build)), kernels)
+    library = build_simulator(sources, harness_of_build(build), kernels)
     target.parent.mkdir(exist_ok=True)
     with replacing(target) as partial:
         shutil.copyfile(library, partial)
@@ -93,6 +93,11 @@ def streams_of(build: Build) -> tuple[list[Stream], list[Stream]]:
     """What enters and what leaves a build's network."""
     inputs, outputs = ([_stream(entry) for entry in build.manifest[side]] for side in ("inputs", "outputs"))
     return inputs, outputs
+
+
+def harness_of_build(build: Build) -> Harness:
+    """Of the streams of a build's network."""
+    return network_harness(*streams_of(build), [WeightStream(**entry) for entry in build.manifest.get("weights", [])])
 
 
 def _stream(entry: dict[str, Any]) -> Stream:

@@ -13,7 +13,7 @@ from nets import NetBuilder, lowered
 from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
 from headrace.build.fifo_sizing import MIN_DEPTH, TOLERANCE, open_simulator, size_fifos
-from headrace.build.verilate import build_simulator, network_harness
+from headrace.build.verilate import build_simulator, harness_of
 from headrace.ir.graph import Graph
 from headrace.operators.base import Fold
 
@@ -32,7 +32,7 @@ def interval(graph: Graph, folds: Mapping[str, Fold], depths: Mapping[str, int],
     """Cycles per frame with these depths at full speed; None where the network locks up."""
     design = build_design(graph, folds, depths)
     sources = [folder / name for name in write_rtl(design, folder, "sized")]
-    library = build_simulator(sources, network_harness(design.inputs, design.outputs))
+    library = build_simulator(sources, harness_of(design))
     rng = np.random.default_rng(1)
     frames = {n: rng.integers(t.lo, t.hi + 1, (5, *t.shape)) for n in graph.inputs for t in [graph.tensors[n]]}
     with open_simulator(graph, design, library, folder / "rom") as simulator:

@@ -173,7 +173,7 @@ MUTANTS = (
     mutant("engine_stationary", "wgt_ready_o = take && pixel_last", "wgt_ready_o = take", STATIONARY),
     mutant("engine_stationary", "== output_last) raddr_q <= SECOND", "|| output_last) raddr_q <= SECOND", STATIONARY),
     mutant("engine_stationary", "if (step_ready) valid_q <= take;", "valid_q <= take;", STATIONARY),
-    mutant("engine_stationary", "add_first_q ? '0 : ring_q[Pixels-1]", "add_first_q ? '0 : ring_q[0]", STATIONARY),
+    mutant("engine_stationary", "add_first_q ? '0 : ring_q[Held-1]", "add_first_q ? '0 : ring_q[0]", STATIONARY),
     mutant("engine_stationary", "add_first_q <= add_beat_last;", "add_first_q <= 1'b0;", STATIONARY),
     mutant("engine_stationary", "if (add) ring_q", "if (sum_ready) ring_q", STATIONARY),
     mutant("mac_digits", "bits[2*d+2] ^ bits[2*d+1];", "bits[2*d+2] & bits[2*d+1];", DEPTHWISE_LUT),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from nets import NetBuilder, board, lowered
 from random_nets import random_network
 
 from headrace.backend.design import build_design
+from headrace.boards import Board, load_board
+from headrace.engines.mac import Stationary
 from headrace.engines.technology import Resources
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
-from headrace.passes.fold import budget_of, expected_plumbing, fold
+from headrace.passes.fold import BANDWIDTH, budget_of, expected_plumbing, fold, weight_bytes, weight_words
 from headrace.passes.knapsack import choose, efficient
 
 NONE = Resources()
@@ -188,3 +191,55 @@ def test_figures_for_the_manifest() -> None:
     result = fold(graph, board())
     assert set(result.to_json()) == {"interval_cycles", "resources", "folds"}
     assert set(result.to_json()["folds"]) == {n.name for n in graph.nodes}
+
+
+def cramped(bram36: float, clock_mhz: float = 100) -> Board:
+    """A PYNQ-Z2 with few block RAMs and LUTs."""
+    whole = load_board("pynq-z2")
+    return replace(whole, resources=Resources(lut=5_000, ff=30_000, dsp=60, bram36=bram36), clock_mhz=clock_mhz)
+
+
+def test_weights_stream_in_where_they_find_no_room() -> None:
+    graph, small = chain(96, 192, 192, 96, hw=(8, 8)), cramped(3)
+    with pytest.raises(FoldingError, match=r"needs \d\.\d+ times the (block RAMs|LUTs)"):
+        fold(graph, small)
+    streamed = fold(graph, small, streams=True)
+    held = {name: f for name, f in streamed.folds.items() if f.held}
+    assert set(held) == {n.name for n in graph.nodes if n.op.kind == "conv"}
+    engines = [e for n in graph.nodes for e in map_node(graph, n, streamed.folds[n.name]).chain if isinstance(e, Stationary)]
+    read = sum(weight_bytes(engine, 8) for engine in engines)
+    assert (2 * 96 + 192) * 192 / 2 <= read <= BANDWIDTH * 8 * streamed.interval
+    assert all(64 % f.held == 0 for f in held.values())
+
+
+def test_no_weights_stream_without_memory() -> None:
+    graph, small = chain(96, 192, 192, 96, hw=(8, 8)), replace(cramped(3), memory=None)
+    with pytest.raises(FoldingError):
+        fold(graph, small, streams=True)
+
+
+def test_words_of_weights_fill_words_of_memory() -> None:
+    assert [weight_words(bits, 10, 64) for bits in (1, 12, 32, 33, 64, 65, 128, 130)] == [1, 2, 5, 10, 10, 20, 20, 30]
+
+
+@pytest.mark.parametrize("bram36", [3, 60])
+def test_options_beyond_need_are_none_that_the_best_choice_takes(bram36: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, small = chain(40, 96, 58, hw=(8, 8)), cramped(bram36)
+    monkeypatch.setattr("headrace.passes.fold.MANY", 10)
+    few = fold(graph, small, streams=True)
+    monkeypatch.setattr("headrace.passes.fold.MANY", 10**9)
+    everything = fold(graph, small, streams=True)
+    assert few == everything
+
+
+def test_nodes_that_are_alike_are_folded_in_order() -> None:
+    """Which of them has which folding is not the solver's to say."""
+    graph = chain(*[24] * 7, hw=(8, 8))
+    convs = [n.name for n in graph.nodes if n.op.kind == "conv"][1:]
+    bits = [graph.output_tensors(n)[0].bits for n in graph.nodes if n.name in convs]
+    for lut in range(2_500, 6_000, 250):
+        folds = fold(graph, board(dsp=20, lut=lut, ff=10**6)).folds
+        options = fold_options(graph, graph.nodes[0])
+        for alike in set(bits):
+            ranks = [options.index(folds[name]) for name, b in zip(convs, bits, strict=True) if b == alike]
+            assert ranks == sorted(ranks)

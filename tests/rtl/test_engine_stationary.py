@@ -14,7 +14,7 @@ from headrace_sim.runner import expect_refusal, run_bench
 BENCH = "headrace_sim.benches.engine_stationary"
 BLOCKS = 4
 
-# LanesIn, LanesOut, BeatsIn, BeatsOut, Pixels, ActW, ActSigned, WgtW, AccW, LutMul
+# LanesIn, LanesOut, BeatsIn, BeatsOut, Held, ActW, ActSigned, WgtW, AccW, LutMul
 SHAPES = [
     (4, 4, 2, 2, 4, 8, 0, 4, 20, 0),
     (1, 1, 1, 1, 1, 8, 1, 4, 12, 0),
@@ -53,7 +53,7 @@ def test_multiplies(shape: tuple[int, ...], tmp_path: Path) -> None:
         bench=BENCH,
         folder=tmp_path,
         parameters={
-            "LanesIn": lanes_in, "LanesOut": lanes_out, "BeatsIn": beats_in, "BeatsOut": beats_out, "Pixels": held,
+            "LanesIn": lanes_in, "LanesOut": lanes_out, "BeatsIn": beats_in, "BeatsOut": beats_out, "Held": held,
             "ActW": act_bits, "ActSigned": act_signed, "WgtW": wgt_bits, "AccW": acc_bits, "LutMul": lut_mul,
         },
         case={"latency": 6 + (lanes_in - 1).bit_length() + held * (beats_in - 1)},
@@ -67,7 +67,7 @@ def test_multiplies(shape: tuple[int, ...], tmp_path: Path) -> None:
         ({"LanesIn": 0}, "Lanes 0, 4"),
         ({"BeatsIn": 0}, "Beats 0, 2"),
         ({"AccW": 0}, "AccW 0"),
-        ({"Pixels": 0}, "Pixels 0"),
+        ({"Held": 0}, "Held 0"),
     ],
 )
 def test_refuses_bad_parameters(parameters: dict[str, int], message: str) -> None:

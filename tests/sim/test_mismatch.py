@@ -22,7 +22,7 @@ from nets import NetBuilder, lowered
 from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
 from headrace.build.fifo_sizing import open_simulator
-from headrace.build.verilate import build_simulator, network_harness
+from headrace.build.verilate import build_simulator, harness_of
 from headrace.cli import main
 from headrace.feeds import random_frames
 from headrace.operators.base import Fold
@@ -145,9 +145,7 @@ def test_a_fifo_too_shallow_for_a_skip_is_a_deadlock(tmp_path: Path) -> None:
     folds = {node.name: Fold(lanes=2, taps=1, pe=2) for node in graph.nodes}
     skip = f"{x}->{graph.nodes[-1].name}.0"
     design = build_design(graph, folds, {skip: 64})
-    library = build_simulator(
-        [tmp_path / name for name in write_rtl(design, tmp_path, "skip")], network_harness(design.inputs, design.outputs)
-    )
+    library = build_simulator([tmp_path / name for name in write_rtl(design, tmp_path, "skip")], harness_of(design))
     frames = {x: np.random.default_rng(0).integers(0, 256, (2, 8, 8, 2))}
     with open_simulator(graph, design, library, tmp_path / "rom") as simulator:
         index = next(edge.fifo.index for edge in design.edges if edge.key == skip)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Matrix-vector products whose weights come as a stream: `Pixels` vectors are held, and each weight
+/// Matrix-vector products whose weights come as a stream: `Held` vectors are held, and each weight
 /// word that comes multiplies all of them in turn. A vector is `BeatsIn` beats of `LanesIn`
-/// activations; of each block of `Pixels` vectors leave `BeatsOut` times `Pixels` beats of `LanesOut`
+/// activations; of each block of `Held` vectors leave `BeatsOut` times `Held` beats of `LanesOut`
 /// accumulators, the pixels running faster.
 ///
 /// For each block the weight stream brings `BeatsOut * BeatsIn` words in the order of the memory of
@@ -12,10 +12,10 @@
 /// Two output lanes share each multiplier where its operands fit 25 x 18 bits (`mac_array`); with
 /// `LutMul` there are no multipliers but adders in LUTs.
 ///
-/// Throughput: one block per Pixels * BeatsIn * BeatsOut cycles, without bubbles, while there is a
-/// weight word every `Pixels` cycles. Two blocks are stored in turn, so the next one arrives at any
+/// Throughput: one block per Held * BeatsIn * BeatsOut cycles, without bubbles, while there is a
+/// weight word every `Held` cycles. Two blocks are stored in turn, so the next one arrives at any
 /// time while this one is used. Latency: 6 + ceil(log2(LanesIn)) cycles from the last input beat of a
-/// block to the first product's sum, and Pixels * (BeatsIn - 1) more to the first beat out.
+/// block to the first product's sum, and Held * (BeatsIn - 1) more to the first beat out.
 /// `ready_o` depends on registers only, `wgt_ready_o` combinationally on `ready_i`.
 module engine_stationary #(
   parameter int unsigned LanesIn = 4,
@@ -27,7 +27,7 @@ module engine_stationary #(
   parameter int unsigned BeatsIn = 2,
   parameter int unsigned BeatsOut = 2,
   /// Vectors that are held together.
-  parameter int unsigned Pixels = 4,
+  parameter int unsigned Held = 4,
   /// Multiply in LUTs rather than DSPs.
   parameter bit          LutMul = 1'b0
 ) (
@@ -44,12 +44,12 @@ module engine_stationary #(
   output logic [LanesOut-1:0][AccW-1:0]              data_o
 );
   if (LanesIn == 0 || LanesOut == 0 || ActW == 0 || WgtW == 0 || AccW == 0 || BeatsIn == 0 ||
-      BeatsOut == 0 || Pixels == 0) begin : gen_check
-    $fatal(1, "zero among Lanes %0d, %0d ActW %0d WgtW %0d AccW %0d Beats %0d, %0d Pixels %0d",
-           LanesIn, LanesOut, ActW, WgtW, AccW, BeatsIn, BeatsOut, Pixels);
+      BeatsOut == 0 || Held == 0) begin : gen_check
+    $fatal(1, "zero among Lanes %0d, %0d ActW %0d WgtW %0d AccW %0d Beats %0d, %0d Held %0d",
+           LanesIn, LanesOut, ActW, WgtW, AccW, BeatsIn, BeatsOut, Held);
   end
 
-  localparam int unsigned BLOCK = BeatsIn * Pixels;
+  localparam int unsigned BLOCK = BeatsIn * Held;
   localparam int unsigned AddrW = BLOCK > 0 ? $clog2(2 * BLOCK) : 1;
   // What a beat's products sum up to, which needs no more bits than that.
   localparam int unsigned TreeW = ActW + WgtW + $clog2(LanesIn);
@@ -58,7 +58,7 @@ module engine_stationary #(
   typedef logic [AddrW-1:0] addr_t;
   localparam addr_t SECOND = addr_t'(BLOCK);
 
-  // ---- two blocks of vectors: beat k of pixel p lies at k * Pixels + p
+  // ---- two blocks of vectors: beat k of pixel p lies at k * Held + p
   addr_t      waddr_q, wbase_q, raddr_q;
   logic [1:0] full_q;
   logic       write, vector_in, filled, emptied;
@@ -70,7 +70,7 @@ module engine_stationary #(
   beat_counter #(.Beats(BeatsIn)) u_write_beats (
     .clk_i, .rst_ni, .step_i(write), .last_o(write_beat_last)
   );
-  beat_counter #(.Beats(Pixels)) u_write_pixels (
+  beat_counter #(.Beats(Held)) u_write_pixels (
     .clk_i, .rst_ni, .step_i(vector_in), .last_o(write_pixel_last)
   );
   assign vector_in = write && write_beat_last;
@@ -90,7 +90,7 @@ module engine_stationary #(
         waddr_q <= wbase_q + 1'b1;
         wbase_q <= wbase_q + 1'b1;
       end else if (write) begin
-        waddr_q <= waddr_q + addr_t'(Pixels);
+        waddr_q <= waddr_q + addr_t'(Held);
       end
     end
   end
@@ -101,7 +101,7 @@ module engine_stationary #(
   logic [LanesIn-1:0][ActW-1:0]               act_q;
   logic [LanesOut-1:0][LanesIn-1:0][WgtW-1:0] wgt_q;
 
-  beat_counter #(.Beats(Pixels)) u_pixels (.clk_i, .rst_ni, .step_i(take), .last_o(pixel_last));
+  beat_counter #(.Beats(Held)) u_pixels (.clk_i, .rst_ni, .step_i(take), .last_o(pixel_last));
   beat_counter #(.Beats(BeatsIn)) u_beats (
     .clk_i, .rst_ni, .step_i(take && pixel_last), .last_o(beat_last)
   );
@@ -163,20 +163,20 @@ module engine_stationary #(
   );
 
   // ---- accumulators of all pixels, which come round in turn
-  logic [Pixels-1:0][LanesOut-1:0][AccW-1:0] ring_q;   // the newest at 0
+  logic [Held-1:0][LanesOut-1:0][AccW-1:0] ring_q;   // the newest at 0
   logic [LanesOut-1:0][AccW-1:0] base, total;
   logic                          add, add_pixel_last, add_beat_last, add_first_q;
 
   assign sum_ready = !valid_o || ready_i;
   assign add       = sum_valid && sum_ready;
-  beat_counter #(.Beats(Pixels)) u_add_pixels (
+  beat_counter #(.Beats(Held)) u_add_pixels (
     .clk_i, .rst_ni, .step_i(add), .last_o(add_pixel_last)
   );
   beat_counter #(.Beats(BeatsIn)) u_add_beats (
     .clk_i, .rst_ni, .step_i(add && add_pixel_last), .last_o(add_beat_last)
   );
 
-  assign base = add_first_q ? '0 : ring_q[Pixels-1];
+  assign base = add_first_q ? '0 : ring_q[Held-1];
   for (genvar l = 0; l < LanesOut; l++) begin : gen_add
     assign total[l] = base[l] + AccW'(signed'(sum[l]));
   end

@@ -15,10 +15,10 @@ from headrace_sim.words import beats_of, pack, unpack
 
 
 def expected_beats(case: Case) -> IntArray:
-    """Accumulators (blocks * BeatsOut * Pixels, LanesOut) of pixels (blocks * Pixels, BeatsIn * LanesIn)."""
+    """Accumulators (blocks * BeatsOut * Held, LanesOut) of pixels (blocks * Held, BeatsIn * LanesIn)."""
     p, pixels, weights = case.parameters, case.arrays["pixels"], case.arrays["weights"]
     acc = conv2d(pixels[None, None], weights[:, None, None, :])
-    return acc.reshape(-1, p["Pixels"], p["BeatsOut"], p["LanesOut"]).swapaxes(1, 2).reshape(-1, p["LanesOut"])
+    return acc.reshape(-1, p["Held"], p["BeatsOut"], p["LanesOut"]).swapaxes(1, 2).reshape(-1, p["LanesOut"])
 
 
 def weight_words(case: Case) -> list[int]:
@@ -30,7 +30,7 @@ def weight_words(case: Case) -> list[int]:
 
 def blocks_of(case: Case) -> int:
     """Blocks of pixels."""
-    return len(case.arrays["pixels"]) // int(case.parameters["Pixels"])
+    return len(case.arrays["pixels"]) // int(case.parameters["Held"])
 
 
 def cycles_of(case: Case) -> int:
@@ -46,7 +46,7 @@ def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float, float]) 
     pixels = bench.source(pack(beats_of(case.arrays["pixels"], p["LanesIn"]), bits=p["ActW"]), stall=stall[0])
     words = weight_words(case) * blocks
     bench.source(words, stall=stall[1], valid="wgt_valid_i", ready="wgt_ready_o", data="wgt_i")
-    return bench, pixels, bench.sink(blocks * p["BeatsOut"] * p["Pixels"], stall=stall[2])
+    return bench, pixels, bench.sink(blocks * p["BeatsOut"] * p["Held"], stall=stall[2])
 
 
 def check(case: Case, out: Sink) -> None:
@@ -71,16 +71,16 @@ async def matches_reference(dut: Any, stall: tuple[float, float, float], seed: i
 
 @cocotb.test
 async def takes_exactly_its_cycles(dut: Any) -> None:
-    """Unstalled: a block's beats follow each other each BeatsIn * Pixels cycles, at the promised latency."""
+    """Unstalled: a block's beats follow each other each BeatsIn * Held cycles, at the promised latency."""
     case = current_case()
     p = case.parameters
     bench, pixels, out = connect(dut, case, 3, (0.0, 0.0, 0.0))
     await bench.run(limit=1000 + 4 * cycles_of(case))
     check(case, out)
-    cycles = np.reshape(out.cycles, (-1, p["Pixels"]))
+    cycles = np.reshape(out.cycles, (-1, p["Held"]))
     assert np.all(np.diff(cycles, axis=1) == 1)
-    assert np.all(np.diff(cycles[:, 0]) == p["BeatsIn"] * p["Pixels"])
-    assert cycles[0, 0] - pixels.cycles[p["BeatsIn"] * p["Pixels"] - 1] == case.data["latency"]
+    assert np.all(np.diff(cycles[:, 0]) == p["BeatsIn"] * p["Held"])
+    assert cycles[0, 0] - pixels.cycles[p["BeatsIn"] * p["Held"] - 1] == case.data["latency"]
 
 
 @cocotb.test

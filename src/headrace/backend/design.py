@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from headrace_host.simulator import StreamSpec
 
 from headrace.engines.base import Engine
+from headrace.engines.mac import Stationary
 from headrace.engines.plumbing import Cast, Fifo, Fork, Repack
 from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.ir.graph import Graph, Node
@@ -54,6 +55,20 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightStream:
+    """Words that come into the network again and again, in the same order."""
+
+    wire: str
+    file: str
+    """Of the words, among the memory contents."""
+    width: int
+    """Bits of a word."""
+    words: int
+    passes: int
+    """How often they all come in a frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
     """One buffered edge: a FIFO and the tensor that passes it."""
 
@@ -75,6 +90,7 @@ class Design:
     edges: tuple[Edge, ...]
     inputs: tuple[Stream, ...]
     outputs: tuple[Stream, ...]
+    weights: tuple[WeightStream, ...] = ()
     technology: Technology = XC7
     """Of the device that it is for."""
 
@@ -105,6 +121,7 @@ class _Builder:
     instances: list[Instance] = field(default_factory=list)
     wires: dict[str, int] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
+    weights: list[WeightStream] = field(default_factory=list)
 
     def place(self, engine: Engine, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
         self.instances.append(Instance(engine=engine, inputs=inputs, outputs=outputs))
@@ -214,12 +231,24 @@ class _Builder:
         self.place(engine, (wire,), (out,))
         return out
 
+    def streamed(self, engine: Engine) -> tuple[str, ...]:
+        """The wire on which an engine's weights come, if it has none of its own."""
+        if not isinstance(engine, Stationary):
+            return ()
+        rom = engine.streamed()
+        stream = WeightStream(
+            wire=f"w_{engine.name}", file=rom.file, width=rom.bits, words=len(rom.fields), passes=engine.passes
+        )
+        self.weights.append(stream)
+        self.wires[stream.wire] = stream.width
+        return (stream.wire,)
+
     def chain(self, mapped: Mapped, node: Node, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> list[Stream]:
         """Places a node's engines; returns its output streams, on the wires ``outputs``."""
         for i, engine in enumerate(mapped.chain):
             last = i == len(mapped.chain) - 1
             results = outputs if last else (f"{engine.name}_out",)
-            self.place(engine, inputs, results)
+            self.place(engine, (*inputs, *self.streamed(engine)), results)
             inputs = results
         return [
             Stream(
@@ -276,6 +305,7 @@ def build_design(
         edges=tuple(builder.edges),
         inputs=inputs,
         outputs=outputs,
+        weights=tuple(builder.weights),
         technology=technology,
     )
 
@@ -290,7 +320,14 @@ def layer_design(graph: Graph, node: Node, mapped: Mapped) -> Design:
     builder.wires.update((s.wire, s.width) for s in inputs)
     wires = tuple(s.wire for s in inputs)
     outputs = builder.chain(mapped, node, wires, tuple(f"out{k}" for k in range(len(node.outputs))))
-    return Design(instances=tuple(builder.instances), wires=builder.wires, edges=(), inputs=inputs, outputs=tuple(outputs))
+    return Design(
+        instances=tuple(builder.instances),
+        wires=builder.wires,
+        edges=(),
+        inputs=inputs,
+        outputs=tuple(outputs),
+        weights=tuple(builder.weights),
+    )
 
 
 def stream_spec(graph: Graph, stream: Stream) -> StreamSpec:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from headrace.backend.design import Design, Instance, Stream, unread
+from headrace.backend.design import Design, Instance, Stream, WeightStream, unread
 from headrace.engines.base import Engine, Parameter
 from headrace.errors import BuildError
 from headrace.resources import data_dir
@@ -45,7 +45,7 @@ class NetworkView:
 
     module: str
     title: str
-    inputs: tuple[Stream, ...]
+    inputs: tuple[Stream | WeightStream, ...]
     outputs: tuple[Stream, ...]
     wires: tuple[WireView, ...]
     shared: tuple[tuple[str, str], ...]
@@ -115,7 +115,7 @@ def render_network(design: Design, title: str) -> str:
     view = NetworkView(
         module=NETWORK,
         title=title,
-        inputs=design.inputs,
+        inputs=(*design.inputs, *design.weights),
         outputs=design.outputs,
         wires=tuple(WireView(name=name, width=width) for name, width in design.wires.items()),
         shared=tuple(_shared_outputs(design).items()),
@@ -177,8 +177,9 @@ def write_rtl(design: Design, folder: Path, title: str) -> list[str]:
 
 
 def write_roms(design: Design, folder: Path) -> None:
-    """Writes the memory contents of all engines, one hexadecimal word a line."""
+    """Writes the memory contents of all engines and the words that stream to them, one hexadecimal word a line."""
     folder.mkdir(parents=True, exist_ok=True)
     for instance in design.instances:
-        for rom in instance.engine.roms():
+        streamed = instance.engine.streamed()
+        for rom in (*instance.engine.roms(), *([streamed] if streamed else [])):
             (folder / rom.file).write_text("\n".join(rom.lines()) + "\n")

@@ -24,7 +24,7 @@ from headrace_host.simulator import NetworkSimulator, SimulationResult
 from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
-from headrace.build.verilate import build_simulator, model_key, network_harness
+from headrace.build.verilate import build_simulator, harness_of, model_key
 from headrace.engines.technology import XC7, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
@@ -103,11 +103,11 @@ def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Calla
 
         def size() -> FifoSizing:
             note(what)
-            library = build_simulator(sources, network_harness(design.inputs, design.outputs), kernels)
+            library = build_simulator(sources, harness_of(design), kernels)
             with open_simulator(graph, design, library, folder / "rom") as simulator:
                 return work(Sizer(graph, design, simulator, note))
 
-        return remembered(model_key(sources, network_harness(design.inputs, design.outputs), kernels), design, note, size)
+        return remembered(model_key(sources, harness_of(design), kernels), design, note, size)
 
 
 def remembered(key: str, design: Design, note: Note, size: Callable[[], FifoSizing]) -> FifoSizing:

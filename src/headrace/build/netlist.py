@@ -14,10 +14,10 @@ from headrace_host.manifest import Build
 from headrace.build.cells import prices_of
 from headrace.build.steps import Steps
 from headrace.build.synthesis import FLATTEN, read_sources, step_of
-from headrace.build.verilate import build_simulator, network_harness
+from headrace.build.verilate import build_simulator
 from headrace.errors import BuildError
 from headrace.files import SYNTHESES, replacing
-from headrace.simulation import streams_of
+from headrace.simulation import harness_of_build
 
 _FOLDERS = {"xc7": "xilinx", "ecp5": "ecp5"}
 """Of the models of cells that Yosys brings; of UltraScale+ it has too few."""
@@ -59,7 +59,7 @@ def netlist_simulator(
             partial.write_text(cell_models(family), encoding="utf-8")
         _check_cells(steps.folder / _CELLS, models.read_text(encoding="utf-8"), build)
         note("compiling the netlist's simulator")
-        harness = network_harness(*streams_of(build))
+        harness = harness_of_build(build)
         return build_simulator([models, steps.folder / _NETLIST], harness)
 
 

@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from headrace.backend.design import Stream
+from headrace.backend.design import Design, Stream, WeightStream
 from headrace.backend.ip import IP
 from headrace.backend.rtl import NETWORK
 from headrace.backend.serial import SERIAL
@@ -79,6 +79,7 @@ class TopView:
     network: str
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
+    weights: tuple[WeightStream, ...]
 
     @property
     def in_bits(self) -> int:
@@ -105,7 +106,7 @@ def _ports(streams: Sequence[Stream]) -> tuple[PortView, ...]:
     return tuple(views)
 
 
-def render_top(inputs: Sequence[Stream], outputs: Sequence[Stream]) -> str:
+def render_top(inputs: Sequence[Stream], outputs: Sequence[Stream], weights: Sequence[WeightStream] = ()) -> str:
     """The harness's SystemVerilog top around a network with these streams."""
     environment = Environment(
         loader=FileSystemLoader(data_dir("sim") / "harness"),
@@ -114,7 +115,7 @@ def render_top(inputs: Sequence[Stream], outputs: Sequence[Stream]) -> str:
         lstrip_blocks=True,
         autoescape=False,
     )
-    view = TopView(network=NETWORK, inputs=_ports(inputs), outputs=_ports(outputs))
+    view = TopView(network=NETWORK, inputs=_ports(inputs), outputs=_ports(outputs), weights=tuple(weights))
     return environment.get_template("sim_top.sv.j2").render(top=view)
 
 
@@ -139,9 +140,15 @@ class Harness:
     """Of Verilator."""
 
 
-def network_harness(inputs: Sequence[Stream], outputs: Sequence[Stream]) -> Harness:
-    """Feeds and takes the streams of a network."""
-    return Harness(source="network_sim.cpp", top="sim_top", text=render_top(inputs, outputs), options=("-DHEADRACE_PROFILE",))
+def network_harness(inputs: Sequence[Stream], outputs: Sequence[Stream], weights: Sequence[WeightStream] = ()) -> Harness:
+    """Feeds and takes the streams of a network; its weights come from files among its memory contents."""
+    text = render_top(inputs, outputs, weights)
+    return Harness(source="network_sim.cpp", top="sim_top", text=text, options=("-DHEADRACE_PROFILE",))
+
+
+def harness_of(design: Design) -> Harness:
+    """Of a design's streams."""
+    return network_harness(design.inputs, design.outputs, design.weights)
 
 
 BOARD = Harness(source="board_sim.cpp", top=IP)

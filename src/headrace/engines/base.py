@@ -46,6 +46,11 @@ class Rom:
     widths: tuple[int, ...]
     """Bits of each field, repeating along a row."""
 
+    @property
+    def bits(self) -> int:
+        """Of a word."""
+        return sum(self.widths) * (self.fields.shape[1] // len(self.widths))
+
     def lines(self) -> list[str]:
         """One hexadecimal word a line, for $readmemh."""
         n = self.fields.shape[1]
@@ -118,6 +123,10 @@ class Engine(ABC):
 
     def own_module(self) -> str | None:
         """The SystemVerilog of a module that is written for this instance alone; None: it lies under hw/rtl."""
+        return None
+
+    def streamed(self) -> Rom | None:
+        """The words that come to its last input again and again from outside the network, if it wants some."""
         return None
 
     def rom(self) -> Rom | None:

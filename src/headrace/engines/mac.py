@@ -28,6 +28,10 @@ def column_major(weights: IntArray, taps: int = 1) -> IntArray:
     return padded.swapaxes(0, 1).reshape(-1, *weights.shape[2:])
 
 
+SHIFT_BITS = 32
+"""Of a shift register in a LUT."""
+
+
 def product_luts(a: int, b: int) -> int:
     """LUTs of one product of ``a`` and ``b`` signed bits without a DSP (mac_digits.sv, fitted to yosys)."""
     wide, digits = max(a, b), ceil_div(min(a, b), 2)
@@ -141,6 +145,71 @@ class MatVec(Engine):
         pointer = index_bits(2 * self.beats_in) if self.beats_out > 1 else 0
         control = Resources(lut=20 + (8 + 4 * pointer if pointer else 0), ff=30 + 3 * pointer)
         return mac_lanes(self, self.pe, self.simd, self.pe, technology) + control
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stationary(MatVec):
+    """The same for ``held`` pixels at once, of which each weight that streams in multiplies one after the other.
+
+    Accumulators leave in blocks: all held pixels' first ``pe`` rows, then their next.
+    """
+
+    module: ClassVar[str] = "engine_stationary"
+    in_ports: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("valid_i", "ready_o", "data_i"),
+        ("wgt_valid_i", "wgt_ready_o", "wgt_i"),
+    )
+    held: int
+    """Divides the pixels of the map."""
+
+    @property
+    def in_widths(self) -> tuple[int, ...]:
+        """Activations, weights."""
+        return (self.simd * self.source.bits, self.pe * self.simd * self.weight_bits)
+
+    @property
+    def block(self) -> int:
+        """Beats of the held pixels."""
+        return self.held * self.beats_in
+
+    @property
+    def passes(self) -> int:
+        """How often the weights come for each frame."""
+        return self.result.pixels // self.held
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """See engine_stationary.sv."""
+        return {
+            "LanesIn": self.simd,
+            "LanesOut": self.pe,
+            "ActW": self.source.bits,
+            "ActSigned": self.source.signed,
+            "WgtW": self.weight_bits,
+            "AccW": acc_bits(self.result),
+            "BeatsIn": self.beats_in,
+            "BeatsOut": self.beats_out,
+            "Held": self.held,
+            "LutMul": self.lut_mul,
+        }
+
+    def streamed(self) -> Rom:
+        """The words of `MatVec`, which lie in no memory of the engine."""
+        return MatVec.rom(self)
+
+    def roms(self) -> tuple[Rom, ...]:
+        """None."""
+        return ()
+
+    def memories(self, technology: Technology) -> Resources:
+        """Two blocks of pixels."""
+        return technology.memory(2 * self.block, self.simd * self.source.bits)
+
+    def logic(self, technology: Technology) -> Resources:
+        """The multiply-accumulate lanes, the accumulators, which come round in shift registers, and addresses."""
+        acc, pointer = acc_bits(self.result), index_bits(2 * self.block)
+        ring = Resources(lut=self.pe * acc * (1 + ceil_div(self.held - 1, SHIFT_BITS)), ff=self.pe * acc)
+        control = Resources(lut=60 + 4 * pointer, ff=60 + (self.pe * self.simd * self.weight_bits if self.lut_mul else 0))
+        return mac_lanes(self, self.pe, self.simd, self.pe, technology) + ring + control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

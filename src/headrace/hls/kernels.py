@@ -18,6 +18,13 @@ MATVEC = Kernel(
     pixel_beats=lambda p: p["BeatsIn"] * p["Groups"],
     burst=lambda p: p["BeatsIn"] if p["BeatsOut"] > 1 else 0,
 )
+STATIONARY = Kernel(
+    function="stationary",
+    constants=pick("LanesIn", "LanesOut", "BeatsIn", "BeatsOut", "Held", "ActW", "ActSigned", "WgtW", "AccW"),
+    inputs=lambda p: (Beats(p["ActW"], p["LanesIn"]), Beats(p["WgtW"], p["LanesOut"] * p["LanesIn"])),
+    outputs=lambda p: (Beats(p["AccW"], p["LanesOut"]),),
+    pixel_beats=lambda p: p["BeatsIn"] * p["Held"],
+)
 REQUANT = Kernel(
     function="requant",
     constants=pick("Lanes", "AccW", "MulW", "AddW", "Shift", "OutW", "Lo", "Hi", "Beats", "Odd"),
@@ -40,6 +47,7 @@ KERNELS: dict[str, Kernel] = {
     "engine_matvec": MATVEC,
     "engine_pointwise": POINTWISE,
     "engine_requant": REQUANT,
+    "engine_stationary": STATIONARY,
     **VALUE_KERNELS,
     **WINDOWS,
     **MOVES,

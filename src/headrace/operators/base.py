@@ -38,6 +38,8 @@ class Fold:
     """Look up instead of multiplying or searching (the same)."""
     lut_rom: bool = False
     """Keep weights in LUTs that by their size belong in block RAM (dense and grouped convolutions)."""
+    held: int = 0
+    """Hold so many pixels while the weights stream in from outside the network; 0: keep the weights (dense convolutions)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace.engines.base import Engine, fields_of
-from headrace.engines.mac import Depthwise, MatVec, acc_bits, column_major, factor_bits, product_luts
+from headrace.engines.mac import Depthwise, MatVec, Stationary, acc_bits, column_major, factor_bits, product_luts
+from headrace.engines.moves import BlockTransposer
 from headrace.engines.slide import Slide, line_buffer
 from headrace.engines.technology import XC7
 from headrace.engines.window import Window
@@ -30,6 +31,8 @@ from headrace.operators.shift import Taps, as_shift
 
 MAX_PRODUCT_LUTS = 60
 """Widest products that are offered in LUTs: one cycle has to do for their adders."""
+HELD = (2, 4, 8, 16, 32, 64)
+"""Pixels that are held together where weights stream in, if they divide the map."""
 PARTED_COLUMN = 5
 """Rows of the largest kernel whose columns dense convolutions take whole or tap by tap."""
 
@@ -251,14 +254,27 @@ def conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, *
     )
 
 
+def _streamed(kept: MatVec, held: int) -> tuple[Engine, ...]:
+    """``kept`` with weights that stream in, and what brings its blocks of accumulators into the order of pixels."""
+    given = {f.name: getattr(kept, f.name) for f in fields(kept)}
+    mac, bits = Stationary(**given, held=held), acc_bits(kept.result)
+    if held == 1 or mac.beats_out == 1:
+        return (mac,)
+    order = BlockTransposer(
+        name=f"{kept.name}_order", bits=bits, lanes=kept.pe, outer=mac.beats_out, inner=held, unit=1, blocks=mac.passes
+    )
+    return (mac, order)
+
+
 def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     """Window (unless the pixels already come as they are needed), then multiply-accumulate."""
     op = cast(Conv, node.op)
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     mac = conv_mac(node, op, source, result, fold, raster=op.covers(source))
     windows: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold, mac),) if needs_window(op, source) else ()
+    macs = _streamed(mac, fold.held) if fold.held and isinstance(mac, MatVec) else (mac,)
     return Mapped(
-        chain=(*windows, mac),
+        chain=(*windows, *macs),
         in_lanes=(fold.lanes,),
         out_lanes=(fold.pe * max(1, whole_groups(op, fold)),),
         in_bits=(source.bits,),
@@ -304,6 +320,17 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
             for lut_rom in (False, True)[: 1 + (deep and not whole_groups(op, fold))]:
                 for lut_mul in (False, True)[: 1 + in_luts]:
                     yield replace(fold, lut_rom=lut_rom, lut_mul=lut_mul)
+
+
+def streamed_folds(graph: Graph, node: Node, least_bits: int = XC7.rom_bits) -> Iterator[Fold]:
+    """Foldings of ``node`` whose weights stream in, if it is a dense convolution with more than ``least_bits`` of them."""
+    op = node.op
+    if not isinstance(op, Conv) or op.groups > 1 or op.weight.size * fields_of(op.weight, 2) <= least_bits:
+        return
+    pixels = graph.output_tensors(node)[0].pixels
+    for fold in _conv_folds(graph, node):
+        if not fold.lut_rom:
+            yield from (replace(fold, held=held) for held in HELD if pixels % held == 0)
 
 
 OPERATORS = (Operator(op=Conv, map=map_conv, folds=_conv_folds, handlers={"Conv": conv}, bounds=conv_bounds, delay=_delay),)

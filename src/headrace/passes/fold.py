@@ -8,23 +8,32 @@ taken, found exactly. The interval itself is found by bisection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict, dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace.boards import Board
-from headrace.engines.technology import Resources, Technology, technology_of
+from headrace.engines.base import fields_of
+from headrace.engines.mac import Stationary, acc_bits
+from headrace.engines.technology import Resources, ceil_div, technology_of
 from headrace.errors import FoldingError
-from headrace.ir.graph import Graph
+from headrace.ir.graph import Graph, Node
 from headrace.operators import fold_options, map_node
 from headrace.operators.base import Fold
 from headrace.operators.constant import at_readers
+from headrace.operators.conv import Conv, streamed_folds
 from headrace.passes.knapsack import FloatArray, choose, efficient
 from headrace.passes.waits import wait_bram36
 
+BANDWIDTH = 0.6
+"""Part of the memory port's bandwidth that weights may take; frames and waiting have the rest."""
+MANY = 400
+"""Of more options than these, only those are tried that are at most `FASTER` times as fast as they must be."""
+FASTER = 4
 PLUMBING = 0.02
 """Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""
 HARD_FILL = 0.95
@@ -36,7 +45,7 @@ class Folding:
 
     folds: Mapping[str, Fold]
     interval: int
-    """Cycles per frame that every engine meets."""
+    """Cycles per frame that every engine meets, and the memory that weights stream from."""
     resources: Resources
     """Estimate, without FIFOs and width converters."""
 
@@ -46,49 +55,119 @@ class Folding:
         return {"interval_cycles": self.interval, "resources": self.resources.to_json(), "folds": folds}
 
 
-@dataclass(frozen=True, slots=True)
 class _Candidates:
-    """The foldings of one node that are worth their cost: cycles (n,) and shares of the budget (n, 4)."""
+    """The foldings of one node, or of several alike: how fast they are, and what they take of the board.
 
-    name: str
-    folds: Sequence[Fold]
-    cycles: npt.NDArray[np.int64]
-    shares: FloatArray
-    resources: Sequence[Resources]
+    Args:
+        streams: whether weights may stream in.
+    """
+
+    def __init__(self, graph: Graph, node: Node, board: Board, budget: Resources, *, streams: bool) -> None:
+        self._graph, self._node, self._technology = graph, node, technology_of(board.family)
+        self._budget = np.maximum(np.array(_vector(budget), np.float64), 1e-9)
+        self._word_bytes = board.memory.data_bits // 8 if board.memory else 0
+        self._folds = fold_options(graph, node)
+        cycles = [map_node(graph, node, fold).cycles for fold in self._folds]
+        if streams:
+            kept = dict(zip(self._folds, cycles, strict=True))
+            streamed = list(streamed_folds(graph, node))
+            self._folds += streamed
+            cycles += [kept[replace(fold, held=0)] for fold in streamed]
+        self.cycles = np.array(cycles)
+        self._known: dict[int, Resources] = {}
+        self._traffic: dict[int, int] = {}
+
+    def fold(self, index: int) -> Fold:
+        """The folding of an option."""
+        return self._folds[index]
+
+    def resources(self, index: int) -> Resources:
+        """Estimate of an option."""
+        if index not in self._known:
+            mapped = map_node(self._graph, self._node, self._folds[index])
+            self._known[index] = mapped.resources(self._technology)
+            self._traffic[index] = sum(weight_bytes(e, self._word_bytes) for e in mapped.chain if isinstance(e, Stationary))
+        return self._known[index]
+
+    def traffic(self, index: int) -> int:
+        """Bytes from memory in a frame."""
+        self.resources(index)
+        return self._traffic[index]
+
+    def shares(self, indices: npt.NDArray[np.int64], traffic: float) -> FloatArray:
+        """What options take of the budget (n, 5): LUTs, flip-flops, DSPs, block RAMs, ``traffic`` bytes from memory."""
+        taken = np.array([_vector(self.resources(int(i))) for i in indices]) / self._budget
+        read = np.array([self.traffic(int(i)) for i in indices], np.float64)
+        return np.column_stack([taken, read / traffic if traffic > 0 else np.where(read > 0, np.inf, 0.0)])
+
+    def within(self, interval: int, traffic: float) -> tuple[npt.NDArray[np.int64], FloatArray]:
+        """Options that meet ``interval`` and are worth their cost, and their shares."""
+        allowed = np.flatnonzero(self.cycles <= interval)
+        if len(allowed) > MANY:
+            allowed = allowed[self.cycles[allowed] * FASTER > self.cycles[allowed].max()]
+        if not len(allowed):
+            return allowed, np.zeros((0, 5))
+        shares = self.shares(allowed, traffic)
+        kept = efficient(shares)
+        return allowed[kept], shares[kept]
+
+
+def weight_bytes(engine: Stationary, word_bytes: int) -> int:
+    """What a frame's weights are in memory, whose words hold whole words of weights or parts of one."""
+    return engine.passes * word_bytes * weight_words(engine.in_widths[1], engine.words, 8 * word_bytes)
+
+
+def weight_words(bits: int, words: int, bus: int) -> int:
+    """Words of ``bus`` bits for ``words`` of ``bits`` bits: as many in one as it has room for, or one in several."""
+    return ceil_div(words, bus // bits) if bits <= bus else words * ceil_div(bits, bus)
 
 
 def _vector(r: Resources) -> list[float]:
     return [r.lut, r.ff, r.dsp, r.bram36]
 
 
-def _candidates(graph: Graph, budget: Resources, technology: Technology) -> list[_Candidates]:
-    total = np.array(_vector(budget), np.float64)
-    out = []
-    for node in graph.nodes:
-        folds = fold_options(graph, node)
-        mapped = [map_node(graph, node, fold) for fold in folds]
-        resources = [m.resources(technology) for m in mapped]
-        cycles = np.array([m.cycles for m in mapped])
-        shares = np.array([_vector(r) for r in resources]) / np.maximum(total, 1e-9)
-        kept = efficient(np.column_stack([shares, cycles]))
-        out.append(_Candidates(node.name, [folds[i] for i in kept], cycles[kept], shares[kept], [resources[i] for i in kept]))
-    return out
+def _alike(graph: Graph, node: Node) -> Hashable:
+    """Equal for nodes whose foldings cost the same."""
+    op = node.op
+    if not isinstance(op, Conv):
+        return node.name
+    (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
+    shape = (op.weight.shape, fields_of(op.weight, 2), op.stride, op.pad, op.dilation, op.groups)
+    return (*shape, source.shape, source.bits, source.signed, result.shape, acc_bits(result))
 
 
-def _fit(candidates: list[_Candidates], interval: int) -> list[int] | None:
+def _candidates(graph: Graph, board: Board, budget: Resources, *, streams: bool) -> dict[str, _Candidates]:
+    """By node; nodes that are alike share theirs."""
+    kinds = {node.name: _alike(graph, node) for node in graph.nodes}
+    found = {kinds[n.name]: n for n in reversed(graph.nodes)}
+    each = {kind: _Candidates(graph, node, board, budget, streams=streams) for kind, node in found.items()}
+    return {name: each[kind] for name, kind in kinds.items()}
+
+
+def _fit(candidates: Mapping[str, _Candidates], interval: int, bytes_per_cycle: float) -> dict[str, int] | None:
     """The cheapest choices that meet ``interval`` within the budget; None if there are none."""
-    allowed = [np.flatnonzero(c.cycles <= interval) for c in candidates]
-    picks = choose([c.shares[a] for c, a in zip(candidates, allowed, strict=True)])
-    return None if picks is None else [int(a[p]) for a, p in zip(allowed, picks, strict=True)]
+    traffic = interval * bytes_per_cycle
+    known = {id(c): c.within(interval, traffic) for c in candidates.values()}
+    allowed = {name: known[id(c)] for name, c in candidates.items()}
+    picks = choose([shares for _, shares in allowed.values()])
+    if picks is None:
+        return None
+    chosen = {name: int(indices[pick]) for (name, (indices, _)), pick in zip(allowed.items(), picks, strict=True)}
+    for kind in set(candidates.values()):  # which of several nodes that are alike has which folding is left to chance
+        names = [name for name, c in candidates.items() if c is kind]
+        chosen.update(zip(names, sorted(chosen[name] for name in names), strict=True))
+    return chosen
 
 
-def _folding(graph: Graph, candidates: list[_Candidates], picks: list[int]) -> Folding:
+def _folding(graph: Graph, candidates: Mapping[str, _Candidates], picks: Mapping[str, int], bytes_per_cycle: float) -> Folding:
     total = Resources()
-    for c, p in zip(candidates, picks, strict=True):
-        total += c.resources[p]
+    for name, pick in picks.items():
+        total += candidates[name].resources(pick)
+    slowest = max(int(candidates[name].cycles[pick]) for name, pick in picks.items())
+    read = sum(candidates[name].traffic(pick) for name, pick in picks.items())
     return Folding(
-        folds=at_readers(graph, {c.name: c.folds[p] for c, p in zip(candidates, picks, strict=True)}),
-        interval=int(max(c.cycles[p] for c, p in zip(candidates, picks, strict=True))),
+        folds=at_readers(graph, {name: candidates[name].fold(pick) for name, pick in picks.items()}),
+        interval=max(slowest, ceil(read / bytes_per_cycle) if read else 0),
         resources=total,
     )
 
@@ -111,7 +190,13 @@ def expected_plumbing(graph: Graph, board: Board, fill: float) -> Resources:
 
 
 def fold(
-    graph: Graph, board: Board, *, fill: float = 0.7, fps: float | None = None, reserve: Resources | None = None
+    graph: Graph,
+    board: Board,
+    *,
+    fill: float = 0.7,
+    fps: float | None = None,
+    reserve: Resources | None = None,
+    streams: bool = False,
 ) -> Folding:
     """Chooses foldings for ``board``.
 
@@ -120,6 +205,7 @@ def fold(
             RAMs, which are not, may be used up to ``HARD_FILL``.
         fps: frames per second to reach with the fewest resources; without it, as many as fit.
         reserve: set aside for FIFOs and width converters; estimated if not given.
+        streams: whether weights may stream in from the board's memory, if it has one.
 
     Raises:
         FoldingError: the goal cannot be met within the budget; says what is possible.
@@ -132,23 +218,24 @@ def fold(
                 f"FIFOs and width converters alone take {getattr(aside, resource):,g} {name} of {board.title}, which has "
                 f"{getattr(board.resources, resource):,g}; take a larger board, a smaller network, or a lower rate with --fps"
             )
-    candidates = _candidates(graph, budget, technology_of(board.family))
-    slowest_best = int(max(c.cycles.min() for c in candidates))
-    intervals = np.unique(np.concatenate([c.cycles for c in candidates]))
+    candidates = _candidates(graph, board, budget, streams=board.memory is not None and streams)
+    bytes_per_cycle = BANDWIDTH * board.memory.data_bits / 8 if board.memory else 0.0
+    slowest_best = int(max(c.cycles.min() for c in candidates.values()))
+    intervals = np.unique(np.concatenate([c.cycles for c in candidates.values()]))
     intervals = intervals[intervals >= slowest_best]
     if fps is not None:
         goal = int(board.clock_mhz * 1e6 / fps)
-        picks = _fit(candidates, goal)
+        picks = _fit(candidates, goal, bytes_per_cycle)
         if picks is not None:
-            return _folding(graph, candidates, picks)
+            return _folding(graph, candidates, picks, bytes_per_cycle)
     low, high, best = 0, len(intervals) - 1, None
     while low <= high:
         middle = (low + high) // 2
-        picks = _fit(candidates, int(intervals[middle]))
+        picks = _fit(candidates, int(intervals[middle]), bytes_per_cycle)
         if picks is None:
             low = middle + 1
         else:
-            best, high = _folding(graph, candidates, picks), middle - 1
+            best, high = _folding(graph, candidates, picks, bytes_per_cycle), middle - 1
     if best is None:
         raise FoldingError(_too_large(candidates, board, fill))
     if fps is not None and best.interval > goal:
@@ -160,8 +247,11 @@ def fold(
     return best
 
 
-def _too_large(candidates: list[_Candidates], board: Board, fill: float) -> str:
-    load = sum((c.shares[c.shares.sum(axis=1).argmin()] for c in candidates), np.zeros(4))
+def _too_large(candidates: Mapping[str, _Candidates], board: Board, fill: float) -> str:
+    load = np.zeros(4)
+    for c in candidates.values():
+        indices, shares = c.within(int(c.cycles.max()), np.inf)
+        load += shares[shares.sum(axis=1).argmin(), :4] if len(indices) else 0.0
     names = ("LUTs", "flip-flops", "DSPs", "block RAMs")
     worst = int(np.argmax(load))
     return (
