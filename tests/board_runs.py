@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from headrace_host.batches import Batches, Buffer
+from headrace_host.batches import Batches, Buffer, streamed_weights
 from headrace_host.block import Block
 from headrace_host.boardfile import unpack_boardfile
 from headrace_host.detector import letterbox
@@ -123,6 +123,7 @@ def local_board(deployed: Path, scratch: Path, batch_size: int = 4, **options: A
 
     try:
         block = Block(fabric, build.manifest, options.pop("patience_cycles", None))
+        options.setdefault("weights", streamed_weights(build, allocate))
         batches = Batches(block, build.manifest, allocate, batch_size, **options)
         yield Board(fabric, dram, block, batches, Program.load(build.folder))
     finally:

@@ -16,6 +16,7 @@ from headrace_host.block import Block
 from headrace_host.errors import BoardError
 from headrace_host.golden import IntArray
 from headrace_host.layout import MemoryLayout, check_start
+from headrace_host.manifest import Build
 
 Frames = Mapping[str, IntArray]
 """Integer tensors (N, H, W, C) by name."""
@@ -54,6 +55,8 @@ def layouts_of(manifest: Mapping[str, Any]) -> dict[str, dict[str, MemoryLayout]
     sides: dict[str, dict[str, MemoryLayout]] = {"input": {}, "held": {}, "output": {}}
     described = {entry["tensor"]: entry for entry in (*manifest["inputs"], *manifest["outputs"])}
     for entry in ip["tensors"]:
+        if entry["side"] == "weights":
+            continue
         tensor = described[entry["tensor"]]
         layout = MemoryLayout.of(tensor["shape"], tensor["bits"], tensor["signed"], ip["data_bits"] // 8)
         if (layout.element_bits, layout.frame_bytes) != (entry["element_bits"], entry["frame_bytes"]):
@@ -78,7 +81,7 @@ class Slot:
     """Buffers of one batch on its way."""
 
     inputs: dict[str, Buffer]
-    """Those that are held among them, in the order of the block's registers."""
+    """Those that are held and streamed weights among them, in the order of the block's registers."""
     outputs: dict[str, Buffer]
     frames: int = 0
     starts: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
@@ -88,6 +91,27 @@ class Slot:
     def addresses(self) -> list[int]:
         """Of all tensors, inputs first."""
         return [buffer.address for buffer in (*self.inputs.values(), *self.outputs.values())]
+
+
+def streamed_weights(build: Build, allocate: Allocate) -> dict[str, Buffer]:
+    """The weights that a build streams, in memory, by their name among its tensors; none if it streams none.
+
+    They stay where they are for as long as the accelerator is not reset: it reads them ahead.
+
+    Raises:
+        HostError: the file of them cannot be read.
+        BoardError: it is of another build.
+    """
+    entries = [entry for entry in build.manifest["ip"]["tensors"] if entry["side"] == "weights"]
+    found = {}
+    for entry in entries:
+        data = build.streamed
+        if len(data) != entry["region_bytes"]:
+            raise BoardError(f"{len(data)} bytes of weights to stream, the build has {entry['region_bytes']}; deploy it again")
+        buffer = found[entry["tensor"]] = allocate((1, len(data)))
+        buffer.memory[0] = np.frombuffer(data, np.uint8)
+        buffer.flush()
+    return found
 
 
 class Batches:
@@ -100,6 +124,10 @@ class Batches:
         batch_size: most frames of a batch.
         slots: batches on their way; two keep the fabric busy while a third is packed.
         held: of batches of another size through the same block; None: nothing is set yet.
+        weights: what the accelerator streams from memory (`streamed_weights`), if it does.
+
+    Raises:
+        BoardError: the build's manifest contradicts itself.
     """
 
     def __init__(
@@ -110,6 +138,7 @@ class Batches:
         batch_size: int = 8,
         slots: int = 3,
         held: dict[str, Held] | None = None,
+        weights: Mapping[str, Buffer] | None = None,
     ) -> None:
         if batch_size < 1 or slots < 1:
             raise BoardError(f"batch_size {batch_size} and slots {slots} must be at least 1")
@@ -117,11 +146,14 @@ class Batches:
         sides = layouts_of(manifest)
         self.inputs, self.outputs = sides["input"], sides["output"]
         self.held = {n: Held(at, allocate((1, at.frame_bytes))) for n, at in sides["held"].items()} if held is None else held
+        weights = weights or {}
         self._held_start = np.array([int(str(manifest["build_id"]), 16)], np.uint64)
         reads = [entry["tensor"] for entry in manifest["ip"]["tensors"] if entry["side"] != "output"]
 
         def place(name: str) -> Buffer:
-            return self.held[name].buffer if name in self.held else allocate((batch_size, self.inputs[name].frame_bytes))
+            if name in self.held:
+                return self.held[name].buffer
+            return weights[name] if name in weights else allocate((batch_size, self.inputs[name].frame_bytes))
 
         self._tag = secrets.randbits(32)  # so that nothing of an earlier program passes for this one's
         self.slots = [

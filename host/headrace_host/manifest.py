@@ -16,6 +16,8 @@ from headrace_host.simulator import HARNESS_ABI
 SCHEMA = 1
 MANIFEST = "manifest.json"
 PROGRAM_FILES = ("program.json", "weights.npz")
+STREAMED = "streamed.bin"
+"""Weights that the accelerator reads from memory, as they lie there; only builds that stream some have it."""
 DEPLOYED = "deploy.json"
 """Lists the files of a deployed folder, with their digests."""
 CXX_SUFFIXES = (".hpp", ".cpp", ".h")
@@ -112,8 +114,27 @@ class Build:
             raise HostError(f"{path}: manifest schema {schema}, this version reads {SCHEMA}; compile the model again")
         _check_manifest(path, manifest)
         build = cls(folder, manifest)
-        build.verify({name: manifest["files"].get(name, "") for name in PROGRAM_FILES})
+        build.verify({name: manifest["files"].get(name, "") for name in build.data_files})
         return build
+
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """What the network computes with: the program, and the weights that stream in, if any."""
+        return (*PROGRAM_FILES, STREAMED) if STREAMED in self.manifest["files"] else PROGRAM_FILES
+
+    @property
+    def streamed(self) -> bytes:
+        """The weights that stream in; empty if there are none.
+
+        Raises:
+            HostError: the file cannot be read.
+        """
+        if STREAMED not in self.data_files:
+            return b""
+        try:
+            return (self.folder / STREAMED).read_bytes()
+        except OSError as error:
+            raise HostError(f"{self.folder / STREAMED}: cannot read ({error.strerror or error})") from error
 
     def verify(self, files: Mapping[str, str]) -> None:
         """Checks files of the build against their digests.

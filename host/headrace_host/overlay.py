@@ -20,7 +20,7 @@ import pynq
 from pynq import Overlay, allocate
 
 from headrace_host.accelerator import Interface
-from headrace_host.batches import Batches, Buffer, Held, Slot
+from headrace_host.batches import Batches, Buffer, Held, Slot, streamed_weights
 from headrace_host.block import Block
 from headrace_host.errors import BoardError
 from headrace_host.golden import IntArray
@@ -67,6 +67,7 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
         self.block = Block(getattr(self, self.block_name), build.manifest, patience_cycles)
         self._slots = slots
         self._held: dict[str, Held] | None = None
+        self._weights: dict[str, Buffer] | None = None
         self.batch_size = batch_size
 
     def _find(self, vlnv: str) -> str:
@@ -94,7 +95,9 @@ class AcceleratorOverlay(Overlay):  # type: ignore[misc]  # pynq has no types
                 ) from error
             return Buffer(buffer, int(buffer.device_address))
 
-        self.batches = Batches(self.block, self.build.manifest, place, value, self._slots, self._held)
+        if self._weights is None:
+            self._weights = streamed_weights(self.build, place)
+        self.batches = Batches(self.block, self.build.manifest, place, value, self._slots, self._held, self._weights)
         self._held = self.batches.held
         self._filled: Slot | None = None
 

@@ -78,6 +78,7 @@ struct Board {
   std::deque<Burst> reads;
   std::deque<Burst> writes;     // addresses whose words come
   std::deque<Burst> responses;  // writes whose response is due
+  int64_t moved[2] = {0, 0};    // bytes read and written
   bool r_offered = false;
   bool b_offered = false;
   bool stopped = false;
@@ -141,6 +142,7 @@ void sample(Board& b) {
     Burst& burst = b.reads.front();
     burst.address += b.word_bytes;
     b.credit -= static_cast<double>(b.word_bytes);
+    b.moved[0] += b.word_bytes;
     b.r_offered = false;
     if (--burst.words == 0) b.reads.pop_front();
   }
@@ -160,6 +162,7 @@ void sample(Board& b) {
     }
     burst.address += b.word_bytes;
     b.credit -= static_cast<double>(b.word_bytes);
+    b.moved[1] += b.word_bytes;
     if (--burst.words == 0) {
       burst.due = b.cycle + b.model.write_latency + b.random.upto(b.model.jitter);
       b.responses.push_back(burst);
@@ -269,6 +272,7 @@ extern "C" int64_t hb_run(void* handle, int64_t cycles, int until) {
 
 extern "C" int hb_interrupt(void* handle) { return static_cast<Board*>(handle)->ip->irq; }
 extern "C" int hb_failed(void* handle) { return failed(*static_cast<Board*>(handle)); }
+extern "C" int64_t hb_moved(void* handle, int written) { return static_cast<Board*>(handle)->moved[written]; }
 extern "C" int64_t hb_cycles(void* handle) { return static_cast<Board*>(handle)->cycle; }
 
 // One access at the slave; 0 if it was answered within `limit` cycles.

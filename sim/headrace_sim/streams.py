@@ -116,11 +116,15 @@ class Source(_Stream):
 
 
 class Sink(_Stream):
-    """Takes beats, refusing in a cycle with probability ``stall``; collects ``words``."""
+    """Takes beats, refusing in a cycle with probability ``stall``; collects ``words``.
+
+    With ``endless`` there may be more beats than ``count``, which are not taken.
+    """
 
     count: int
     stall: float
     words: list[int]
+    endless: bool = False
     accepting: bool = False
 
     @property
@@ -130,7 +134,7 @@ class Sink(_Stream):
 
     def drive(self, cycle: int, rng: random.Random) -> None:  # noqa: ARG002
         """Decide whether this cycle's beat is taken."""
-        self.accepting = rng.random() >= self.stall
+        self.accepting = rng.random() >= self.stall and not (self.endless and self.done)
         self.ready.set_slice(self.bit, 1, int(self.accepting))
 
     def sample(self, cycle: int) -> None:
@@ -186,11 +190,12 @@ class StreamBench:
         data: str = "data_o",
         index: int | None = None,
         shared_data: bool = False,
+        endless: bool = False,
     ) -> Sink:
-        """Add a sink of ``count`` beats; ``shared_data``: all streams of a vector share the data."""
+        """Add a sink of ``count`` beats; ``shared_data``: all streams of a vector share the data; ``endless``: see `Sink`."""
         ports = self.port(valid), self.port(ready), self.port(data)
         sink = Sink(*ports, index or 0, _slice(ports, None if shared_data else index))
-        sink.count, sink.stall, sink.words = count, stall, []
+        sink.count, sink.stall, sink.words, sink.endless = count, stall, [], endless
         self.sinks.append(sink)
         return sink
 

@@ -7,18 +7,19 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from headrace_host.images import find_images
-from headrace_host.manifest import MANIFEST
+from headrace_host.manifest import MANIFEST, STREAMED
 
 from headrace.backend.block import blocks_for, write_block
 from headrace.backend.ip import check_held
 from headrace.backend.rtl import NETWORK, write_rtl
+from headrace.backend.weights import memory_of
 from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
 from headrace.description import Compilation, Fitted, Goal, Lowered, describe, hardware_id
@@ -82,7 +83,7 @@ def compile_model(
     if held and not board.memory:
         raise BuildError(f"{board.title} has no block between memories, so no input can be held; leave --hold out")
     check_held(lowered.graph, held)
-    fitted = _fit(lowered.graph, board, goal, note, hls.layers if hls else ())
+    fitted = _fit(lowered.graph, board, goal, note, hls)
     made = Compilation(path=path, board=board, goal=goal, lowered=lowered, fitted=fitted)
     note("writing the build directory")
     scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
@@ -106,12 +107,13 @@ def _concerns(path: Path, scratch: Path, out: Path) -> bool:
     return path.is_relative_to(scratch) or scratch.is_relative_to(path) or path == out
 
 
-def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[str]) -> Fitted:
-    """Looks for what fits: what the FIFOs took is set aside in the next try. ``layers`` are C++ kernels."""
+def _fit(graph: Graph, board: Board, goal: Goal, note: Note, hls: HlsOptions | None) -> Fitted:
+    """Looks for what fits: what the FIFOs took is set aside in the next try. C++ kernels have all weights on the chip."""
+    layers, streams = hls.layers if hls else (), hls is None
     reserve, fps, technology = None, goal.fps, technology_of(board.family)
     for _ in range(FIT_TRIES):
         note("choosing foldings")
-        folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve)
+        folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve, streams=streams)
         sizing = size_fifos(graph, folding.folds, note, layers, technology)
         design = mixed_design(graph, folding.folds, sizing.depths, layers, technology)
         block = sum((b.resources() for b in blocks_for(board, graph, design).values()), Resources())
@@ -167,6 +169,10 @@ def _write(
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     (folder / "weights.npz").write_bytes(packed.getvalue())
     further: dict[str, Any] = {"hls": write_hls(folder / HLS, made, hls, note)} if hls else {}
+    if made.fitted.design.weights:
+        roms = [rom for i in made.fitted.design.instances if (rom := i.engine.streamed())]
+        assert made.board.memory  # else nothing streams
+        (folder / STREAMED).write_bytes(memory_of(roms, made.board.memory.data_bits // 8))
     blocks = blocks_for(made.board, made.graph, made.fitted.design, held)
     for key, block in blocks.items():
         further[key] = block.describe(write_block(block, folder / "rtl", sources))

@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import headrace_host
-from headrace_host.manifest import DEPLOYED, MANIFEST, PROGRAM_FILES, Build, file_digest
+from headrace_host.manifest import DEPLOYED, MANIFEST, PROGRAM_FILES, STREAMED, Build, file_digest
 
 from headrace import __version__
 from headrace.backend.devicetree import render_dtbo
@@ -60,7 +60,7 @@ def deploy(build: Build, out: Path, *, simulated: bool, note: Callable[[str], No
             write_simulated(build, scratch, name, note)
         else:
             _copy_bitstream(build, scratch, name)
-        for file in (MANIFEST, *PROGRAM_FILES):
+        for file in (MANIFEST, *build.data_files):
             shutil.copyfile(build.folder / file, scratch / file)
         write_wheel(scratch / WHEEL)
         if "ip" in build.manifest:
@@ -92,6 +92,8 @@ def _described(build: Build, name: str, simulated: bool) -> dict[str, str]:
             f"{LINUX}/{name}.dtbo": "what Linux reads of it, where another loader than pynq's is used",
         }
     told |= {MANIFEST: "what the driver reads of the build", " ".join(PROGRAM_FILES): "the same network for the CPU"}
+    if STREAMED in build.data_files:
+        told[STREAMED] = "weights that the accelerator reads from memory"
     told[WHEEL] = "the driver: pip install it " + ("on the board" if "ip" in build.manifest else "where the serial line ends")
     if "ip" in build.manifest:
         told["notebooks/"] = "Jupyter notebooks that use all this"

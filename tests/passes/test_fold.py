@@ -14,12 +14,12 @@ from random_nets import random_network
 
 from headrace.backend.design import build_design
 from headrace.boards import Board, load_board
-from headrace.engines.mac import Stationary
+from headrace.engines.mac import Stationary, bus_words
 from headrace.engines.technology import Resources
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
-from headrace.passes.fold import BANDWIDTH, budget_of, expected_plumbing, fold, weight_bytes, weight_words
+from headrace.passes.fold import BANDWIDTH, budget_of, expected_plumbing, fold
 from headrace.passes.knapsack import choose, efficient
 
 NONE = Resources()
@@ -207,7 +207,7 @@ def test_weights_stream_in_where_they_find_no_room() -> None:
     held = {name: f for name, f in streamed.folds.items() if f.held}
     assert set(held) == {n.name for n in graph.nodes if n.op.kind == "conv"}
     engines = [e for n in graph.nodes for e in map_node(graph, n, streamed.folds[n.name]).chain if isinstance(e, Stationary)]
-    read = sum(weight_bytes(engine, 8) for engine in engines)
+    read = sum(engine.weight_bytes(8) for engine in engines)
     assert (2 * 96 + 192) * 192 / 2 <= read <= BANDWIDTH * 8 * streamed.interval
     assert all(64 % f.held == 0 for f in held.values())
 
@@ -219,7 +219,7 @@ def test_no_weights_stream_without_memory() -> None:
 
 
 def test_words_of_weights_fill_words_of_memory() -> None:
-    assert [weight_words(bits, 10, 64) for bits in (1, 12, 32, 33, 64, 65, 128, 130)] == [1, 2, 5, 10, 10, 20, 20, 30]
+    assert [bus_words(bits, 10, 64) for bits in (1, 12, 32, 33, 64, 65, 128, 130)] == [1, 2, 5, 10, 10, 20, 20, 30]
 
 
 @pytest.mark.parametrize("bram36", [3, 60])

@@ -138,6 +138,7 @@ class Fabric:
             "hb_interrupt": ([handle], ctypes.c_int),
             "hb_failed": ([handle], ctypes.c_int),
             "hb_cycles": ([handle], signed),
+            "hb_moved": ([handle, ctypes.c_int], signed),
             "hb_read": ([handle, word, ctypes.POINTER(word), signed], ctypes.c_int),
             "hb_write": ([handle, word, word, signed], ctypes.c_int),
         }
@@ -161,6 +162,11 @@ class Fabric:
     def cycles(self) -> int:
         """Of the fabric's clock since it was configured."""
         return int(self._lib.hb_cycles(self._handle))
+
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """Bytes that were read from memory, and written to it."""
+        return int(self._lib.hb_moved(self._handle, 0)), int(self._lib.hb_moved(self._handle, 1))
 
     def read(self, offset: int) -> int:
         """Reads a register.

@@ -49,20 +49,23 @@ class Rom:
     @property
     def bits(self) -> int:
         """Of a word."""
-        return sum(self.widths) * (self.fields.shape[1] // len(self.widths))
+        return sum(self.widths) * (int(self.fields.shape[1]) // len(self.widths))
 
     def lines(self) -> list[str]:
         """One hexadecimal word a line, for $readmemh."""
-        n = self.fields.shape[1]
-        widths = self.widths * (n // len(self.widths))
-        digits = ceil_div(sum(widths), 4)
+        digits = ceil_div(self.bits, 4)
+        return [f"{word:0{digits}x}" for word in self.words()]
+
+    def words(self) -> list[int]:
+        """The words as non-negative numbers."""
+        widths = self.widths * (self.fields.shape[1] // len(self.widths))
         out = []
         for row in self.fields.tolist():
             word, at = 0, 0
             for value, width in zip(row, widths, strict=True):
                 word |= (value & ((1 << width) - 1)) << at
                 at += width
-            out.append(f"{word:0{digits}x}")
+            out.append(word)
         return out
 
 

@@ -32,6 +32,16 @@ SHIFT_BITS = 32
 """Of a shift register in a LUT."""
 
 
+def bus_words(bits: int, words: int, bus: int) -> int:
+    """Words of ``bus`` bits for ``words`` of ``bits`` bits: as many in one as it has room for, or one in several."""
+    return ceil_div(words, bus // bits) if bits <= bus else words * ceil_div(bits, bus)
+
+
+def weight_reader(bits: int, bus: int) -> Resources:
+    """What brings a stream of ``bits``-bit words from a memory of ``bus`` bits (weight_feed.sv, weight_unpack.sv)."""
+    return Resources(lut=130 + bus, ff=60 + bus + max(0, bits - bus))
+
+
 def product_luts(a: int, b: int) -> int:
     """LUTs of one product of ``a`` and ``b`` signed bits without a DSP (mac_digits.sv, fitted to yosys)."""
     wide, digits = max(a, b), ceil_div(min(a, b), 2)
@@ -176,6 +186,10 @@ class Stationary(MatVec):
     def passes(self) -> int:
         """How often the weights come for each frame."""
         return self.result.pixels // self.held
+
+    def weight_bytes(self, word_bytes: int) -> int:
+        """What a frame reads from a memory of such words."""
+        return self.passes * word_bytes * bus_words(self.in_widths[1], self.words, 8 * word_bytes)
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_stationary.sv."""

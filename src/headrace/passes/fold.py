@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from headrace.boards import Board
 from headrace.engines.base import fields_of
-from headrace.engines.mac import Stationary, acc_bits
-from headrace.engines.technology import Resources, ceil_div, technology_of
+from headrace.engines.mac import Stationary, acc_bits, weight_reader
+from headrace.engines.technology import Resources, technology_of
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph, Node
 from headrace.operators import fold_options, map_node
@@ -85,8 +85,10 @@ class _Candidates:
         """Estimate of an option."""
         if index not in self._known:
             mapped = map_node(self._graph, self._node, self._folds[index])
-            self._known[index] = mapped.resources(self._technology)
-            self._traffic[index] = sum(weight_bytes(e, self._word_bytes) for e in mapped.chain if isinstance(e, Stationary))
+            streamed = [engine for engine in mapped.chain if isinstance(engine, Stationary)]
+            readers = (weight_reader(engine.in_widths[1], 8 * self._word_bytes) for engine in streamed)
+            self._known[index] = sum(readers, mapped.resources(self._technology))
+            self._traffic[index] = sum(engine.weight_bytes(self._word_bytes) for engine in streamed)
         return self._known[index]
 
     def traffic(self, index: int) -> int:
@@ -110,16 +112,6 @@ class _Candidates:
         shares = self.shares(allowed, traffic)
         kept = efficient(shares)
         return allowed[kept], shares[kept]
-
-
-def weight_bytes(engine: Stationary, word_bytes: int) -> int:
-    """What a frame's weights are in memory, whose words hold whole words of weights or parts of one."""
-    return engine.passes * word_bytes * weight_words(engine.in_widths[1], engine.words, 8 * word_bytes)
-
-
-def weight_words(bits: int, words: int, bus: int) -> int:
-    """Words of ``bus`` bits for ``words`` of ``bits`` bits: as many in one as it has room for, or one in several."""
-    return ceil_div(words, bus // bits) if bits <= bus else words * ceil_div(bits, bus)
 
 
 def _vector(r: Resources) -> list[float]:

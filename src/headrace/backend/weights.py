@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights that stream in, as they lie in memory: what `weight_feed` and `weight_unpack` expect there.
+
+A word of weights begins at a new word of memory or behind another one in it: as many share one as it has room for, the first
+in its low bits, and wider ones take several, low bits first. Each stream begins at a new burst of `BURST` words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headrace.backend.design import WeightStream
+from headrace.engines.base import Rom
+from headrace.engines.mac import bus_words
+from headrace.engines.technology import ceil_div
+
+BURST = 16
+"""Words of memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Where a stream lies, in bursts."""
+
+    first: int
+    bursts: int
+    last_beats: int
+    """Words of the last burst."""
+
+
+def regions_of(streams: Sequence[WeightStream], word_bytes: int) -> tuple[Region, ...]:
+    """Of all streams, one behind the other."""
+    found, first = [], 0
+    for stream in streams:
+        beats = bus_words(stream.width, stream.words, 8 * word_bytes)
+        bursts = ceil_div(beats, BURST)
+        found.append(Region(first=first, bursts=bursts, last_beats=beats - (bursts - 1) * BURST))
+        first += bursts
+    return tuple(found)
+
+
+def bus_bytes(stream: WeightStream, word_bytes: int) -> int:
+    """What all words of a stream take."""
+    return word_bytes * bus_words(stream.width, stream.words, 8 * word_bytes)
+
+
+def region_bytes(regions: Sequence[Region], word_bytes: int) -> int:
+    """Of all streams."""
+    return sum(region.bursts for region in regions) * BURST * word_bytes
+
+
+def memory_of(roms: Sequence[Rom], word_bytes: int) -> bytes:
+    """The bytes of all streams."""
+    burst = BURST * word_bytes
+    parts = (b"".join(_bus_words(rom, word_bytes)) for rom in roms)
+    return b"".join(part.ljust(ceil_div(len(part), burst) * burst, b"\0") for part in parts)
+
+
+def _bus_words(rom: Rom, word_bytes: int) -> list[bytes]:
+    """Of a stream's words: one or several of them, or a word of several words of memory."""
+    words, bits, bus = rom.words(), rom.bits, 8 * word_bytes
+    if bits > bus:
+        size = ceil_div(bits, bus) * word_bytes
+        return [word.to_bytes(size, "little") for word in words]
+    per = bus // bits
+    return [
+        sum(word << (bits * k) for k, word in enumerate(words[at : at + per])).to_bytes(word_bytes, "little")
+        for at in range(0, len(words), per)
+    ]
