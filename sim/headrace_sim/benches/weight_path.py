@@ -41,8 +41,8 @@ class _Run:
         self.memory = ReadMemory(self.bench, memory, base, behaviour)
         self.used = range(base, base + len(image))
         # Commands behind the first one change nothing.
-        command = {"valid": "command_valid_i", "ready": "command_ready_o", "data": "command_i"}
-        self.bench.source([base, base + 0x2000, 0], **command, stall=0.5)
+        commands = [base, base + 0x2000, 0]
+        self.bench.source(commands, valid="command_valid_i", ready="command_ready_o", data="command_i", stall=0.5)
         self.passes = passes
         self.sinks = [self._connect(k, stall) for k in range(3)]
         self.errors = [Pulses(self.bench, "error_o", k, noting="answered_o") for k in range(3)]
@@ -51,8 +51,8 @@ class _Run:
 
     def _connect(self, k: int, stall: float) -> Sink:
         name, count = _NAMES[k], self.passes[k] * len(self.words[k])
-        ports = {"valid": f"{name}_valid_o", "ready": f"{name}_ready_i", "data": f"{name}_data_o"}
-        return self.bench.sink(count, **ports, stall=stall, endless=True)
+        valid, ready, data = f"{name}_valid_o", f"{name}_ready_i", f"{name}_data_o"
+        return self.bench.sink(count, valid=valid, ready=ready, data=data, stall=stall, endless=True)
 
     def check(self) -> None:
         """What came is what lies there, again and again; nothing else was read, and no more than buffers hold."""

@@ -42,8 +42,8 @@ class IpView:
     address_bits: int
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
-    weights: tuple[WeightStream, ...]
-    regions: tuple[Region, ...]
+    weights: tuple[WeightStream, ...] = ()
+    regions: tuple[Region, ...] = ()
     """Of the weights, in memory."""
 
     @property

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
 from headrace.engines.base import Engine, Parameter
-from headrace.engines.technology import Resources, Technology, ceil_div, index_bits
+from headrace.engines.technology import XC7, Resources, Technology, ceil_div, index_bits
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
 
@@ -96,6 +96,8 @@ class Window(Engine):
     """Channel groups, one after the other; in each, all channel beats of a tap beat before the next."""
     pad_value: int = 0
     deform: Deform | None = None
+    slots: int = 0
+    """Row slots of the line buffer; 0: so many that writing never waits for reading, nor reading for writing."""
 
     @property
     def in_ports(self) -> tuple[tuple[str, str, str], ...]:  # type: ignore[override]
@@ -132,15 +134,33 @@ class Window(Engine):
 
     @property
     def rows(self) -> int:
-        """Row slots of the line buffer.
+        """Row slots of the line buffer."""
+        return self.slots or self.free_rows
+
+    @property
+    def least_rows(self) -> int:
+        """Row slots without which a window does not find all its rows."""
+        height = self.source.shape[0] + min(0, self.pad[0])
+        span, top = self._span
+        return min(span, height, max(1, (self.out_hw[0] - 1) * self.stride[0] - top + span))
+
+    @property
+    def _span(self) -> Pair:
+        """Rows of a window, and how many of them the first one has above the map."""
+        if self.deform:
+            reach = self.deform.reach * ((self.kernel[0] - 1) // 2)
+            return 2 * reach + 1, reach
+        return (self.kernel[0] - 1) * self.dilation[0] + 1, max(0, self.pad[0])
+
+    @property
+    def free_rows(self) -> int:
+        """Row slots that let writing and reading go on side by side.
 
         The window's span and one stride, so that writing overlaps reading; and room for the rows of a frame's last window
         beside those of the next frame's first, so that frames follow without a pause.
         """
         height = self.source.shape[0] + min(0, self.pad[0])
-        reach = self.deform.reach * ((self.kernel[0] - 1) // 2) if self.deform else 0
-        span = 2 * reach + 1 if self.deform else (self.kernel[0] - 1) * self.dilation[0] + 1
-        top = reach if self.deform else max(0, self.pad[0])
+        span, top = self._span
         last = (self.out_hw[0] - 1) * self.stride[0] - top
         first_rows = min(height, span - top)
         last_rows = min(height, last + span) - max(0, last)
@@ -174,7 +194,32 @@ class Window(Engine):
     def cycles(self) -> int:
         """Reading windows and writing pixels overlap; the longer one counts."""
         reads = self.out_hw[0] * self.out_hw[1] * self.beats * self.steps
-        return max(reads, self.source.pixels * self.beats)
+        return max(reads, self.source.pixels * self.beats) if self.rows >= self.free_rows else self._paced_cycles
+
+    @property
+    def _paced_cycles(self) -> int:
+        """The same where row slots are few and the pixels of a frame come evenly.
+
+        Where windows have all rows of the map, the slots beyond these take what comes while a frame is read. Else a row is
+        read as it comes, and what comes while its last windows are read waits outside.
+        """
+        height, width, _ = self.source.shape
+        read = self.out_hw[1] * self.beats * self.steps
+        if self.least_rows == height:
+            return ceil_div(self.out_hw[0] * read * height, max(1, self.rows - height))
+        reach = 2 * self.deform.reach if self.deform else (self.kernel[1] - 1) * self.dilation[1]
+        late = min(self.out_hw[1], ceil_div(reach + 1, self.stride[1])) * self.beats * self.steps
+        return self.out_hw[0] * (max(read, self.stride[0] * width * self.beats) + late)
+
+    def fewer_rows(self) -> Iterator[int]:
+        """Row slots that are worth considering instead of `free_rows`: where these take block RAM."""
+        width = self.lanes * self.source.bits
+        if not XC7.memory(self.free_rows * self.source.shape[1] * self.beats, width).bram36:
+            return
+        if self.least_rows == self.source.shape[0]:
+            yield from range(self.least_rows + 1, self.free_rows)
+        elif self.least_rows < self.free_rows:
+            yield self.least_rows
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_window.sv."""

@@ -40,6 +40,8 @@ class Fold:
     """Keep weights in LUTs that by their size belong in block RAM (dense and grouped convolutions)."""
     held: int = 0
     """Hold so many pixels while the weights stream in from outside the network; 0: keep the weights (dense convolutions)."""
+    rows: int = 0
+    """Row slots of the line buffer; 0: as many as let writing and reading go on side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

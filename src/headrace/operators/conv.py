@@ -216,6 +216,7 @@ def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fol
         taps=fold.taps,
         taps_inner=whole_groups(op, fold) > 0,
         groups=op.groups,
+        slots=fold.rows,
     )
     return line_buffer(window, mac.cycles)
 
@@ -314,12 +315,19 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     deep = op.weight.size * 4 > XC7.rom_bits
     in_luts = product_luts(factor_bits(source), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
     taps = _tap_options(op, source)
-    for lanes, pe in widths(op, source):
-        for t in taps:
-            fold = Fold(lanes=lanes, taps=t, pe=pe)
+    for (lanes, pe), t in itertools.product(widths(op, source), taps):
+        plain = Fold(lanes=lanes, taps=t, pe=pe)
+        for fold in (plain, *_with_fewer_rows(graph, node, plain)):
             for lut_rom in (False, True)[: 1 + (deep and not whole_groups(op, fold))]:
                 for lut_mul in (False, True)[: 1 + in_luts]:
                     yield replace(fold, lut_rom=lut_rom, lut_mul=lut_mul)
+
+
+def _with_fewer_rows(graph: Graph, node: Node, fold: Fold) -> Iterator[Fold]:
+    """``fold`` with smaller line buffers."""
+    window = map_conv(graph, node, fold).chain[0]
+    if isinstance(window, Window):
+        yield from (replace(fold, rows=rows) for rows in window.fewer_rows())
 
 
 def streamed_folds(graph: Graph, node: Node, least_bits: int = XC7.rom_bits) -> Iterator[Fold]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 from headrace.engines.base import fields_of
@@ -68,12 +68,11 @@ def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:
     return (max(abs(op.lo), abs(op.hi)) * radius + PART_ROW) / inputs[0].shape[0]
 
 
-def map_deform(graph: Graph, node: Node, fold: Fold) -> Mapped:
-    """Deformable window, depthwise multiply-accumulate, narrow."""
+def _window(graph: Graph, node: Node, fold: Fold) -> Window:
     op = cast(DeformDepthwise, node.op)
     (source, dilation), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     k = op.weight.shape[0]
-    window = Window(
+    return Window(
         name=f"{node.name}_window",
         source=source,
         out_hw=result.shape[:2],
@@ -85,7 +84,15 @@ def map_deform(graph: Graph, node: Node, fold: Fold) -> Mapped:
         taps=fold.taps,
         taps_inner=True,
         deform=Deform(lo=op.lo, hi=op.hi, bits=dilation.bits, signed=dilation.signed),
+        slots=fold.rows,
     )
+
+
+def map_deform(graph: Graph, node: Node, fold: Fold) -> Mapped:
+    """Deformable window, depthwise multiply-accumulate, narrow."""
+    op = cast(DeformDepthwise, node.op)
+    (source, dilation), (result,) = graph.input_tensors(node), graph.output_tensors(node)
+    window = _window(graph, node, fold)
     mac = Depthwise(
         name=node.name,
         weights=column_major(op.weight).T,
@@ -108,7 +115,9 @@ def _deform_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     k = cast(DeformDepthwise, node.op).weight.shape[0]
     for taps in tap_choices((k, k)):
         for lanes in lane_choices(graph.input_tensors(node)[0].channels):
-            yield Fold(lanes=lanes, taps=taps)
+            fold = Fold(lanes=lanes, taps=taps)
+            yield fold
+            yield from (replace(fold, rows=rows) for rows in _window(graph, node, fold).fewer_rows())
 
 
 OPERATORS = (
