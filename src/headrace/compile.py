@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -62,6 +62,7 @@ def compile_model(
     *,
     hls: HlsOptions | None = None,
     held: tuple[str, ...] = (),
+    streams: bool = True,
 ) -> dict[str, Any]:
     """Compiles ``path`` for ``board`` into the build directory ``out`` and returns its manifest.
 
@@ -70,6 +71,7 @@ def compile_model(
     Args:
         hls: write the network, or layers of it, as C++ for Vitis HLS.
         held: inputs that stay the same from frame to frame; see `headrace.backend.ip.Ip`.
+        streams: whether weights may stream in from the board's memory, if it has one; those of C++ never do.
 
     Raises:
         ModelError, FoldingError, BuildError, ToolError: see `headrace.errors`.
@@ -83,7 +85,7 @@ def compile_model(
     if held and not board.memory:
         raise BuildError(f"{board.title} has no block between memories, so no input can be held; leave --hold out")
     check_held(lowered.graph, held)
-    fitted = _fit(lowered.graph, board, goal, note, hls)
+    fitted = _fit(lowered.graph, board, goal, note, hls.layers if hls else (), streams=streams and hls is None)
     made = Compilation(path=path, board=board, goal=goal, lowered=lowered, fitted=fitted)
     note("writing the build directory")
     scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
@@ -107,9 +109,8 @@ def _concerns(path: Path, scratch: Path, out: Path) -> bool:
     return path.is_relative_to(scratch) or scratch.is_relative_to(path) or path == out
 
 
-def _fit(graph: Graph, board: Board, goal: Goal, note: Note, hls: HlsOptions | None) -> Fitted:
-    """Looks for what fits: what the FIFOs took is set aside in the next try. C++ kernels have all weights on the chip."""
-    layers, streams = hls.layers if hls else (), hls is None
+def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[str], *, streams: bool) -> Fitted:
+    """Looks for what fits: what the FIFOs took is set aside in the next try. ``layers`` are C++ kernels."""
     reserve, fps, technology = None, goal.fps, technology_of(board.family)
     for _ in range(FIT_TRIES):
         note("choosing foldings")
@@ -169,16 +170,16 @@ def _write(
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     (folder / "weights.npz").write_bytes(packed.getvalue())
     further: dict[str, Any] = {"hls": write_hls(folder / HLS, made, hls, note)} if hls else {}
-    if made.fitted.design.weights:
-        roms = [rom for i in made.fitted.design.instances if (rom := i.engine.streamed())]
-        assert made.board.memory  # else nothing streams
-        (folder / STREAMED).write_bytes(memory_of(roms, made.board.memory.data_bits // 8))
     blocks = blocks_for(made.board, made.graph, made.fitted.design, held)
     for key, block in blocks.items():
         further[key] = block.describe(write_block(block, folder / "rtl", sources))
     build_id = hardware_id(folder)
     for block in blocks.values():
         (folder / "rtl" / f"{block.module}.sv").write_text(block.render(build_id))
+    if made.fitted.design.weights:
+        roms = [rom for i in made.fitted.design.instances if (rom := i.engine.streamed())]
+        assert made.board.memory  # else nothing streams
+        (folder / STREAMED).write_bytes(memory_of(roms, made.board.memory.data_bits // 8, int(build_id, 16)))
     manifest = describe(folder, name, made, sources, build_id, further)
     save_json(folder / MANIFEST, manifest)
     return manifest

@@ -22,6 +22,7 @@ STREAMS: dict[str, tuple[int, int, tuple[tuple[int, int, int], ...]]] = {
     "wide_bus": (128, 40, ((13, 4, 60), (35, 4, 31), (97, 4, 20))),
     "one_word": (64, 32, ((1, 4, 1), (9, 8, 1), (5, 4, 12))),
 }
+START = 0x0123456789ABCDEF
 QUICK = ("narrow", "wider", "one_word")
 
 
@@ -44,7 +45,7 @@ def test_brings_weights_from_memory(name: str, tmp_path: Path) -> None:
         folder=tmp_path,
         parameters=parameters,
         case={"words": [[int(line, 16) for line in rom.lines()] for rom in roms]},
-        arrays={"memory": np.frombuffer(memory_of(roms, data_bits // 8), np.uint8)},
+        arrays={"memory": np.frombuffer(memory_of(roms, data_bits // 8, START), np.uint8)},
     )
 
 

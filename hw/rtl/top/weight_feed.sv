@@ -4,7 +4,8 @@
 ///
 /// All streams lie in one region of memory, stream s from burst `First[s]` on: `Bursts[s]` bursts, of
 /// which the last has `LastBeats[s]` words and the others `BurstBeats`, the size of all of them in
-/// memory. The first command after reset gives the region's address, a multiple of a burst's size;
+/// memory. The last word of all is the stream's check word, the sum, modulo 2**64, of `Start` and of
+/// the 64-bit parts of the others; it is compared and not passed on. The first command after reset gives the region's address, a multiple of a burst's size;
 /// from then on each stream is read ahead for as long as its buffer has room for a burst. Later commands
 /// change nothing.
 ///
@@ -21,7 +22,8 @@ module weight_feed #(
   parameter int unsigned Outstanding = 8,
   parameter logic [Streams-1:0][15:0] First     = '0,
   parameter logic [Streams-1:0][15:0] Bursts    = {Streams{16'd1}},
-  parameter logic [Streams-1:0][7:0]  LastBeats = {Streams{8'd1}},
+  parameter logic [Streams-1:0][7:0]  LastBeats = {Streams{8'd2}},
+  parameter logic [63:0] Start = '0,
   localparam int unsigned BeatsW = $clog2(BurstBeats) + 1
 ) (
   input  logic                          clk_i,
@@ -41,7 +43,8 @@ module weight_feed #(
 
   output logic [Streams-1:0]            valid_o,
   input  logic [Streams-1:0]            ready_i,
-  output logic [Streams-1:0][DataW-1:0] data_o
+  output logic [Streams-1:0][DataW-1:0] data_o,
+  output logic                          fault_o  // one cycle: a stream is not as it was packed
 );
   localparam int unsigned STREAM_W = Streams > 1 ? $clog2(Streams) : 1;
   localparam int unsigned ROOM     = BurstBeats * Depth;
@@ -53,13 +56,14 @@ module weight_feed #(
   function automatic bit legal();
     legal = 1'b1;
     for (int unsigned s = 0; s < Streams; s++) begin
-      if (Bursts[s] == 0 || LastBeats[s] == 0 || 32'(LastBeats[s]) > BurstBeats) legal = 1'b0;
+      if (Bursts[s] == 0 || LastBeats[s] == 0 || 32'(LastBeats[s]) > BurstBeats ||
+          (Bursts[s] == 1 && LastBeats[s] == 1)) legal = 1'b0;
     end
   endfunction
 
   if (DataW < 64 || (DataW & (DataW - 1)) != 0 || BurstBeats < 2 || BurstBeats > 16 ||
       (BurstBeats & (BurstBeats - 1)) != 0 || Depth == 0 || Outstanding == 0 || !legal()) begin : gen_check
-    $fatal(1, "need DataW a power of two from 64, BurstBeats one of 2 to 16, Depth and Outstanding, Bursts and LastBeats of 1 to BurstBeats; got %0d, %0d, %0d, %0d, %0h, %0h",
+    $fatal(1, "need DataW a power of two from 64, BurstBeats one of 2 to 16, Depth and Outstanding, two words or more in Bursts and LastBeats of 1 to BurstBeats; got %0d, %0d, %0d, %0d, %0h, %0h",
            DataW, BurstBeats, Depth, Outstanding, Bursts, LastBeats);
   end
 
@@ -116,14 +120,15 @@ module weight_feed #(
   logic              owed_valid;
   stream_t           owner;
   logic [BeatsW-1:0] owed, beat_q;
-  logic              owed_last;
+  logic              owed_last, ends_stream, check;
 
-  stream_fifo #(.Width(STREAM_W + BeatsW), .Depth(Outstanding), .Block(1'b0)) u_order (
+  stream_fifo #(.Width(STREAM_W + BeatsW + 1), .Depth(Outstanding), .Block(1'b0)) u_order (
     .clk_i, .rst_ni,
-    .valid_i(chosen_q), .ready_o(order_ready), .data_i({stream_q, beats}),
-    .valid_o(owed_valid), .ready_i(word_valid_i && owed_last), .data_o({owner, owed})
+    .valid_i(chosen_q), .ready_o(order_ready), .data_i({stream_q, last, beats}),
+    .valid_o(owed_valid), .ready_i(word_valid_i && owed_last), .data_o({owner, ends_stream, owed})
   );
   assign owed_last = beat_q == owed - 1'b1;
+  assign check     = ends_stream && owed_last;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) beat_q <= '0;
     else if (word_valid_i) beat_q <= owed_last ? '0 : beat_q + 1'b1;
@@ -134,12 +139,12 @@ module weight_feed #(
     logic [ROOM_W-1:0] room_q;  // words that the buffer can take besides those on their way
 
     assign hungry[s] = room_q >= ROOM_W'(BurstBeats);
-    assign mine[s]   = word_valid_i && owed_valid && owner == stream_t'(s);
+    assign mine[s]   = word_valid_i && owed_valid && owner == stream_t'(s) && !check;
     always_ff @(posedge clk_i) begin
       if (!rst_ni) room_q <= ROOM_W'(ROOM);
       else begin
         room_q <= room_q + ROOM_W'(valid_o[s] && ready_i[s]) -
-                  (ask && stream_q == stream_t'(s) ? ROOM_W'(beats) : '0);
+                  (ask && stream_q == stream_t'(s) ? ROOM_W'(beats) - ROOM_W'(last) : '0);
       end
     end
 
@@ -150,9 +155,39 @@ module weight_feed #(
     );
   end
 
+  // ---- sums of the streams, a cycle behind the words
+  logic               sum_valid_q, sum_check_q;
+  stream_t            sum_owner_q;
+  logic [DataW-1:0]   sum_word_q;
+  logic [Streams-1:0] summed_q;   // sums_q holds a sum of this pass; before, that is Start
+  logic [63:0]        sums_q [Streams];
+  logic [63:0]        sum, part;
+
+  assign sum = summed_q[sum_owner_q] ? sums_q[sum_owner_q] : Start;
+  always_comb begin
+    part = '0;
+    for (int unsigned p = 0; p < DataW / 64; p++) part += sum_word_q[64*p +: 64];
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      sum_valid_q <= 1'b0;
+      summed_q    <= '0;
+      fault_o     <= 1'b0;
+    end else begin
+      sum_valid_q <= word_valid_i;
+      fault_o     <= sum_valid_q && sum_check_q && sum != part;
+      if (sum_valid_q) summed_q[sum_owner_q] <= !sum_check_q;
+    end
+    sum_word_q  <= word_i;
+    sum_owner_q <= owner;
+    sum_check_q <= check;
+    if (sum_valid_q) sums_q[sum_owner_q] <= sum + part;
+  end
+
 `ifndef SYNTHESIS
   WordsFindRoom_A: assert property (@(posedge clk_i) disable iff (!rst_ni)
-      word_valid_i |-> owed_valid && |(mine & fifo_ready))
+      word_valid_i |-> owed_valid && (check || |(mine & fifo_ready)))
     else $error("%m: a word came for which no room was kept");
 `else
   logic unused_ready;

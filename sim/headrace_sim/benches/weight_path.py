@@ -30,10 +30,13 @@ class _Run:
         stall: float = 0.0,
         passes: tuple[int, ...] = _PASSES,
         drain_at: int | None = None,
+        flipped: int | None = None,
     ) -> None:
         case = current_case()
         self.words: list[list[int]] = case.data["words"]
         image = case.arrays["memory"].astype(np.uint8)
+        if flipped is not None:
+            image[flipped // 8] ^= 1 << flipped % 8
         base = (1 << case.parameters["AddrW"]) - 0x40000  # the high bits count
         self.bench = StreamBench(dut, seed=seed)
         memory = np.random.default_rng(seed).integers(0, 256, 0x40000, dtype=np.uint8)
@@ -46,6 +49,7 @@ class _Run:
         self.passes = passes
         self.sinks = [self._connect(k, stall) for k in range(3)]
         self.errors = [Pulses(self.bench, "error_o", k, noting="answered_o") for k in range(3)]
+        self.faults = Pulses(self.bench, "fault_o")
         self.idle = Pulses(self.bench, "idle_o")
         Raised(self.bench, "drain_i", drain_at)
 
@@ -77,6 +81,22 @@ async def brings_what_lies_there(dut: Any, timing: tuple[tuple[int, int], float,
     await run.bench.run(limit=_LIMIT, drain=80)
     run.check()
     assert all(sink.done for sink in run.sinks)
+    assert not run.faults.cycles
+
+
+@cocotb.test
+@cocotb.parametrize(seed=[1, 2, 3, 4])
+async def tells_changed_words(dut: Any, seed: int) -> None:
+    """One changed bit of a stream, its check word included, is told in each pass over it."""
+    case = current_case()
+    word = case.parameters["DataW"] // 8
+    k, first = (seed - 1) % 3, case.parameters[f"First{'ABC'[(seed - 1) % 3]}"]
+    last = case.parameters[f"Last{'ABC'[k]}"] + 16 * (case.parameters[f"Bursts{'ABC'[k]}"] - 1)
+    bits = range(8 * 16 * word * first, 8 * (16 * word * first + word * last))
+    flipped = bits[-8 * word + 7] if seed == 4 else int(np.random.default_rng(seed).choice(bits))
+    run = _Run(dut, seed=seed, behaviour=Behaviour(latency=(1, 20), stall=0.2), flipped=flipped)
+    await run.bench.run(limit=_LIMIT)
+    assert _PASSES[k] - 1 <= len(run.faults.cycles) <= 3 * _PASSES[k] + 64
 
 
 @cocotb.test

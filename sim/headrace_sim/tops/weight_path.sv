@@ -37,6 +37,7 @@ module weight_path #(
   input  logic              m_axi_rlast,
   input  logic              m_axi_rvalid,
   output logic              m_axi_rready,
+  output logic              fault_o,
   output logic [2:0]        error_o,  // protocol, decerr, slverr
   output logic [AddrW-1:0]  answered_o
 );
@@ -52,13 +53,13 @@ module weight_path #(
     .DataW(DataW), .AddrW(AddrW), .Streams(3), .Outstanding(Outstanding),
     .First({16'(FirstC), 16'(FirstB), 16'(FirstA)}),
     .Bursts({16'(BurstsC), 16'(BurstsB), 16'(BurstsA)}),
-    .LastBeats({8'(LastC), 8'(LastB), 8'(LastA)})
+    .LastBeats({8'(LastC), 8'(LastB), 8'(LastA)}), .Start(64'h0123456789abcdef)
   ) u_feed (
     .clk_i, .rst_ni, .command_valid_i, .command_ready_o, .command_address_i(command_i),
     .request_valid_o(request_valid), .request_ready_i(request_ready),
     .request_address_o(request_address), .request_beats_o(request_beats),
     .word_valid_i(word_valid), .word_i(word),
-    .valid_o(fed_valid), .ready_i(fed_ready), .data_o(fed)
+    .valid_o(fed_valid), .ready_i(fed_ready), .data_o(fed), .fault_o
   );
 
   weight_unpack #(.DataW(DataW), .Width(WidthA), .Words(WordsA)) u_a (

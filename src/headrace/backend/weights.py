@@ -2,13 +2,16 @@
 """Weights that stream in, as they lie in memory: what `weight_feed` and `weight_unpack` expect there.
 
 A word of weights begins at a new word of memory or behind another one in it: as many share one as it has room for, the first
-in its low bits, and wider ones take several, low bits first. Each stream begins at a new burst of `BURST` words.
+in its low bits, and wider ones take several, low bits first. Each stream begins at a new burst of `BURST` words and ends with
+a check word: the sum, modulo 2**64, of the build's id and of the 64-bit parts of the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from headrace.backend.design import WeightStream
 from headrace.engines.base import Rom
@@ -33,7 +36,7 @@ def regions_of(streams: Sequence[WeightStream], word_bytes: int) -> tuple[Region
     """Of all streams, one behind the other."""
     found, first = [], 0
     for stream in streams:
-        beats = bus_words(stream.width, stream.words, 8 * word_bytes)
+        beats = bus_words(stream.width, stream.words, 8 * word_bytes) + 1
         bursts = ceil_div(beats, BURST)
         found.append(Region(first=first, bursts=bursts, last_beats=beats - (bursts - 1) * BURST))
         first += bursts
@@ -41,8 +44,8 @@ def regions_of(streams: Sequence[WeightStream], word_bytes: int) -> tuple[Region
 
 
 def bus_bytes(stream: WeightStream, word_bytes: int) -> int:
-    """What all words of a stream take."""
-    return word_bytes * bus_words(stream.width, stream.words, 8 * word_bytes)
+    """What all words of a stream take, and their check word."""
+    return word_bytes * (bus_words(stream.width, stream.words, 8 * word_bytes) + 1)
 
 
 def region_bytes(regions: Sequence[Region], word_bytes: int) -> int:
@@ -50,11 +53,15 @@ def region_bytes(regions: Sequence[Region], word_bytes: int) -> int:
     return sum(region.bursts for region in regions) * BURST * word_bytes
 
 
-def memory_of(roms: Sequence[Rom], word_bytes: int) -> bytes:
-    """The bytes of all streams."""
-    burst = BURST * word_bytes
-    parts = (b"".join(_bus_words(rom, word_bytes)) for rom in roms)
-    return b"".join(part.ljust(ceil_div(len(part), burst) * burst, b"\0") for part in parts)
+def memory_of(roms: Sequence[Rom], word_bytes: int, start: int) -> bytes:
+    """The bytes of all streams; their sums begin at ``start``."""
+    burst, parts = BURST * word_bytes, []
+    for rom in roms:
+        words = b"".join(_bus_words(rom, word_bytes))
+        total = (start + int(np.frombuffer(words, "<u8").sum(dtype=np.uint64))) % (1 << 64)
+        sealed = words + total.to_bytes(word_bytes, "little")
+        parts.append(sealed.ljust(ceil_div(len(sealed), burst) * burst, b"\0"))
+    return b"".join(parts)
 
 
 def _bus_words(rom: Rom, word_bytes: int) -> list[bytes]:

@@ -50,6 +50,12 @@ from headrace.models import resolve_model
     help="This input stays the same from frame to frame (a mask, a background): memory holds it once, and the block reads it "
     "again for each frame. Give it again for further inputs.",
 )
+@click.option(
+    "--stream/--no-stream",
+    default=True,
+    show_default=True,
+    help="Weights that find no room on the chip may be read from the board's memory again and again.",
+)
 @click.option("--images", type=PATH, help="Folder of images for the testbenches of the C++.  [default: those of headrace]")
 @click.option("-o", "--out", type=PATH, help="Build directory.  [default: build/MODEL]")
 @json_option
@@ -62,6 +68,7 @@ def compile_command(
     backend: str,
     layers: tuple[str, ...],
     held: tuple[str, ...],
+    stream: bool,
     images: Path | None,
     out: Path | None,
     as_json: bool,
@@ -85,7 +92,7 @@ def compile_command(
     folder = out or Path("build") / path.stem
     with status(quiet=as_json) as note:
         hls = HlsOptions(layers=layers, images=images) if backend == "hls" or layers else None
-        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls, held=held)
+        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls, held=held, streams=stream)
     if as_json:
         emit_json(summary(manifest, folder))
     else:
@@ -101,6 +108,8 @@ def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
         "build": str(folder),
         **{key: manifest[key] for key in keys},
         **({"hls": _hls_summary(hls)} if hls else {}),
+        "streamed_weights": [s["wire"].removeprefix("w_") for s in manifest["weights"]],
+        "frame_traffic_bytes": traffic(manifest),
         "certificates": {
             "requantizers": len(certificates),
             "exact": sum(c["exact"] for c in certificates),
@@ -108,6 +117,11 @@ def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
             "differing_values": sum(c["differing_values"] for c in certificates),
         },
     }
+
+
+def traffic(manifest: dict[str, Any]) -> int | None:
+    """Bytes that a frame moves to and from the board's memory, if it has one."""
+    return sum(entry["frame_bytes"] for entry in manifest["ip"]["tensors"]) if "ip" in manifest else None
 
 
 def _hls_summary(hls: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +150,12 @@ def _show(manifest: dict[str, Any], folder: Path) -> None:
         out.print(
             f"C++ kernels in {folder}/hls: one frame every {facts['hls']['interval_cycles']:,.0f} cycles by their iterations; "
             "not synthesised here (no Vitis HLS)"
+        )
+    if facts["streamed_weights"]:
+        layers, moved = facts["streamed_weights"], facts["frame_traffic_bytes"]
+        out.print(
+            f"weights of {len(layers)} layers are read from memory again and again ({', '.join(layers)}): with all tensors "
+            f"{moved:,} bytes a frame, {moved * p['frames_per_second'] / 1e6:,.0f} MB/s"
         )
     table = Table("", "LUT", "FF", "DSP", "BRAM36")
     for title, row in (("estimated", r["estimated"]), ("board", r["board"])):

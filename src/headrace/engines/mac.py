@@ -189,7 +189,7 @@ class Stationary(MatVec):
 
     def weight_bytes(self, word_bytes: int) -> int:
         """What a frame reads from a memory of such words."""
-        return self.passes * word_bytes * bus_words(self.in_widths[1], self.words, 8 * word_bytes)
+        return self.passes * word_bytes * (bus_words(self.in_widths[1], self.words, 8 * word_bytes) + 1)  # and a check word
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_stationary.sv."""
