@@ -25,6 +25,8 @@ from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, harness_of, model_key
+from headrace.engines.moves import BlockTransposer
+from headrace.engines.plumbing import Fifo
 from headrace.engines.technology import XC7, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
@@ -40,6 +42,8 @@ TOLERANCE = 1.01
 MIN_DEPTH = 2
 PINNED_ROWS = 2
 """What a pinned FIFO may still hold: joins behind an upsampling take rows in bursts."""
+SHALLOW = 16
+"""Beats of a FIFO that need not smooth anything."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.1
@@ -170,10 +174,11 @@ class Sizer:
         if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:
             self._feed(min(frames, MAX_FRAMES))  # small frames: many are in the pipeline at once
             peaks, _ = self._measure({}, paced=True)
+        shallow, peaks = self._behind_transposers(peaks)
         pins = self._pins(peaks)
         if pins:
             self._note(f"moving {len(pins)} long waits to where a frame is smaller")
-            moved, result = self._measure(pins, paced=True)
+            moved, result = self._measure({**shallow, **pins}, paced=True)
             if self._fast_enough(result) and self._bits(moved) < self._bits(peaks):
                 peaks = moved
         # A schedule that keeps the pace exists within these levels, and back-pressure alone finds one at least as fast (a
@@ -206,6 +211,20 @@ class Sizer:
             raise BuildError("the network deadlocks with the FIFO depths found; please report it as a bug, with the model")
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
+
+    def _behind_transposers(self, peaks: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """FIFOs to keep shallow as they stand behind block transposers, which hold blocks themselves; and the levels then.
+
+        None, if that would cost pace.
+        """
+        held = {wire for i in self._design.instances if isinstance(i.engine, BlockTransposer) for wire in i.outputs}
+        behind = {o for i in self._design.instances if isinstance(i.engine, Fifo) and held & {*i.inputs} for o in i.outputs}
+        pins = {e.key: SHALLOW for e in self._design.edges if e.stream.wire in behind and peaks[e.key] > SHALLOW}
+        if not pins:
+            return {}, peaks
+        self._note(f"trying {len(pins)} FIFOs behind transposers shallow")
+        moved, result = self._measure(pins, paced=True)
+        return (pins, moved) if self._fast_enough(result) and self._bits(moved) < self._bits(peaks) else ({}, peaks)
 
     def _feed(self, count: int) -> None:
         """Prepares ``count`` frames; what is in them does not matter to timing."""

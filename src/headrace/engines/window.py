@@ -198,27 +198,22 @@ class Window(Engine):
 
     @property
     def _paced_cycles(self) -> int:
-        """The same where row slots are few and the pixels of a frame come evenly.
-
-        Where windows have all rows of the map, the slots beyond these take what comes while a frame is read. Else a row is
-        read as it comes, and what comes while its last windows are read waits outside.
-        """
-        height, width, _ = self.source.shape
-        read = self.out_hw[1] * self.beats * self.steps
-        if self.least_rows == height:
-            return ceil_div(self.out_hw[0] * read * height, max(1, self.rows - height))
+        """The same where row slots are few: a row is read as it comes, and what comes while its last windows are read waits."""
+        width, read = self.source.shape[1], self.out_hw[1] * self.beats * self.steps
         reach = 2 * self.deform.reach if self.deform else (self.kernel[1] - 1) * self.dilation[1]
         late = min(self.out_hw[1], ceil_div(reach + 1, self.stride[1])) * self.beats * self.steps
         return self.out_hw[0] * (max(read, self.stride[0] * width * self.beats) + late)
 
     def fewer_rows(self) -> Iterator[int]:
-        """Row slots that are worth considering instead of `free_rows`: where these take block RAM."""
+        """Row slots that are worth considering instead of `free_rows`: where these take block RAM.
+
+        Not where windows have all rows of the map: what comes while a frame is read, or what leaves when it is read at once,
+        would wait elsewhere.
+        """
         width = self.lanes * self.source.bits
         if not XC7.memory(self.free_rows * self.source.shape[1] * self.beats, width).bram36:
             return
-        if self.least_rows == self.source.shape[0]:
-            yield from range(self.least_rows + 1, self.free_rows)
-        elif self.least_rows < self.free_rows:
+        if self.least_rows < min(self.free_rows, self.source.shape[0]):
             yield self.least_rows
 
     def parameters(self) -> Mapping[str, Parameter]:
