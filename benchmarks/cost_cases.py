@@ -12,7 +12,7 @@ from headrace.engines.base import Engine
 from headrace.engines.constant import Source, sets_of
 from headrace.engines.deform import Deformer, OffsetRange
 from headrace.engines.elementwise import Requantizer
-from headrace.engines.mac import Depthwise, MatVec
+from headrace.engines.mac import Depthwise, MatVec, Stationary
 from headrace.engines.moves import BlockTransposer, Gatherer, Shifter
 from headrace.engines.plumbing import Fifo, Repack, Upsampler
 from headrace.engines.pointwise import Pointwise
@@ -72,6 +72,20 @@ def matvec(simd: int, pe: int) -> Case:
         ),
         beats=beats,
         peer=Peer(nodes=(finn,), beats=beats),
+    )  # fmt: skip
+
+
+def stationary(simd: int, pe: int, held: int) -> Case:
+    """The same with weights that stream in."""
+    rows, cols, acc = 32, 64, 20
+    return Case(
+        work="pointwise 64 to 32 channels, 8 x 8 pixels, 4-bit weights that stream in, 8-bit activations",
+        folding=f"{simd} x {pe}, {held} pixels held",
+        engine=Stationary(
+            name="w", weights=np.ones((rows, 1, 1, cols), np.int64), weight_bits=4, source=acts(cols, 8),
+            result=accs(rows, 8, acc), pe=pe, lanes=simd, taps=1, held=held,
+        ),
+        beats=64 * rows // pe,
     )  # fmt: skip
 
 
@@ -365,6 +379,7 @@ def constant(lanes: int) -> Case:
 
 CASES: tuple[Case, ...] = (
     *(matvec(simd, pe) for simd, pe in ((4, 4), (8, 8), (16, 16))),
+    *(stationary(simd, pe, held) for simd, pe, held in ((4, 4, 8), (8, 8, 8), (16, 4, 64))),
     *(window(lanes, taps) for lanes, taps in ((4, 1), (16, 1), (16, 3), (1, 9), (4, 9), (16, 9))),
     *(case for lanes, bits in ((1, 4), (4, 4), (16, 4), (4, 8)) for case in thresholds(lanes, bits)),
     wide_requant(4),

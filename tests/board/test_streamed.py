@@ -36,7 +36,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp(request.param)
     board = load_board(request.param)
     small = replace(board, resources=Resources(lut=7_000, ff=24_000, dsp=60, bram36=3))
-    compile_model(large_model(folder / "large.onnx"), small, folder / "large", Goal(fps=400))
+    compile_model(large_model(folder / "large.onnx"), small, folder / "large", Goal(fps=400), lean=True)
     deploy(Build.load(folder / "large"), folder / "deployed", simulated=True)
     return folder / "deployed"
 

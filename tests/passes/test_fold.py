@@ -203,7 +203,7 @@ def test_weights_stream_in_where_they_find_no_room() -> None:
     graph, small = chain(96, 192, 192, 96, hw=(8, 8)), cramped(3)
     with pytest.raises(FoldingError, match=r"needs \d\.\d+ times the (block RAMs|LUTs)"):
         fold(graph, small)
-    streamed = fold(graph, small, streams=True)
+    streamed = fold(graph, small, lean=True)
     held = {name: f for name, f in streamed.folds.items() if f.held}
     assert set(held) == {n.name for n in graph.nodes if n.op.kind == "conv"}
     engines = [e for n in graph.nodes for e in map_node(graph, n, streamed.folds[n.name]).chain if isinstance(e, Stationary)]
@@ -215,7 +215,7 @@ def test_weights_stream_in_where_they_find_no_room() -> None:
 def test_no_weights_stream_without_memory() -> None:
     graph, small = chain(96, 192, 192, 96, hw=(8, 8)), replace(cramped(3), memory=None)
     with pytest.raises(FoldingError):
-        fold(graph, small, streams=True)
+        fold(graph, small, lean=True)
 
 
 def test_words_of_weights_fill_words_of_memory() -> None:
@@ -226,20 +226,7 @@ def test_words_of_weights_fill_words_of_memory() -> None:
 def test_options_beyond_need_are_none_that_the_best_choice_takes(bram36: float, monkeypatch: pytest.MonkeyPatch) -> None:
     graph, small = chain(40, 96, 58, hw=(8, 8)), cramped(bram36)
     monkeypatch.setattr("headrace.passes.fold.MANY", 10)
-    few = fold(graph, small, streams=True)
+    few = fold(graph, small, lean=True)
     monkeypatch.setattr("headrace.passes.fold.MANY", 10**9)
-    everything = fold(graph, small, streams=True)
+    everything = fold(graph, small, lean=True)
     assert few == everything
-
-
-def test_nodes_that_are_alike_are_folded_in_order() -> None:
-    """Which of them has which folding is not the solver's to say."""
-    graph = chain(*[24] * 7, hw=(8, 8))
-    convs = [n.name for n in graph.nodes if n.op.kind == "conv"][1:]
-    bits = [graph.output_tensors(n)[0].bits for n in graph.nodes if n.name in convs]
-    for lut in range(2_500, 6_000, 250):
-        folds = fold(graph, board(dsp=20, lut=lut, ff=10**6)).folds
-        options = fold_options(graph, graph.nodes[0])
-        for alike in set(bits):
-            ranks = [options.index(folds[name]) for name, b in zip(convs, bits, strict=True) if b == alike]
-            assert ranks == sorted(ranks)

@@ -15,7 +15,7 @@ from network_check import check
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options
 from headrace.operators.base import Fold
-from headrace.operators.conv import streamed_folds
+from headrace.operators.conv import streamed
 
 
 def dense(seed: int) -> Graph:
@@ -34,7 +34,9 @@ def any_streamed(graph: Graph, seed: int) -> Mapping[str, Fold]:
     rng = np.random.default_rng(seed)
     folds = {}
     for node in graph.nodes:
-        options = list(streamed_folds(graph, node, 0)) or fold_options(graph, node)
+        options = fold_options(graph, node)
+        if node.op.kind == "conv":
+            options = [each for fold in options for each in streamed(graph, node, fold, least_bits=0)]
         folds[node.name] = options[int(rng.integers(len(options)))]
     return folds
 

@@ -25,8 +25,6 @@ from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, harness_of, model_key
-from headrace.engines.moves import BlockTransposer
-from headrace.engines.plumbing import Fifo
 from headrace.engines.technology import XC7, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
@@ -42,8 +40,10 @@ TOLERANCE = 1.01
 MIN_DEPTH = 2
 PINNED_ROWS = 2
 """What a pinned FIFO may still hold: joins behind an upsampling take rows in bursts."""
-SHALLOW = 16
-"""Beats of a FIFO that need not smooth anything."""
+SHALLOW = 32
+"""Beats of a FIFO that smooths no more than what engines need for a beat."""
+SPARED_BITS = 8 * 1024
+"""A FIFO of more is worth sparing."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.1
@@ -174,7 +174,7 @@ class Sizer:
         if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:
             self._feed(min(frames, MAX_FRAMES))  # small frames: many are in the pipeline at once
             peaks, _ = self._measure({}, paced=True)
-        shallow, peaks = self._behind_transposers(peaks)
+        shallow, peaks = self._spared(peaks)
         pins = self._pins(peaks)
         if pins:
             self._note(f"moving {len(pins)} long waits to where a frame is smaller")
@@ -212,19 +212,25 @@ class Sizer:
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
-    def _behind_transposers(self, peaks: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-        """FIFOs to keep shallow as they stand behind block transposers, which hold blocks themselves; and the levels then.
+    def _spared(self, peaks: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """FIFOs to keep shallow, and the levels then, in networks whose weights find no room on the chip.
 
-        None, if that would cost pace.
+        What no other branch waits for need not wait in a FIFO: back-pressure leaves it in the buffer that it comes from, of
+        rows or of a block. Where that costs pace, it may be that of some FIFOs only, so fewer are tried.
         """
-        held = {wire for i in self._design.instances if isinstance(i.engine, BlockTransposer) for wire in i.outputs}
-        behind = {o for i in self._design.instances if isinstance(i.engine, Fifo) and held & {*i.inputs} for o in i.outputs}
-        pins = {e.key: SHALLOW for e in self._design.edges if e.stream.wire in behind and peaks[e.key] > SHALLOW}
-        if not pins:
+        if not self._design.weights:
             return {}, peaks
-        self._note(f"trying {len(pins)} FIFOs behind transposers shallow")
-        moved, result = self._measure(pins, paced=True)
-        return (pins, moved) if self._fast_enough(result) and self._bits(moved) < self._bits(peaks) else ({}, peaks)
+        single = {node.name for node in self._graph.nodes if len(node.inputs) == 1}
+        large = [e for e in self._design.edges if e.reader in single and peaks[e.key] * e.fifo.width > SPARED_BITS]
+        for least in (1, 4):
+            pins = {e.key: SHALLOW for e in large if peaks[e.key] * e.fifo.width > least * SPARED_BITS}
+            if not pins:
+                break
+            self._note(f"trying {len(pins)} FIFOs shallow")
+            moved, result = self._measure(pins, paced=True)
+            if self._fast_enough(result) and self._bits(moved) < self._bits(peaks):
+                return pins, moved
+        return {}, peaks
 
     def _feed(self, count: int) -> None:
         """Prepares ``count`` frames; what is in them does not matter to timing."""

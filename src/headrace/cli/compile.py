@@ -51,10 +51,9 @@ from headrace.models import resolve_model
     "again for each frame. Give it again for further inputs.",
 )
 @click.option(
-    "--stream/--no-stream",
-    default=True,
-    show_default=True,
-    help="Weights that find no room on the chip may be read from the board's memory again and again.",
+    "--lean",
+    is_flag=True,
+    help="Spare block RAM: weights may be read from the board's memory again and again, and line buffers have fewer rows.",
 )
 @click.option("--images", type=PATH, help="Folder of images for the testbenches of the C++.  [default: those of headrace]")
 @click.option("-o", "--out", type=PATH, help="Build directory.  [default: build/MODEL]")
@@ -68,7 +67,7 @@ def compile_command(
     backend: str,
     layers: tuple[str, ...],
     held: tuple[str, ...],
-    stream: bool,
+    lean: bool,
     images: Path | None,
     out: Path | None,
     as_json: bool,
@@ -92,7 +91,7 @@ def compile_command(
     folder = out or Path("build") / path.stem
     with status(quiet=as_json) as note:
         hls = HlsOptions(layers=layers, images=images) if backend == "hls" or layers else None
-        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls, held=held, streams=stream)
+        manifest = compile_model(path, target, folder, Goal(fill=fill, fps=fps), note, hls=hls, held=held, lean=lean)
     if as_json:
         emit_json(summary(manifest, folder))
     else:
@@ -108,7 +107,7 @@ def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
         "build": str(folder),
         **{key: manifest[key] for key in keys},
         **({"hls": _hls_summary(hls)} if hls else {}),
-        "streamed_weights": [s["wire"].removeprefix("w_") for s in manifest["weights"]],
+        "streamed_weights": [s["wire"].removeprefix("w_") for s in manifest.get("weights", [])],
         "frame_traffic_bytes": traffic(manifest),
         "certificates": {
             "requantizers": len(certificates),

@@ -171,8 +171,9 @@ class BlockTransposer(LaneEngine):
         return technology.memory(self.block, self.lanes * self.bits)
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
-        """Counters and two addresses."""
-        return Resources(lut=40, ff=32)
+        """Two walks of addresses, and what is held (fitted to yosys)."""
+        address = index_bits(self.block)
+        return Resources(lut=max(20, 11 * address - 24), ff=max(16, 7 * address - 5))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -67,6 +67,12 @@ def fold_options(graph: Graph, node: Node) -> list[Fold]:
     return list(BY_KIND[node.op.kind].folds(graph, node))
 
 
+def lean_folds(graph: Graph, node: Node) -> list[Fold]:
+    """Foldings of ``node`` besides those, which take less block RAM."""
+    lean = BY_KIND[node.op.kind].lean
+    return list(lean(graph, node)) if lean else []
+
+
 def channel_range(graph: Graph, tensor: str) -> Range:
     """Bounds of each channel of ``tensor``, as tight as its producer tells; (C,) each."""
     kind, node = graph.tensors[tensor], graph.producer(tensor)

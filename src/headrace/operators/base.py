@@ -121,6 +121,8 @@ class Operator:
     """The chain of engines of a node at a folding."""
     folds: Options
     """The foldings worth considering."""
+    lean: Options | None = None
+    """Further foldings, which take less block RAM: fewer rows in line buffers, weights that stream in."""
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     """ONNX operator type -> its import."""
     bounds: Bounds | None = None

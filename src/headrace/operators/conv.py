@@ -315,30 +315,40 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     deep = op.weight.size * 4 > XC7.rom_bits
     in_luts = product_luts(factor_bits(source), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
     taps = _tap_options(op, source)
-    for (lanes, pe), t in itertools.product(widths(op, source), taps):
-        plain = Fold(lanes=lanes, taps=t, pe=pe)
-        for fold in (plain, *_with_fewer_rows(graph, node, plain)):
+    for lanes, pe in widths(op, source):
+        for t in taps:
+            fold = Fold(lanes=lanes, taps=t, pe=pe)
             for lut_rom in (False, True)[: 1 + (deep and not whole_groups(op, fold))]:
                 for lut_mul in (False, True)[: 1 + in_luts]:
                     yield replace(fold, lut_rom=lut_rom, lut_mul=lut_mul)
 
 
-def _with_fewer_rows(graph: Graph, node: Node, fold: Fold) -> Iterator[Fold]:
-    """``fold`` with smaller line buffers."""
-    window = map_conv(graph, node, fold).chain[0]
-    if isinstance(window, Window):
-        yield from (replace(fold, rows=rows) for rows in window.fewer_rows())
-
-
-def streamed_folds(graph: Graph, node: Node, least_bits: int = XC7.rom_bits) -> Iterator[Fold]:
-    """Foldings of ``node`` whose weights stream in, if it is a dense convolution with more than ``least_bits`` of them."""
-    op = node.op
-    if not isinstance(op, Conv) or op.groups > 1 or op.weight.size * fields_of(op.weight, 2) <= least_bits:
-        return
-    pixels = graph.output_tensors(node)[0].pixels
+def _lean_folds(graph: Graph, node: Node) -> Iterator[Fold]:
+    """Smaller line buffers; weights that stream in; both."""
     for fold in _conv_folds(graph, node):
-        if not fold.lut_rom:
-            yield from (replace(fold, held=held) for held in HELD if pixels % held == 0)
+        window = map_conv(graph, node, fold).chain[0]
+        fewer = [replace(fold, rows=rows) for rows in window.fewer_rows()] if isinstance(window, Window) else []
+        yield from fewer
+        for each in (fold, *fewer):
+            yield from streamed(graph, node, each)
 
 
-OPERATORS = (Operator(op=Conv, map=map_conv, folds=_conv_folds, handlers={"Conv": conv}, bounds=conv_bounds, delay=_delay),)
+def streamed(graph: Graph, node: Node, fold: Fold, least_bits: int = XC7.rom_bits) -> Iterator[Fold]:
+    """``fold`` with weights that stream in, if ``node`` is a dense convolution with more than ``least_bits`` of them."""
+    op = cast(Conv, node.op)
+    if op.groups == 1 and not fold.lut_rom and op.weight.size * fields_of(op.weight, 2) > least_bits:
+        pixels = graph.output_tensors(node)[0].pixels
+        yield from (replace(fold, held=held) for held in HELD if pixels % held == 0)
+
+
+OPERATORS = (
+    Operator(
+        op=Conv,
+        map=map_conv,
+        folds=_conv_folds,
+        lean=_lean_folds,
+        handlers={"Conv": conv},
+        bounds=conv_bounds,
+        delay=_delay,
+    ),
+)

@@ -115,9 +115,12 @@ def _deform_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     k = cast(DeformDepthwise, node.op).weight.shape[0]
     for taps in tap_choices((k, k)):
         for lanes in lane_choices(graph.input_tensors(node)[0].channels):
-            fold = Fold(lanes=lanes, taps=taps)
-            yield fold
-            yield from (replace(fold, rows=rows) for rows in _window(graph, node, fold).fewer_rows())
+            yield Fold(lanes=lanes, taps=taps)
+
+
+def _lean_folds(graph: Graph, node: Node) -> Iterator[Fold]:
+    for fold in _deform_folds(graph, node):
+        yield from (replace(fold, rows=rows) for rows in _window(graph, node, fold).fewer_rows())
 
 
 OPERATORS = (
@@ -125,6 +128,7 @@ OPERATORS = (
         op=DeformDepthwise,
         map=map_deform,
         folds=_deform_folds,
+        lean=_lean_folds,
         handlers={"SquareDeformDepthwise": deform},
         bounds=deform_bounds,
         delay=_delay,

@@ -22,10 +22,10 @@ from headrace.engines.mac import Stationary, acc_bits, weight_reader
 from headrace.engines.technology import Resources, technology_of
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph, Node
-from headrace.operators import fold_options, map_node
+from headrace.operators import fold_options, lean_folds, map_node
 from headrace.operators.base import Fold
 from headrace.operators.constant import at_readers
-from headrace.operators.conv import Conv, streamed_folds
+from headrace.operators.conv import Conv
 from headrace.passes.knapsack import FloatArray, choose, efficient
 from headrace.passes.waits import wait_bram36
 
@@ -59,23 +59,24 @@ class _Candidates:
     """The foldings of one node, or of several alike: how fast they are, and what they take of the board.
 
     Args:
-        streams: whether weights may stream in.
+        lean: take foldings that spare block RAM too.
     """
 
-    def __init__(self, graph: Graph, node: Node, board: Board, budget: Resources, *, streams: bool) -> None:
+    def __init__(self, graph: Graph, node: Node, board: Board, budget: Resources, *, lean: bool) -> None:
         self._graph, self._node, self._technology = graph, node, technology_of(board.family)
         self._budget = np.maximum(np.array(_vector(budget), np.float64), 1e-9)
         self._word_bytes = board.memory.data_bits // 8 if board.memory else 0
         self._folds = fold_options(graph, node)
-        cycles = [map_node(graph, node, fold).cycles for fold in self._folds]
-        if streams:
-            kept = dict(zip(self._folds, cycles, strict=True))
-            streamed = list(streamed_folds(graph, node))
-            self._folds += streamed
-            cycles += [kept[replace(fold, held=0)] for fold in streamed]
-        self.cycles = np.array(cycles)
+        cycles = {fold: map_node(graph, node, fold).cycles for fold in self._folds}
+        for fold in lean_folds(graph, node) if lean else []:
+            if fold.held and not self._word_bytes:
+                continue
+            cycles[fold] = cycles[replace(fold, held=0)] if fold.held else map_node(graph, node, fold).cycles
+        self._folds = list(cycles)
+        self.cycles = np.array(list(cycles.values()))
         self._known: dict[int, Resources] = {}
         self._traffic: dict[int, int] = {}
+        self._efficient = None if lean else self._worth()
 
     def fold(self, index: int) -> Fold:
         """The folding of an option."""
@@ -96,20 +97,33 @@ class _Candidates:
         self.resources(index)
         return self._traffic[index]
 
-    def shares(self, indices: npt.NDArray[np.int64], traffic: float) -> FloatArray:
-        """What options take of the budget (n, 5): LUTs, flip-flops, DSPs, block RAMs, ``traffic`` bytes from memory."""
-        taken = np.array([_vector(self.resources(int(i))) for i in indices]) / self._budget
+    def _shares(self, indices: npt.NDArray[np.int64]) -> FloatArray:
+        return np.array([_vector(self.resources(int(i))) for i in indices]) / self._budget
+
+    def _worth(self) -> tuple[npt.NDArray[np.int64], FloatArray]:
+        """Options that no other one beats in every measure, pace included, and their shares of the budget (n, 4)."""
+        shares = self._shares(np.arange(len(self._folds)))
+        kept = efficient(np.column_stack([shares, self.cycles]))
+        return kept, shares[kept]
+
+    def _lean_shares(self, indices: npt.NDArray[np.int64], traffic: float) -> FloatArray:
+        """The same of some, and of ``traffic`` bytes from memory (n, 5)."""
+        taken = self._shares(indices)
         read = np.array([self.traffic(int(i)) for i in indices], np.float64)
         return np.column_stack([taken, read / traffic if traffic > 0 else np.where(read > 0, np.inf, 0.0)])
 
     def within(self, interval: int, traffic: float) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Options that meet ``interval`` and are worth their cost, and their shares."""
+        if self._efficient is not None:
+            indices, shares = self._efficient
+            enough = self.cycles[indices] <= interval
+            return indices[enough], shares[enough]
         allowed = np.flatnonzero(self.cycles <= interval)
         if len(allowed) > MANY:
             allowed = allowed[self.cycles[allowed] * FASTER > self.cycles[allowed].max()]
         if not len(allowed):
             return allowed, np.zeros((0, 5))
-        shares = self.shares(allowed, traffic)
+        shares = self._lean_shares(allowed, traffic)
         kept = efficient(shares)
         return allowed[kept], shares[kept]
 
@@ -128,11 +142,11 @@ def _alike(graph: Graph, node: Node) -> Hashable:
     return (*shape, source.shape, source.bits, source.signed, result.shape, acc_bits(result))
 
 
-def _candidates(graph: Graph, board: Board, budget: Resources, *, streams: bool) -> dict[str, _Candidates]:
+def _candidates(graph: Graph, board: Board, budget: Resources, *, lean: bool) -> dict[str, _Candidates]:
     """By node; nodes that are alike share theirs."""
     kinds = {node.name: _alike(graph, node) for node in graph.nodes}
     found = {kinds[n.name]: n for n in reversed(graph.nodes)}
-    each = {kind: _Candidates(graph, node, board, budget, streams=streams) for kind, node in found.items()}
+    each = {kind: _Candidates(graph, node, board, budget, lean=lean) for kind, node in found.items()}
     return {name: each[kind] for name, kind in kinds.items()}
 
 
@@ -144,11 +158,7 @@ def _fit(candidates: Mapping[str, _Candidates], interval: int, bytes_per_cycle: 
     picks = choose([shares for _, shares in allowed.values()])
     if picks is None:
         return None
-    chosen = {name: int(indices[pick]) for (name, (indices, _)), pick in zip(allowed.items(), picks, strict=True)}
-    for kind in set(candidates.values()):  # which of several nodes that are alike has which folding is left to chance
-        names = [name for name, c in candidates.items() if c is kind]
-        chosen.update(zip(names, sorted(chosen[name] for name in names), strict=True))
-    return chosen
+    return {name: int(indices[pick]) for (name, (indices, _)), pick in zip(allowed.items(), picks, strict=True)}
 
 
 def _folding(graph: Graph, candidates: Mapping[str, _Candidates], picks: Mapping[str, int], bytes_per_cycle: float) -> Folding:
@@ -188,7 +198,7 @@ def fold(
     fill: float = 0.7,
     fps: float | None = None,
     reserve: Resources | None = None,
-    streams: bool = False,
+    lean: bool = False,
 ) -> Folding:
     """Chooses foldings for ``board``.
 
@@ -197,7 +207,8 @@ def fold(
             RAMs, which are not, may be used up to ``HARD_FILL``.
         fps: frames per second to reach with the fewest resources; without it, as many as fit.
         reserve: set aside for FIFOs and width converters; estimated if not given.
-        streams: whether weights may stream in from the board's memory, if it has one.
+        lean: take foldings that spare block RAM too: weights that stream in from the board's memory, if it has one, and line
+            buffers of fewer rows.
 
     Raises:
         FoldingError: the goal cannot be met within the budget; says what is possible.
@@ -210,7 +221,7 @@ def fold(
                 f"FIFOs and width converters alone take {getattr(aside, resource):,g} {name} of {board.title}, which has "
                 f"{getattr(board.resources, resource):,g}; take a larger board, a smaller network, or a lower rate with --fps"
             )
-    candidates = _candidates(graph, board, budget, streams=board.memory is not None and streams)
+    candidates = _candidates(graph, board, budget, lean=lean)
     bytes_per_cycle = BANDWIDTH * board.memory.data_bits / 8 if board.memory else 0.0
     slowest_best = int(max(c.cycles.min() for c in candidates.values()))
     intervals = np.unique(np.concatenate([c.cycles for c in candidates.values()]))
