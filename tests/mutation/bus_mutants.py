@@ -7,6 +7,7 @@ import rtl.test_headrace_ip as ip
 import rtl.test_ip_control as control
 import rtl.test_read_path as read
 import rtl.test_stream_dense as dense
+import rtl.test_weight_path as weights
 import rtl.test_write_path as write
 from mutation.mutants import bench, mutant
 
@@ -15,6 +16,9 @@ DENSE = bench(dense.test_cuts_segments_anew, "ragged_pixels_of_bits")
 DENSE_PIXELS = bench(dense.test_cuts_segments_anew, "pixels_of_three")
 READ = bench(read.test_brings_tensors_from_memory, "bytes_and_nibbles")
 READ_WIDE = bench(read.test_brings_tensors_from_memory, "lanes_as_wide_as_words")
+WEIGHTS = bench(weights.test_brings_weights_from_memory, "narrow")
+WEIGHTS_WIDER = bench(weights.test_brings_weights_from_memory, "wider")
+WEIGHTS_WIDE_BUS = bench(weights.test_brings_weights_from_memory, "wide_bus")
 WRITE = bench(write.test_brings_streams_to_memory, "bytes_and_nibbles")
 WRITE_WIDE = bench(write.test_brings_streams_to_memory, "wide_bus")
 REGISTERS = bench(control.test_registers_are_as_declared, "ip_registers", SIZE)
@@ -41,6 +45,18 @@ BUS_MUTANTS = (
     mutant("axi_read_mux", "open_o && owner == PORT_W'(p)", "open_o && chosen == PORT_W'(p)", READ),
     mutant("axi_read_mux", "last         = beat_q == owed - 1'b1", "last         = m_axi_rlast && beat_q != '0", READ),
     mutant("axi_read_mux", "order_ready && (!m_axi_arvalid || m_axi_arready)", "order_ready", READ),
+    mutant("weight_feed", "room_q >= ROOM_W'(BurstBeats)", "room_q != '0", WEIGHTS, quick=True),
+    mutant("weight_feed", "begun_q[stream_q] ? next_q[stream_q] : '0", "next_q[stream_q]", WEIGHTS_WIDER),
+    mutant("weight_feed", "last ? '0 : burst + 16'd1", "burst + 16'd1", WEIGHTS),
+    mutant("weight_feed", "ROOM_W'(beats) - ROOM_W'(last)", "ROOM_W'(beats)", WEIGHTS),
+    mutant("weight_feed", "owner == stream_t'(s) && !check", "owner == stream_t'(s)", WEIGHTS),
+    mutant("weight_feed", "sum_check_q && sum != part", "sum_check_q && sum[63:32] != part[63:32]", WEIGHTS),
+    mutant("weight_feed", "summed_q[sum_owner_q] <= !sum_check_q", "summed_q[sum_owner_q] <= 1'b1", WEIGHTS),
+    mutant("weight_feed", "p < DataW / 64;", "p < 1;", WEIGHTS_WIDE_BUS),
+    mutant("weight_feed", "if (command_valid_i && !active_q) base_q", "if (command_valid_i) base_q", WEIGHTS),
+    mutant("weight_unpack", "slot_q == SLOT_W'(PER - 1) || word_last", "slot_q == SLOT_W'(PER - 1)", WEIGHTS),
+    mutant("weight_unpack", "ready_o = !last || ready_i", "ready_o = ready_i", WEIGHTS_WIDER),
+    mutant("weight_unpack", "if (valid_i && !last) held_q", "if (valid_i) held_q", WEIGHTS_WIDER),
     mutant("axi_writer", "free_q >= ROOM_W'(request_beats_o)", "free_q != '0", WRITE),
     mutant("axi_write_mux", "answered && ends_frame && owner", "answered && owner", WRITE),
     mutant("axi_write_mux", "(m_axi_wready && m_axi_wlast)", "m_axi_wlast", WRITE),

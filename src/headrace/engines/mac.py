@@ -193,18 +193,8 @@ class Stationary(MatVec):
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_stationary.sv."""
-        return {
-            "LanesIn": self.simd,
-            "LanesOut": self.pe,
-            "ActW": self.source.bits,
-            "ActSigned": self.source.signed,
-            "WgtW": self.weight_bits,
-            "AccW": acc_bits(self.result),
-            "BeatsIn": self.beats_in,
-            "BeatsOut": self.beats_out,
-            "Held": self.held,
-            "LutMul": self.lut_mul,
-        }
+        kept = {n: v for n, v in MatVec.parameters(self).items() if n not in ("Groups", "RomFile", "LutRom")}
+        return {**kept, "Held": self.held}
 
     def streamed(self) -> Rom:
         """The words of `MatVec`, which lie in no memory of the engine."""
