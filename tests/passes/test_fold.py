@@ -204,12 +204,11 @@ def test_weights_stream_in_where_they_find_no_room() -> None:
     with pytest.raises(FoldingError, match=r"needs \d\.\d+ times the (block RAMs|LUTs)"):
         fold(graph, small)
     streamed = fold(graph, small, lean=True)
-    held = {name: f for name, f in streamed.folds.items() if f.held}
-    assert set(held) == {n.name for n in graph.nodes if n.op.kind == "conv"}
     engines = [e for n in graph.nodes for e in map_node(graph, n, streamed.folds[n.name]).chain if isinstance(e, Stationary)]
+    assert len(engines) >= 2  # 3 block RAMs have no room for the weights of two layers
     read = sum(engine.weight_bytes(8) for engine in engines)
-    assert (2 * 96 + 192) * 192 / 2 <= read <= BANDWIDTH * 8 * streamed.interval
-    assert all(64 % f.held == 0 for f in held.values())
+    assert sum(engine.weights.size for engine in engines) / 2 <= read <= BANDWIDTH * 8 * streamed.interval
+    assert all(64 % engine.held == 0 for engine in engines)
 
 
 def test_no_weights_stream_without_memory() -> None:
