@@ -44,6 +44,8 @@ SHALLOW = 32
 """Beats of a FIFO that smooths no more than what engines need for a beat."""
 SPARED_BITS = 8 * 1024
 """A FIFO of more is worth sparing."""
+FEWER = 4
+"""Where the FIFOs of more bits cannot all be spared, those of so many times as many are tried."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.1
@@ -216,21 +218,27 @@ class Sizer:
         """FIFOs to keep shallow, and the levels then, in networks whose weights find no room on the chip.
 
         What no other branch waits for need not wait in a FIFO: back-pressure leaves it in the buffer that it comes from, of
-        rows or of a block. Where that costs pace, it may be that of some FIFOs only, so fewer are tried.
+        rows or of a block. On its way there it fills the FIFOs between, so these are kept shallow in their turn. Where that
+        costs pace, it may be that of some FIFOs only, so the smaller ones are left as they are.
         """
+        best: tuple[dict[str, int], dict[str, int]] = {}, peaks
         if not self._design.weights:
-            return {}, peaks
+            return best
         single = {node.name for node in self._graph.nodes if len(node.inputs) == 1}
-        large = [e for e in self._design.edges if e.reader in single and peaks[e.key] * e.fifo.width > SPARED_BITS]
-        for least in (1, 4):
-            pins = {e.key: SHALLOW for e in large if peaks[e.key] * e.fifo.width > least * SPARED_BITS}
-            if not pins:
+        pins, levels, least = *best, SPARED_BITS
+        for _ in range(ROUNDS):
+            large = (e for e in self._design.edges if e.reader in single and levels[e.key] * e.fifo.width > least)
+            if not (further := {e.key: SHALLOW for e in large if e.key not in pins}):
                 break
-            self._note(f"trying {len(pins)} FIFOs shallow")
-            moved, result = self._measure(pins, paced=True)
-            if self._fast_enough(result) and self._bits(moved) < self._bits(peaks):
-                return pins, moved
-        return {}, peaks
+            self._note(f"trying {len(pins) + len(further)} FIFOs shallow")
+            moved, result = self._measure({**pins, **further}, paced=True)
+            if not self._fast_enough(result):
+                least *= FEWER
+                continue
+            pins, levels = {**pins, **further}, moved
+            if self._bits(levels) < self._bits(best[1]):
+                best = pins, levels
+        return best
 
     def _feed(self, count: int) -> None:
         """Prepares ``count`` frames; what is in them does not matter to timing."""

@@ -200,20 +200,43 @@ class Window(Engine):
     def _paced_cycles(self) -> int:
         """The same where row slots are few: a row is read as it comes, and what comes while its last windows are read waits."""
         width, read = self.source.shape[1], self.out_hw[1] * self.beats * self.steps
+        if self._one_map:
+            return self._whole_map_cycles
         reach = 2 * self.deform.reach if self.deform else (self.kernel[1] - 1) * self.dilation[1]
         late = min(self.out_hw[1], ceil_div(reach + 1, self.stride[1])) * self.beats * self.steps
         return self.out_hw[0] * (max(read, self.stride[0] * width * self.beats) + late)
 
-    def fewer_rows(self) -> Iterator[int]:
-        """Row slots that are worth considering instead of `free_rows`: where these take block RAM.
+    @property
+    def _one_map(self) -> bool:
+        """Whether windows can reach all of the map, and there is room for no more."""
+        return bool(self.deform) and self.rows == self.least_rows == self.source.shape[0]
 
-        Not where windows have all rows of the map: what comes while a frame is read, or what leaves when it is read at once,
-        would wait elsewhere.
-        """
+    @property
+    def pause(self) -> int:
+        """Cycles of a frame in which no pixels are taken, because the only map that there is room for is being read."""
+        return self.cycles - self.source.pixels * self.beats if self._one_map else 0
+
+    @property
+    def _whole_map_cycles(self) -> int:
+        """The same where the slots hold one map: the next frame waits for the rows of this one that later windows can reach."""
+        span, top = self._span
+        reads = RowReads(
+            size=self.source.shape[0],
+            skipped=0,
+            used=self.source.shape[0],
+            tops=tuple(o - top for o in range(self.out_hw[0])),
+            span=span,
+            write_cycles=self.source.shape[1] * self.beats,
+            read_cycles=self.out_hw[1] * self.beats * self.steps,
+        )
+        return reads.interval(self.rows)
+
+    def fewer_rows(self) -> Iterator[int]:
+        """Row slots that are worth considering instead of `free_rows`: where these take block RAM."""
         width = self.lanes * self.source.bits
         if not XC7.memory(self.free_rows * self.source.shape[1] * self.beats, width).bram36:
             return
-        if self.least_rows < min(self.free_rows, self.source.shape[0]):
+        if self.least_rows < self.free_rows:
             yield self.least_rows
 
     def parameters(self) -> Mapping[str, Parameter]:

@@ -20,6 +20,7 @@ from headrace.boards import Board
 from headrace.engines.base import fields_of
 from headrace.engines.mac import Stationary, acc_bits, weight_reader
 from headrace.engines.technology import Resources, technology_of
+from headrace.engines.window import Window
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph, Node
 from headrace.operators import fold_options, lean_folds, map_node
@@ -76,6 +77,7 @@ class _Candidates:
         self.cycles = np.array(list(cycles.values()))
         self._known: dict[int, Resources] = {}
         self._traffic: dict[int, int] = {}
+        self._pauses: dict[int, tuple[Window, ...]] = {}
         self._efficient = None if lean else self._worth()
 
     def fold(self, index: int) -> Fold:
@@ -90,6 +92,7 @@ class _Candidates:
             readers = (weight_reader(engine.in_widths[1], 8 * self._word_bytes) for engine in streamed)
             self._known[index] = sum(readers, mapped.resources(self._technology))
             self._traffic[index] = sum(engine.weight_bytes(self._word_bytes) for engine in streamed)
+            self._pauses[index] = tuple(e for e in mapped.chain if isinstance(e, Window) and e.pause)
         return self._known[index]
 
     def traffic(self, index: int) -> int:
@@ -106,9 +109,18 @@ class _Candidates:
         kept = efficient(np.column_stack([shares, self.cycles]))
         return kept, shares[kept]
 
-    def _lean_shares(self, indices: npt.NDArray[np.int64], traffic: float) -> FloatArray:
+    def _waits(self, index: int, interval: int) -> float:
+        """Block RAMs of the FIFO before an engine that pauses, where what feeds it goes on."""
+        self.resources(index)
+        return sum(
+            self._technology.memory(ceil(e.source.pixels * e.beats * min(1.0, e.pause / interval)), e.in_widths[0]).bram36
+            for e in self._pauses[index]
+        )
+
+    def _lean_shares(self, indices: npt.NDArray[np.int64], interval: int, traffic: float) -> FloatArray:
         """The same of some, and of ``traffic`` bytes from memory (n, 5)."""
         taken = self._shares(indices)
+        taken[:, 3] += np.array([self._waits(int(i), interval) for i in indices]) / self._budget[3]
         read = np.array([self.traffic(int(i)) for i in indices], np.float64)
         return np.column_stack([taken, read / traffic if traffic > 0 else np.where(read > 0, np.inf, 0.0)])
 
@@ -123,7 +135,7 @@ class _Candidates:
             allowed = allowed[self.cycles[allowed] * FASTER > self.cycles[allowed].max()]
         if not len(allowed):
             return allowed, np.zeros((0, 5))
-        shares = self._lean_shares(allowed, traffic)
+        shares = self._lean_shares(allowed, interval, traffic)
         kept = efficient(shares)
         return allowed[kept], shares[kept]
 
