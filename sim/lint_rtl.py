@@ -136,6 +136,8 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "KH=1,KW=1,StrideH=2,StrideW=2,PadT=0,PadL=0,OutH=4,OutW=4",
         "PadT=-2,PadL=-1,OutH=4,OutW=5",
         "Deform=1,DilationW=3,DilationSigned=1,DilationLo=-2,DilationHi=3,Rows=8",
+        "Deform=1,DilationW=3,DilationLo=0,DilationHi=3,RepeatH=2,RepeatW=4,OutH=16,OutW=32,Rows=8",
+        "RepeatH=2,OutH=16,Taps=3",
     ),
     "ip_control": ("Inputs=2,Outputs=3", "AddrW=64,WordBytes=16"),
     "ip_registers": ("Inputs=2,Outputs=3", "AddrW=64,WordBytes=16"),

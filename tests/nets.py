@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.boards import Board
+from headrace.compile import lower_graph
 from headrace.engines.technology import Resources
 from headrace.ir.expressions import Expression, bounds
 from headrace.ir.graph import Graph, Node
@@ -29,8 +30,6 @@ from headrace.operators.raster import Crop, Raster
 from headrace.operators.shift import Shift
 from headrace.operators.tables import Lookup, Thresholds
 from headrace.operators.upsample import Upsample
-from headrace.passes.requantize import requantize
-from headrace.passes.simplify import simplify
 
 Shape = tuple[int, int, int]
 
@@ -256,4 +255,4 @@ def board(*, lut: int = 53_200, ff: int = 106_400, dsp: int = 220, bram36: float
 
 def lowered(graph: Graph) -> Graph:
     """The graph as the compiler folds it: simplified, its quantizers realised."""
-    return requantize(simplify(graph))[0]
+    return lower_graph(graph)[0]

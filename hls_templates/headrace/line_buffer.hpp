@@ -17,6 +17,9 @@ constexpr unsigned divisor_up_to(unsigned most, unsigned number) {
 }
 constexpr unsigned odd_from(unsigned number) { return number / 2 * 2 + 1; }
 
+/// The logarithm of a power of two.
+constexpr unsigned shift_of(unsigned power) { return power < 2 ? 0 : 1 + shift_of(power / 2); }
+
 /// Bits of a signed number whose magnitude is at most `most`.
 constexpr unsigned signed_bits(unsigned most) { return index_bits(most + 1) + 1; }
 
@@ -27,23 +30,29 @@ constexpr unsigned signed_bits(unsigned most) { return index_bits(most + 1) + 1;
 /// depends on data.
 ///
 /// A `Shape` has
-///   InH, InW, Beats                  the map, and channel beats of a pixel;
+///   InH, InW, Beats                  the map that comes in, and channel beats of a pixel;
+///   RepeatH, RepeatW                 rows and columns, powers of two, that each of its pixels stands for in the map of windows;
 ///   Skip, Used                       input rows that are dropped first, and that are kept then; the rest is dropped, too;
 ///   Rows                             row slots; kept rows go round in them;
 ///   WindowBeats                      output beats of a window;
 ///   OutH, OutW, StrideH, StrideW     output pixels and what lies between their windows;
-///   Top, End, EndX                   first and last kept row, and last column, that the window of output pixel (0, 0) can
-///                                    reach (negative: padding).
+///   Top, End, EndX                   first and last row, and last column, of the map of windows that the window of output
+///                                    pixel (0, 0) can reach, counted from the kept ones (negative: padding).
 template <class Shape>
 class LineBuffer {
+  // By which a row and a column of the map of windows are those of the input.
+  static constexpr unsigned kRowShift = shift_of(Shape::RepeatH), kColShift = shift_of(Shape::RepeatW);
+
   static constexpr int kRows = Shape::Rows, kUsed = Shape::Used;
-  static constexpr int kSpan = Shape::End - Shape::Top + 1;
+  static constexpr int kReach = Shape::End - Shape::Top + 1;
+  static constexpr int kSpan = kReach == 1 ? 1 : (kReach - 2) / int(Shape::RepeatH) + 2;
   static_assert(kRows >= (kSpan < kUsed ? kSpan : kUsed), "the rows of a window must have room");
 
   // Slots are counted from the row at the window's top, or where the ring is shorter, from the frame's first.
   static constexpr bool kFromTop = kSpan <= kRows;
-  static constexpr int kRowStep = kFromTop ? modulo(Shape::StrideH, kRows) : 0;
-  static constexpr int kFrameStep = modulo(kUsed - (kFromTop ? int((Shape::OutH - 1) * Shape::StrideH) : 0), kRows);
+  static constexpr int kTop = Shape::Top >> kRowShift;
+  static constexpr int kLastTop = (Shape::Top + int((Shape::OutH - 1) * Shape::StrideH)) >> kRowShift;
+  static constexpr int kFrameStep = modulo(kUsed + (kFromTop ? kTop - kLastTop : 0), kRows);
 
   // Input beats of a frame, and the cycles that a frame takes.
   static constexpr unsigned kTaken = Shape::InH * Shape::InW * Shape::Beats;
@@ -89,10 +98,10 @@ class LineBuffer {
   }
   int out_row() const { return out_y_.at(); }
   int out_col() const { return out_x_.at(); }
-  /// Slot of a kept row in reach of the present window.
+  /// Slot of a kept input row in reach of the present window.
   int slot_of(int row) const {
 #pragma HLS inline
-    const int from = kFromTop ? out_y_.at() * int(Shape::StrideH) + Shape::Top : 0;
+    const int from = kFromTop ? (out_y_.at() * int(Shape::StrideH) + Shape::Top) >> kRowShift : 0;
     return in_ring(base_.to_int() + row - from);
   }
 
@@ -104,10 +113,11 @@ class LineBuffer {
       const bool frame_done = out_x_.last() && out_y_.last();
       if (out_x_.last()) {
         const int top = out_y_.at() * int(Shape::StrideH) + Shape::Top;
-        const int gone = out_y_.at() == 0 ? 0 : clamped(top, 0, kUsed);
-        const int gone_next = frame_done ? kUsed : clamped(top + int(Shape::StrideH), 0, kUsed);
+        const int first = top >> kRowShift, first_next = (top + int(Shape::StrideH)) >> kRowShift;
+        const int gone = out_y_.at() == 0 ? 0 : clamped(first, 0, kUsed);
+        const int gone_next = frame_done ? kUsed : clamped(first_next, 0, kUsed);
         room += gone_next - gone;
-        base_ = in_ring(base_.to_int() + (frame_done ? kFrameStep : kRowStep));
+        base_ = in_ring(base_.to_int() + (frame_done ? kFrameStep : kFromTop ? row_step(first_next - first) : 0));
       }
       if (frame_done) {
         lead -= kUsed;
@@ -140,9 +150,16 @@ class LineBuffer {
   /// Describes the next window, so that its needs are registers when it is its turn.
   void look_ahead() {
 #pragma HLS inline
-    need_row_ = clamped(next_y_.at() * int(Shape::StrideH) + Shape::End, 0, kUsed - 1);
-    need_col_ = clamped(next_x_.at() * int(Shape::StrideW) + Shape::EndX, 0, int(Shape::InW) - 1);
+    need_row_ = clamped((next_y_.at() * int(Shape::StrideH) + Shape::End) >> kRowShift, 0, kUsed - 1);
+    need_col_ = clamped((next_x_.at() * int(Shape::StrideW) + Shape::EndX) >> kColShift, 0, int(Shape::InW) - 1);
     if (next_x_.step()) next_y_.step();
+  }
+
+  /// Slots to the row so many further, of the two numbers that a stride can come to.
+  static int row_step(int further) {
+#pragma HLS inline
+    constexpr int least = Shape::StrideH >> kRowShift;
+    return further == least ? modulo(least, kRows) : modulo(least + 1, kRows);
   }
 
   static int in_ring(int slot) {
@@ -165,7 +182,7 @@ class LineBuffer {
   // The present window, and the one after it.
   Counter<Shape::OutW> out_x_, next_x_;
   Counter<Shape::OutH> out_y_, next_y_;
-  ap_uint<index_bits(kRows)> base_ = kFromTop ? modulo(Shape::Top, kRows) : 0;
+  ap_uint<index_bits(kRows)> base_ = kFromTop ? modulo(kTop, kRows) : 0;
   Lead need_row_ = 0;  // the last pixel that the present window can reach
   ap_uint<index_bits(Shape::InW)> need_col_ = 0;
 };

@@ -11,7 +11,7 @@ namespace headrace {
 /// `Deform` (y + s * (i - (KH-1)/2), x + s * (j - (KW-1)/2)), s being the pixel's beat of `dilations`, clamped to DilationLo to
 /// DilationHi. Taps outside the map are `PadValue`; negative paddings crop the map. Taps are numbered down the columns. An
 /// output beat carries `Taps` of a column, tap by tap, or the whole kernel; where Taps does not divide KH, the last beat of a
-/// column ends with taps outside the map. Beats of a window: groups of `GroupBeats` channel beats; in each, all tap beats; for
+/// column ends with taps outside the map. The map is what comes in, each pixel of it RepeatH rows and RepeatW columns. Beats of a window: groups of `GroupBeats` channel beats; in each, all tap beats; for
 /// each of these, the group's channel beats.
 ///
 /// A cycle takes the next input beat when it is due and has room in the ring of `Rows` row slots, and gives the next output
@@ -24,7 +24,7 @@ void window(unsigned frames, Stream<Cfg::LaneW, Cfg::Taps * Cfg::Lanes>& out, St
   using S = WindowShape<Cfg>;
   if constexpr (Cfg::Deform) {
     static_assert(Cfg::KH == odd_from(Cfg::KH) && Cfg::KW == odd_from(Cfg::KW) && Cfg::StrideH == 1 && Cfg::StrideW == 1 &&
-                      Cfg::OutH == Cfg::InH && Cfg::OutW == Cfg::InW,
+                      Cfg::OutH == Cfg::InH * Cfg::RepeatH && Cfg::OutW == Cfg::InW * Cfg::RepeatW,
                   "a deformable window needs an odd kernel, stride 1, and an output as large as the map");
     static_assert(int(Cfg::DilationLo) <= int(Cfg::DilationHi) && Cfg::DilationW >= 1 && Cfg::DilationW <= 31,
                   "dilations need a range and 1 to 31 bits");
@@ -79,7 +79,7 @@ beats:
         const int i = row_step.at() * int(S::RowTaps) + int(r);
         const int y = lines.out_row() * int(S::StrideH) - S::PadT + dil_h * (i - S::MidH);
         row_in[r] = i < int(Cfg::KH) && y >= 0 && y < S::MapH;
-        const int slot = row_in[r] ? lines.slot_of(y) : 0;
+        const int slot = row_in[r] ? lines.slot_of(y / int(S::RepeatH)) : 0;
         bank[r] = slot - S::before(slot) * int(S::Banks);
         base[r] = S::before(slot) * int(S::RowWords);
       }
@@ -90,8 +90,8 @@ beats:
 #pragma HLS unroll
         const int j = col_step.at() * int(S::ColTaps) + int(c);
         const int x = lines.out_col() * int(S::StrideW) - S::PadL + dil_w * (j - S::MidW);
-        const bool col_in = x >= 0 && x < int(S::InW);
-        const int place = col_in ? x * int(S::Beats) + channel : 0;
+        const bool col_in = x >= 0 && x < S::MapW;
+        const int place = col_in ? x / int(S::RepeatW) * int(S::Beats) + channel : 0;
 
         Beat<Cfg::LaneW, lanes> word[S::Banks];
 #pragma HLS array_partition variable=word type=complete

@@ -15,6 +15,12 @@ struct WindowShape {
                 "width, lanes, channels, maps, kernel, strides and dilations must not be zero");
   static constexpr unsigned InH = Cfg::InH, InW = Cfg::InW, OutH = Cfg::OutH, OutW = Cfg::OutW;
   static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows;
+  static constexpr unsigned RepeatH = Cfg::RepeatH, RepeatW = Cfg::RepeatW;
+  static_assert(RepeatH == 1u << shift_of(RepeatH), "RepeatH must be a power of two");
+  static_assert(RepeatW == 1u << shift_of(RepeatW), "RepeatW must be a power of two");
+  static constexpr bool Uncropped = RepeatH * RepeatW > 1 && !Cfg::Deform;  // there is no map to crop
+  static_assert(int(Cfg::PadT) >= (Uncropped ? 0 : int(Cfg::PadT)), "a map that is upsampled must not be cropped");
+  static_assert(int(Cfg::PadL) >= (Uncropped ? 0 : int(Cfg::PadL)), "a map that is upsampled must not be cropped");
   static constexpr unsigned Beats = ceil_div(Cfg::Channels, Cfg::Lanes);
   static constexpr unsigned LastLanes = Cfg::Channels - (Beats - 1) * Cfg::Lanes;  // that carry channels in a pixel's last beat
 
@@ -24,7 +30,7 @@ struct WindowShape {
   static constexpr unsigned Skip = Cfg::Deform || int(Cfg::PadT) >= 0 ? 0 : -int(Cfg::PadT);
   // Compared as pads are given, with their sign, which is what a compiler shows.
   static_assert(-int(Skip) > -int(InH) && PadL > -int(InW), "negative pads must leave a part of the map");
-  static constexpr int MapH = InH - Skip;
+  static constexpr int MapH = (InH - Skip) * RepeatH, MapW = InW * RepeatW;
 
   // Of a deformable window, the largest magnitude of a dilation.
   static constexpr int Lo = Cfg::DilationLo, Hi = Cfg::DilationHi;
@@ -33,7 +39,7 @@ struct WindowShape {
   static constexpr int Top = -(PadT + Far * MidH);
   static constexpr int End = Cfg::Deform ? Far * MidH : int((Cfg::KH - 1) * Cfg::DilH) - PadT;
   static constexpr int EndX = Cfg::Deform ? Far * MidW : int((Cfg::KW - 1) * Cfg::DilW) - PadL;
-  static constexpr unsigned Used = clamped(int((OutH - 1) * StrideH) + End + 1, 1, MapH);
+  static constexpr unsigned Used = (clamped(int((OutH - 1) * StrideH) + End + 1, 1, MapH) + RepeatH - 1) / RepeatH;
 
   // Taps of a beat: a part of a column, or the whole kernel.
   static_assert(Cfg::Taps >= 1 && Cfg::Taps == (Cfg::Taps > Cfg::KH ? Cfg::KH * Cfg::KW : Cfg::Taps),

@@ -31,9 +31,11 @@ from headrace.hls.build import HlsOptions, write_hls
 from headrace.hls.layer import mixed_design
 from headrace.hls.simulation import HLS
 from headrace.ir.graph import Graph, to_program
+from headrace.passes.certificate import Certificate
 from headrace.passes.fold import fold
 from headrace.passes.requantize import requantize
 from headrace.passes.simplify import simplify
+from headrace.passes.upsample_late import upsample_late
 
 __all__ = ["Goal", "HlsOptions", "Lowered", "compile_model", "lower"]
 
@@ -49,8 +51,18 @@ def lower(path: Path) -> Lowered:
         ModelError: the file is damaged, or holds something that is not mapped.
     """
     model = import_model(path)
-    graph, certificates = requantize(simplify(model.graph))
+    graph, certificates = lower_graph(model.graph)
     return Lowered(model=model, graph=graph, certificates=certificates)
+
+
+def lower_graph(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
+    """All passes from an imported graph to the one that is folded, and what is certified of its quantizers.
+
+    Raises:
+        ModelError: a quantizer cannot be realised.
+    """
+    realised, certificates = requantize(simplify(graph))
+    return upsample_late(realised), certificates
 
 
 def compile_model(

@@ -119,6 +119,7 @@ WINDOW_PARALLEL = bench(window.test_static_windows, "same_parallel")
 WINDOW_RAGGED = bench(window.test_static_windows, "ragged_steps")
 WINDOW_DENSE = bench(window.test_static_windows, "same_columns_dense")
 WINDOW_FEW_ROWS = bench(window.test_static_windows, "fewest_rows")
+WINDOW_UPSAMPLED = bench(window.test_static_windows, "upsampled")
 WINDOW_PADDED = bench(window.test_static_windows, "dilated_asymmetric")
 WINDOW_DEFORMABLE = bench(window.test_deformable_windows, "reach_beyond_map")
 FIFO_SKID = bench(fifo.test_stores_and_forwards, 2, 70, False)
@@ -281,13 +282,18 @@ MUTANTS = (
     mutant("engine_window", "room_q <= CountW'(Rows);", "room_q <= CountW'(Rows + 1);", WINDOW_FEW_ROWS, quick=True),
     mutant("engine_window", "row_end && beat_written ? wbase_next : waddr_q + 1'b1", "waddr_q + 1'b1", WINDOW_RAGGED),
     mutant("window_scan", "y_q     <= oy_last ? YW'(-PAD_T) : y_q", "y_q     <= y_q", WINDOW_SERIAL),
-    mutant("window_scan", "int'((OutH - 1) * StrideH));", "int'(OutH * StrideH));", WINDOW_FEW_ROWS),
-    mutant("window_scan", "need_row = RowW'(y_end);", "need_row = RowW'(y_q);", WINDOW_SERIAL),
+    mutant("window_scan", "(int'((OutH - 1) * StrideH) -", "(int'(OutH * StrideH) -", WINDOW_FEW_ROWS),
+    mutant("window_scan", "need_row = RowW'(y_end >>>", "need_row = RowW'(y_q >>>", WINDOW_SERIAL),
+    mutant("window_scan", "slot_of((p + int'(StrideH))", "slot_of((int'(StrideH))", WINDOW_UPSAMPLED),
+    mutant("window_scan", "CountW'(top_next >>> ROW_SHIFT)", "CountW'((top_next + 1'b1) >>> ROW_SHIFT)", WINDOW_UPSAMPLED),
+    mutant("window_wait", "slot_of((p - (D", "slot_of((-(D", bench(window.test_deformable_windows, "upsampled_deformable")),
+    mutant("window_walk", "return (phase + further)", "return further", WINDOW_UPSAMPLED),
+    mutant("window_walk", "ColW'(((phase + further)", "ColW'((further", WINDOW_UPSAMPLED),
     mutant("window_scan", "DW'(signed'(dil_i))", "DW'(dil_i)", bench(window.test_deformable_windows, "parallel_signed")),
     mutant("window_wait", "YW'(-(DilationLo + v) * MID_H)", "YW'(-v * MID_H)", WINDOW_DEFORMABLE),
     mutant("window_walk", "x >= 0 && x < IN_W", "x > 0 && x < IN_W", WINDOW_SERIAL),
     mutant("window_walk", "row_last ? slot_back : slot_step", "slot_step", WINDOW_SERIAL),
-    mutant("window_walk", "int'(GroupBeats - 1));\n        addr_back", "0);\n        addr_back", WINDOW_DENSE),
+    mutant("window_walk", "- ColW'(GroupBeats - 1);\n            addr_back", ";\n            addr_back", WINDOW_DENSE),
     mutant("window_walk", "(n / int'(Banks) + behind)", "(n / int'(Banks))", WINDOW_RAGGED),
     mutant("window_ring", "sum - (SlotW + 1)'(Rows)", "sum - (SlotW + 1)'(Rows - 1)", WINDOW_RAGGED),
     mutant("window_store", "inside_q[t] ? tap[t] : pad", "tap[t]", WINDOW_SERIAL),

@@ -136,7 +136,8 @@ def test_every_option_is_legal_and_distinct() -> None:
             fastest = min(map_node(graph, node, f).cycles for f in options)
             tensors = (*graph.input_tensors(node), *graph.output_tensors(node))
             streams = max(len(node.inputs), len(node.outputs))  # a concat or split handles one after the other
-            assert fastest <= max(t.pixels for t in tensors) * streams
+            rows, cols = getattr(node.op, "repeat", (1, 1))
+            assert fastest <= max(t.pixels for t in tensors) * rows * cols * streams
 
 
 def test_an_infeasible_rate_is_refused_with_what_is_possible() -> None:

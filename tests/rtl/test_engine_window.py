@@ -18,8 +18,8 @@ FRAMES = 5
 
 DEFAULTS = {
     "LaneW": 8, "Lanes": 2, "Channels": 4, "InH": 8, "InW": 8, "KH": 3, "KW": 3, "StrideH": 1, "StrideW": 1,
-    "DilH": 1, "DilW": 1, "PadT": 1, "PadL": 1, "OutH": 8, "OutW": 8, "Taps": 1, "GroupBeats": 1, "Rows": 4,
-    "PadValue": 0, "Deform": 0, "DilationW": 1, "DilationSigned": 0, "DilationLo": 0, "DilationHi": 0,
+    "DilH": 1, "DilW": 1, "PadT": 1, "PadL": 1, "OutH": 8, "OutW": 8, "RepeatH": 1, "RepeatW": 1, "Taps": 1, "GroupBeats": 1,
+    "Rows": 4, "PadValue": 0, "Deform": 0, "DilationW": 1, "DilationSigned": 0, "DilationLo": 0, "DilationHi": 0,
 }  # fmt: skip
 
 # name: (what differs from DEFAULTS, whether Rows suffice for flow without bubbles)
@@ -79,6 +79,25 @@ STATIC: dict[str, tuple[dict[str, int], bool]] = {
     "tall_columns": (
         {"KH": 9, "KW": 2, "PadT": 4, "PadL": 1, "Taps": 9, "Rows": 10, "Lanes": 1, "Channels": 3, "OutW": 9}, True,
     ),
+    "upsampled": ({"InH": 4, "InW": 4, "RepeatH": 2, "RepeatW": 2, "Rows": 4}, True),
+    "upsampled_fewest_rows": ({"InH": 5, "InW": 4, "OutH": 10, "RepeatH": 2, "RepeatW": 2, "Rows": 2, "Taps": 3}, False),
+    "upsampled_unevenly": (
+        {"InH": 3, "InW": 8, "RepeatH": 4, "OutH": 12, "Rows": 4, "Taps": 9, "PadValue": 31, "Channels": 3}, True,
+    ),
+    "upsampled_columns_strided": (
+        {"InH": 8, "InW": 3, "KH": 5, "KW": 4, "PadT": 2, "PadL": 1, "RepeatW": 4, "OutW": 5, "OutH": 4, "StrideH": 2,
+         "StrideW": 2, "Rows": 8, "Taps": 2, "GroupBeats": 2}, True,
+    ),
+    "upsampled_dilated_dense": (
+        {"InH": 4, "InW": 5, "RepeatH": 2, "RepeatW": 2, "DilH": 3, "DilW": 2, "PadT": 3, "PadL": 2, "OutH": 8, "OutW": 10,
+         "Rows": 7, "Channels": 12, "GroupBeats": 3}, True,
+    ),
+    "upsampled_folded_columns": (
+        {"InH": 4, "InW": 4, "KH": 5, "PadT": 2, "RepeatH": 2, "RepeatW": 2, "Taps": 2, "Rows": 6}, True,
+    ),
+    "repeated_pixels": (
+        {"InH": 2, "InW": 4, "KH": 1, "KW": 1, "PadT": 0, "PadL": 0, "RepeatH": 4, "RepeatW": 2, "Rows": 2}, True,
+    ),
     "more_out_than_in": ({"PadT": 3, "PadL": 4, "OutH": 12, "OutW": 11, "Taps": 9, "PadValue": 1}, True),
 }  # fmt: skip
 
@@ -101,6 +120,18 @@ DEFORMABLE: dict[str, tuple[dict[str, int], bool]] = {
     "part_of_a_column": (
         {"KH": 5, "DilationLo": -1, "DilationHi": 2, "DilationW": 4, "DilationSigned": 1, "Taps": 2, "Rows": 10}, True,
     ),
+    "upsampled_deformable": (
+        {"InH": 6, "InW": 4, "OutH": 12, "RepeatH": 2, "RepeatW": 2, "DilationLo": -3, "DilationHi": 2, "DilationW": 4,
+         "DilationSigned": 1, "Rows": 8, "Channels": 5}, True,
+    ),
+    "upsampled_deformable_columns": (
+        {"InH": 4, "InW": 5, "OutH": 16, "OutW": 10, "RepeatH": 4, "RepeatW": 2, "KH": 5, "DilationLo": 0, "DilationHi": 3,
+         "DilationW": 3, "Rows": 5, "Taps": 5}, False,
+    ),
+    "upsampled_whole_map": (
+        {"InH": 4, "InW": 4, "RepeatH": 2, "RepeatW": 2, "DilationLo": -8, "DilationHi": 7, "DilationW": 5,
+         "DilationSigned": 1, "Rows": 4, "PadValue": 3}, False,
+    ),
     "zero_only": ({"DilationLo": 0, "DilationHi": 0, "DilationW": 2, "Rows": 2}, True),
     "negative_only": ({"DilationLo": -3, "DilationHi": -1, "DilationW": 3, "DilationSigned": 1, "Rows": 8}, True),
 }  # fmt: skip
@@ -114,7 +145,7 @@ def simulate(differing: dict[str, int], full_rate: bool, folder: Path) -> None:
     # Dilations over all their bits: what lies beyond the range must be clamped.
     bits, signed = parameters["DilationW"], parameters["DilationSigned"]
     least = -(1 << (bits - 1)) if signed else 0
-    dilations = rng.integers(least, least + (1 << bits), (FRAMES, *shape[:2]))
+    dilations = rng.integers(least, least + (1 << bits), (FRAMES, parameters["OutH"], parameters["OutW"]))
     reach = max(abs(parameters["DilationLo"]), abs(parameters["DilationHi"])) * (parameters["KH"] // 2)
     beats = -(-parameters["Channels"] // parameters["Lanes"])
     run_bench(
@@ -202,6 +233,8 @@ def test_rows_that_the_compiler_chooses_keep_the_pace(name: str, tmp_path: Path)
         ({"Deform": 1, "DilationLo": 2, "DilationHi": 1, "Rows": 8}, "got 2, 1, 1", "2 <= 1"),
         ({"PadT": -8}, "crops all of the map: PadT -8, PadL 1 on 8x8", "-8 > -8"),
         ({"PadL": -9}, "crops all of the map: PadT 1, PadL -9 on 8x8", "-9 > -8"),
+        ({"RepeatH": 3}, "powers of two, and 1 with negative padding; got 3x1, 1, 1", "3 == 2"),
+        ({"RepeatW": 2, "PadL": -1}, "powers of two, and 1 with negative padding; got 1x2, 1, -1", "-1 >= 0"),
         ({"Channels": 0}, "widths 8 2 0, In 8x8", "0 >= 1"),
         ({"StrideW": 0}, "K 3x3, 1x0, 1x1", "0 >= 1"),
     ],

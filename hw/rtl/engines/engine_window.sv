@@ -12,6 +12,9 @@
 /// column in its lanes, tap by tap, or the whole kernel. Where Taps does not divide KH, the last beat
 /// of a column ends with taps outside the map.
 ///
+/// With `RepeatH` and `RepeatW` the map is the nearest-neighbour upsampling of the one that comes in: each pixel stands for
+/// RepeatH rows and RepeatW columns, and is held once.
+///
 /// Beats of a window: groups of `GroupBeats` channel beats, one after the other; in each, all tap
 /// beats; for each of these, the group's channel beats. So GroupBeats = 1 brings all taps of a
 /// channel beat before the next one (depthwise, pooling), and one group of all channels brings all
@@ -25,7 +28,8 @@
 /// it. Input rows above the first window and below the last one are taken and dropped.
 ///
 /// Rows: a window is `span` = (KH-1)*DilH+1 rows high, deformable 2*R*(KH-1)/2+1 with R the largest
-/// magnitude of the range. The engine cannot deadlock at Rows >= min(span, used), where `used`
+/// magnitude of the range; upsampled, it reaches at most (span-2)/RepeatH+2 of the rows that come in, which
+/// are those meant here. The engine cannot deadlock at Rows >= min(span, used), where `used`
 /// counts the input rows that are not dropped; fewer are refused. With Rows >= min(span + StrideH,
 /// 2*used), and the rows of the last output row and those of the first one together not more than
 /// Rows, output flows from frame to frame without a pause, unless dropped rows let the input come in
@@ -48,6 +52,9 @@ module engine_window #(
   parameter int          PadL = 1,
   parameter int unsigned OutH = 8,
   parameter int unsigned OutW = 8,
+  /// Rows and columns of the map that each pixel stands for: powers of two; 1 where padding is negative.
+  parameter int unsigned RepeatH = 1,
+  parameter int unsigned RepeatW = 1,
   /// Taps per beat: 1 to KH, or KH*KW.
   parameter int unsigned Taps = 1,
   /// Channel beats of a group: a divisor of the channel beats of a pixel.
@@ -82,12 +89,15 @@ module engine_window #(
   localparam int unsigned HI_ABS = unsigned'(DilationHi < 0 ? -DilationHi : DilationHi);
   localparam int unsigned LO_ABS = unsigned'(DilationLo < 0 ? -DilationLo : DilationLo);
   localparam int unsigned REACH = (HI_ABS > LO_ABS ? HI_ABS : LO_ABS) * ((KH - 1) / 2);
-  localparam int unsigned SPAN = Deform ? 2 * REACH + 1 : (KH - 1) * DilH + 1;
+  localparam int unsigned MAP_SPAN = Deform ? 2 * REACH + 1 : (KH - 1) * DilH + 1;
   // Rows above the first window are not part of the map that the rest sees.
   localparam int unsigned SKIP_H = Deform || PadT >= 0 ? 0 : unsigned'(-PadT);
   localparam int unsigned MAP_H = SKIP_H < InH ? InH - SKIP_H : 1;
   localparam int PAD_T = Deform || PadT < 0 ? 0 : PadT;
-  localparam int LAST_ROW = int'((OutH - 1) * StrideH + SPAN) - (Deform ? int'(REACH) : PAD_T);
+  // Of the map that comes in: rows of a window, and the last one that is read.
+  localparam int unsigned SPAN = MAP_SPAN == 1 ? 1 : (MAP_SPAN - 2) / RepeatH + 2;
+  localparam int LAST_MAP_ROW = int'((OutH - 1) * StrideH + MAP_SPAN) - (Deform ? int'(REACH) : PAD_T);
+  localparam int LAST_ROW = (LAST_MAP_ROW + int'(RepeatH) - 1) >>> $clog2(RepeatH);
   localparam int unsigned USED_H =
       LAST_ROW < 1 ? 1 : (LAST_ROW > int'(MAP_H) ? MAP_H : unsigned'(LAST_ROW));
   localparam int unsigned MIN_ROWS = SPAN < USED_H ? SPAN : USED_H;
@@ -104,8 +114,10 @@ module engine_window #(
   localparam int unsigned Y_MAX =
       OutH * StrideH + (KH + ROW_TAPS) * DilH + 2 * REACH + unsigned'(PAD_T);
   localparam int unsigned X_MAX = OutW * StrideW + KW * DilW + 2 * REACH * KW + PAD_L;
-  localparam int unsigned YW = 1 + $clog2((Y_MAX > InH ? Y_MAX : InH) + 1);
-  localparam int unsigned XW = 1 + $clog2((X_MAX > InW ? X_MAX : InW) + 1);
+  localparam int unsigned ALL_H = InH * RepeatH;
+  localparam int unsigned ALL_W = InW * RepeatW;
+  localparam int unsigned YW = 1 + $clog2((Y_MAX > ALL_H ? Y_MAX : ALL_H) + 1);
+  localparam int unsigned XW = 1 + $clog2((X_MAX > ALL_W ? X_MAX : ALL_W) + 1);
 
   localparam int unsigned BankW = BANKS > 1 ? $clog2(BANKS) : 1;
   localparam int unsigned GroupW = BANK_WORDS > 1 ? $clog2(BANK_WORDS) : 1;
@@ -125,6 +137,11 @@ module engine_window #(
   if (SKIP_H >= InH || (!Deform && -PadL >= int'(InW))) begin : gen_crop
     $fatal(1, "crops all of the map: PadT %0d, PadL %0d on %0dx%0d", PadT, PadL, InH, InW);
   end
+  if (RepeatH == 0 || RepeatW == 0 || (RepeatH & (RepeatH - 1)) != 0 || (RepeatW & (RepeatW - 1)) != 0 ||
+      (RepeatH * RepeatW > 1 && !Deform && (PadT < 0 || PadL < 0))) begin : gen_repeat
+    $fatal(1, "RepeatH and RepeatW must be powers of two, and 1 with negative padding; got %0dx%0d, %0d, %0d",
+           RepeatH, RepeatW, PadT, PadL);
+  end
   if (Taps == 0 || (Taps > KH && Taps != KH * KW)) begin : gen_taps
     $fatal(1, "Taps must be 1 to KH, or KH*KW, of the %0dx%0d kernel; got %0d", KH, KW, Taps);
   end
@@ -134,10 +151,10 @@ module engine_window #(
   if (Rows < MIN_ROWS) begin : gen_rows
     $fatal(1, "need Rows >= %0d for windows of %0d rows; got %0d", MIN_ROWS, SPAN, Rows);
   end
-  if (Deform && (KH % 2 == 0 || KW % 2 == 0 || StrideH != 1 || StrideW != 1 || OutH != InH ||
-                 OutW != InW)) begin : gen_deform
-    $fatal(1, "Deform needs odd K, Stride 1, Out = In; got K %0dx%0d, %0dx%0d, %0dx%0d, %0dx%0d",
-           KH, KW, StrideH, StrideW, OutH, OutW, InH, InW);
+  if (Deform && (KH % 2 == 0 || KW % 2 == 0 || StrideH != 1 || StrideW != 1 || OutH != ALL_H ||
+                 OutW != ALL_W)) begin : gen_deform
+    $fatal(1, "Deform needs odd K, Stride 1, Out = In * Repeat; got K %0dx%0d, %0dx%0d, %0dx%0d, %0dx%0d",
+           KH, KW, StrideH, StrideW, OutH, OutW, ALL_H, ALL_W);
   end
   if (Deform && (DilationLo > DilationHi || DilationW == 0 || DilationW > 31)) begin : gen_range
     $fatal(1, "need DilationLo <= DilationHi and 1 <= DilationW <= 31; got %0d, %0d, %0d",
@@ -161,8 +178,8 @@ module engine_window #(
 
   window_scan #(
     .InW(InW), .OutH(OutH), .OutW(OutW), .KH(KH), .KW(KW), .StrideH(StrideH), .StrideW(StrideW),
-    .DilH(DilH), .DilW(DilW), .PadT(PAD_T), .PadL(PadL), .UsedH(USED_H), .Beats(BEATS), .Rows(Rows),
-    .Deform(Deform), .DilationW(DilationW), .DilationSigned(DilationSigned), .DilationLo(DilationLo),
+    .DilH(DilH), .DilW(DilW), .PadT(PAD_T), .PadL(PadL), .RepeatH(RepeatH), .RepeatW(RepeatW),
+    .UsedH(USED_H), .Beats(BEATS), .Rows(Rows), .Deform(Deform), .DilationW(DilationW), .DilationSigned(DilationSigned), .DilationLo(DilationLo),
     .DilationHi(DilationHi), .YW(YW), .XW(XW), .SlotW(SlotW), .ColW(ColW), .KindW(KindW),
     .CountW(CountW), .RowW(RowW), .PixelW(PixelW)
   ) u_scan (
@@ -185,7 +202,8 @@ module engine_window #(
   );
 
   window_wait #(
-    .KH(KH), .KW(KW), .Beats(BEATS), .Rows(Rows), .Deform(Deform), .DilationLo(DilationLo),
+    .KH(KH), .KW(KW), .RepeatH(RepeatH), .RepeatW(RepeatW), .Beats(BEATS), .Rows(Rows),
+    .Deform(Deform), .DilationLo(DilationLo),
     .DilationHi(DilationHi), .YW(YW), .XW(XW), .SlotW(SlotW), .ColW(ColW), .KindW(KindW),
     .CountW(CountW), .RowW(RowW), .PixelW(PixelW)
   ) u_wait (
@@ -230,7 +248,8 @@ module engine_window #(
   logic [Taps-1:0]                 in_map;
 
   window_walk #(
-    .InH(MAP_H), .InW(InW), .KH(KH), .KW(KW), .DilH(DilH), .DilW(DilW), .Beats(BEATS),
+    .InH(MAP_H), .InW(InW), .KH(KH), .KW(KW), .DilH(DilH), .DilW(DilW), .RepeatH(RepeatH),
+    .RepeatW(RepeatW), .Beats(BEATS),
     .GroupBeats(GroupBeats), .RowTaps(ROW_TAPS), .ColTaps(COL_TAPS), .Banks(BANKS),
     .Groups(GROUPS), .Deform(Deform), .DilationLo(DilationLo), .DilationHi(DilationHi), .YW(YW),
     .XW(XW), .SlotW(SlotW), .BankW(BankW), .GroupW(GroupW), .ColW(ColW), .KindW(KindW),
@@ -371,7 +390,7 @@ module engine_window #(
 
   window_store #(
     .LaneW(LaneW), .Lanes(Lanes), .LastLanes(Channels - (BEATS - 1) * Lanes), .Banks(BANKS),
-    .BankWords(BANK_WORDS), .RowTaps(ROW_TAPS), .ColTaps(COL_TAPS), .TapStep(DilH), .Free(Deform),
+    .BankWords(BANK_WORDS), .RowTaps(ROW_TAPS), .ColTaps(COL_TAPS), .TapStep(DilH), .Free(Deform || RepeatH > 1),
     .PadValue(PadValue), .BankW(BankW), .AddrW(GroupW)
   ) u_store (
     .clk_i,

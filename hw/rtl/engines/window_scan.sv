@@ -20,6 +20,9 @@ module window_scan #(
   parameter int          PadT = 0,   // not negative
   /// Negative where the map's first columns reach no output.
   parameter int          PadL = 0,
+  /// Rows and columns of the map that an input pixel stands for, powers of two.
+  parameter int unsigned RepeatH = 1,
+  parameter int unsigned RepeatW = 1,
   /// Input rows that are kept: the rows below them reach no output.
   parameter int unsigned UsedH = 8,
   /// Beats of one input pixel.
@@ -76,17 +79,21 @@ module window_scan #(
   // What a window reaches below and to the right of (y_q, x_q).
   localparam int SPAN_H = REACH * MID_H + (Deform ? 0 : int'((KH - 1) * DilH));
   localparam int SPAN_W = REACH * MID_W + (Deform ? 0 : int'((KW - 1) * DilW));
-  localparam logic signed [YW-1:0] USED_H = YW'(UsedH);
-  localparam logic signed [XW-1:0] IN_W = XW'(InW);
+  localparam logic signed [YW-1:0] USED_H = YW'(UsedH * RepeatH);
+  localparam logic signed [XW-1:0] IN_W = XW'(InW * RepeatW);
+  localparam int unsigned ROW_SHIFT = $clog2(RepeatH);
+  localparam int unsigned COL_SHIFT = $clog2(RepeatW);
 
   // Row slots are used in turn, so a row's slot is its number modulo the ring.
   function automatic logic [SlotW-1:0] slot_of(int row);
     return SlotW'(((row % int'(Rows)) + int'(Rows)) % int'(Rows));
   endfunction
 
-  localparam logic [SlotW-1:0] FIRST = slot_of(-PAD_T);
-  localparam logic [SlotW-1:0] ROW_STEP = slot_of(int'(StrideH));
-  localparam logic [SlotW-1:0] FRAME_STEP = slot_of(int'(UsedH) - int'((OutH - 1) * StrideH));
+  localparam int FIRST_ROW = -PAD_T >>> ROW_SHIFT;
+  localparam int LAST_ROW = (int'((OutH - 1) * StrideH) - PAD_T) >>> ROW_SHIFT;
+  localparam logic [SlotW-1:0] FIRST = slot_of(FIRST_ROW);
+  localparam logic [SlotW-1:0] FRAME_STEP = slot_of(int'(UsedH) + FIRST_ROW - LAST_ROW);
+  localparam logic [ColW-1:0] FIRST_ADDR = ColW'((-PAD_L >>> COL_SHIFT) * int'(Beats));
 
   // The walk. `y_q`, `x_q` are the input coordinates of tap (0, 0), or of the centre with `Deform`.
   logic signed [YW-1:0] y_q;
@@ -98,12 +105,28 @@ module window_scan #(
 
   logic take, row_last, oy_last;
 
+  // Input rows and words to the next window, by where in its input pixel this one begins.
+  logic [SlotW-1:0] row_step;
+  logic [ColW-1:0]  addr_step;
+  always_comb begin
+    row_step  = '0;
+    addr_step = '0;
+    for (int p = 0; p < int'(RepeatH); p++) begin
+      if ((y_q & YW'(RepeatH - 1)) == YW'(p)) row_step = slot_of((p + int'(StrideH)) >>> ROW_SHIFT);
+    end
+    for (int p = 0; p < int'(RepeatW); p++) begin
+      if ((x_q & XW'(RepeatW - 1)) == XW'(p)) begin
+        addr_step = ColW'(((p + int'(StrideW)) >>> COL_SHIFT) * int'(Beats));
+      end
+    end
+  end
+
   beat_counter #(.Beats(OutW)) u_ox (.clk_i, .rst_ni, .step_i(take), .last_o(row_last));
   beat_counter #(.Beats(OutH)) u_oy (.clk_i, .rst_ni, .step_i(take && row_last), .last_o(oy_last));
 
   window_ring #(.Rows(Rows)) u_next (
     .a_i  (slot_q),
-    .b_i  (oy_last ? FRAME_STEP : ROW_STEP),
+    .b_i  (oy_last ? FRAME_STEP : row_step),
     .sum_o(slot_next)
   );
 
@@ -112,16 +135,16 @@ module window_scan #(
       y_q      <= YW'(-PAD_T);
       x_q      <= XW'(-PAD_L);
       slot_q   <= FIRST;
-      addr_q   <= ColW'(-PAD_L * int'(Beats));
+      addr_q   <= FIRST_ADDR;
       spent_q  <= '0;
       before_q <= '0;
     end else if (take) begin
       if (!row_last) begin
         x_q    <= x_q + XW'(StrideW);
-        addr_q <= addr_q + ColW'(StrideW * Beats);
+        addr_q <= addr_q + addr_step;
       end else begin
         x_q     <= XW'(-PAD_L);
-        addr_q  <= ColW'(-PAD_L * int'(Beats));
+        addr_q  <= FIRST_ADDR;
         y_q     <= oy_last ? YW'(-PAD_T) : y_q + YW'(StrideH);
         slot_q  <= slot_next;
         spent_q <= oy_last ? '0 : spent_next_o;
@@ -137,7 +160,7 @@ module window_scan #(
     if (!row_last) spent_next_o = spent_q;
     else if (oy_last || top_next >= USED_H) spent_next_o = CountW'(UsedH);
     else if (top_next < 0) spent_next_o = '0;
-    else spent_next_o = CountW'(top_next);
+    else spent_next_o = CountW'(top_next >>> ROW_SHIFT);
   end
 
   // ---- the last input pixel that a window here can read at any dilation of the range, so that timing
@@ -151,10 +174,10 @@ module window_scan #(
     x_end = x_q + XW'(SPAN_W);
     if (y_end < 0) need_row = '0;
     else if (y_end >= USED_H) need_row = RowW'(UsedH - 1);
-    else need_row = RowW'(y_end);
+    else need_row = RowW'(y_end >>> ROW_SHIFT);
     if (x_end < 0) need_col_o = '0;
     else if (x_end >= IN_W) need_col_o = PixelW'(InW - 1);
-    else need_col_o = PixelW'(x_end);
+    else need_col_o = PixelW'(x_end >>> COL_SHIFT);
   end
 
   assign need_row_o = before_q + need_row;

@@ -7,6 +7,9 @@
 module window_wait #(
   parameter int unsigned KH = 3,
   parameter int unsigned KW = 3,
+  /// Rows and columns of the map that an input pixel stands for, powers of two.
+  parameter int unsigned RepeatH = 1,
+  parameter int unsigned RepeatW = 1,
   parameter int unsigned Beats = 1,
   parameter int unsigned Rows = 4,
   parameter bit          Deform = 1'b0,
@@ -87,6 +90,11 @@ module window_wait #(
   if (Deform) begin : gen_deform
     localparam int MID_H = (int'(KH) - 1) / 2;
     localparam int MID_W = (int'(KW) - 1) / 2;
+
+    function automatic logic [SlotW-1:0] slot_of(int row);
+      return SlotW'(((row % int'(Rows)) + int'(Rows)) % int'(Rows));
+    endfunction
+
     logic signed [YW-1:0] y_offset;
     logic signed [XW-1:0] x_offset;
     logic [SlotW-1:0]     slot_offset;
@@ -101,8 +109,16 @@ module window_wait #(
         if (next.kind == KindW'(v)) begin
           y_offset    = YW'(-(DilationLo + v) * MID_H);
           x_offset    = XW'(-(DilationLo + v) * MID_W);
-          slot_offset = SlotW'(((-(DilationLo + v) * MID_H % int'(Rows)) + int'(Rows)) % int'(Rows));
-          addr_offset = ColW'(-(DilationLo + v) * MID_W * int'(Beats));
+          for (int p = 0; p < int'(RepeatH); p++) begin
+            if ((next.y & YW'(RepeatH - 1)) == YW'(p)) begin
+              slot_offset = slot_of((p - (DilationLo + v) * MID_H) >>> $clog2(RepeatH));
+            end
+          end
+          for (int p = 0; p < int'(RepeatW); p++) begin
+            if ((next.x & XW'(RepeatW - 1)) == XW'(p)) begin
+              addr_offset = ColW'(((p - (DilationLo + v) * MID_W) >>> $clog2(RepeatW)) * int'(Beats));
+            end
+          end
         end
       end
     end

@@ -16,6 +16,9 @@ module window_walk #(
   parameter int unsigned KW = 3,
   parameter int unsigned DilH = 1,
   parameter int unsigned DilW = 1,
+  /// Rows and columns of the map that an input pixel stands for, powers of two.
+  parameter int unsigned RepeatH = 1,
+  parameter int unsigned RepeatW = 1,
   parameter int unsigned Beats = 1,
   /// Channel beats of a group; a divisor of Beats.
   parameter int unsigned GroupBeats = 1,
@@ -66,8 +69,8 @@ module window_walk #(
   localparam int unsigned CHANNEL_GROUPS = Beats / GroupBeats;
   localparam int unsigned KINDS = Deform ? unsigned'(DilationHi - DilationLo) + 1 : 1;
   localparam int unsigned SLOTS = Banks * Groups;
-  localparam logic signed [YW-1:0] IN_H = YW'(InH);
-  localparam logic signed [XW-1:0] IN_W = XW'(InW);
+  localparam logic signed [YW-1:0] IN_H = YW'(InH * RepeatH);
+  localparam logic signed [XW-1:0] IN_W = XW'(InW * RepeatW);
 
   function automatic logic [SlotW-1:0] slot_of(int row);
     return SlotW'(((row % int'(SLOTS)) + int'(SLOTS)) % int'(SLOTS));
@@ -105,6 +108,8 @@ module window_walk #(
   // ---- offsets by the pixel's dilation: of the taps of a beat, to the next step and column, and back
   // from the last to the first
   logic [KindW-1:0]               kind_q;
+  logic signed [YW-1:0]           y_q;   // the first tap of the beat
+  logic signed [XW-1:0]           x_q;
   logic signed [YW-1:0]           y_step, y_back;
   logic signed [XW-1:0]           x_step, x_back;
   logic [ColW-1:0]                addr_step, addr_back;
@@ -116,6 +121,15 @@ module window_walk #(
 
   function automatic int dilation(int kind, int unsigned fixed);
     return Deform ? DilationLo + kind : int'(fixed);
+  endfunction
+
+  // From row or column `phase` of an input pixel so many further: input rows, and words of an input row.
+  function automatic int rows_to(int phase, int further);
+    return (phase + further) >>> $clog2(RepeatH);
+  endfunction
+
+  function automatic logic [ColW-1:0] words_to(int phase, int further);
+    return ColW'(((phase + further) >>> $clog2(RepeatW)) * int'(Beats));
   endfunction
 
   always_comb begin
@@ -137,27 +151,29 @@ module window_walk #(
         y_back     = YW'(-int'((ROW_STEPS - 1) * RowTaps) * dilation(v, DilH));
         x_step     = XW'(dilation(v, DilW));
         x_back     = XW'(-int'(COL_STEPS - 1) * dilation(v, DilW));
-        addr_step  = ColW'(int'(Beats) * dilation(v, DilW) - int'(GroupBeats - 1));
-        addr_back  = ColW'(-int'((COL_STEPS - 1) * Beats) * dilation(v, DilW) + 1);
-        slot_step  = slot_of(int'(RowTaps) * dilation(v, DilH));
-        slot_back  = slot_of(-int'((ROW_STEPS - 1) * RowTaps) * dilation(v, DilH));
-        for (int i = 0; i < int'(RowTaps); i++) begin
-          y_tap[i]    = YW'(i * dilation(v, DilH));
-          slot_tap[i] = slot_of(i * dilation(v, DilH));
+        for (int i = 0; i < int'(RowTaps); i++) y_tap[i] = YW'(i * dilation(v, DilH));
+        for (int j = 0; j < int'(ColTaps); j++) x_tap[j] = XW'(j * dilation(v, DilW));
+        for (int p = 0; p < int'(RepeatH); p++) begin
+          if ((y_q & YW'(RepeatH - 1)) == YW'(p)) begin
+            slot_step = slot_of(rows_to(p, int'(RowTaps) * dilation(v, DilH)));
+            slot_back = slot_of(rows_to(p, -int'((ROW_STEPS - 1) * RowTaps) * dilation(v, DilH)));
+            for (int i = 0; i < int'(RowTaps); i++) slot_tap[i] = slot_of(rows_to(p, i * dilation(v, DilH)));
+          end
         end
-        for (int j = 0; j < int'(ColTaps); j++) begin
-          x_tap[j]    = XW'(j * dilation(v, DilW));
-          addr_tap[j] = ColW'(j * int'(Beats) * dilation(v, DilW));
+        for (int p = 0; p < int'(RepeatW); p++) begin
+          if ((x_q & XW'(RepeatW - 1)) == XW'(p)) begin
+            addr_step = words_to(p, dilation(v, DilW)) - ColW'(GroupBeats - 1);
+            addr_back = words_to(p, -int'(COL_STEPS - 1) * dilation(v, DilW)) + ColW'(1);
+            for (int j = 0; j < int'(ColTaps); j++) addr_tap[j] = words_to(p, j * dilation(v, DilW));
+          end
         end
       end
     end
   end
 
   // ---- the first tap of the beat
-  logic signed [YW-1:0] y_q;
-  logic signed [XW-1:0] x_q;
-  logic [SlotW-1:0]     slot_q, slot_next;
-  logic [ColW-1:0]      addr_q, addr_move;
+  logic [SlotW-1:0] slot_q, slot_next;
+  logic [ColW-1:0]  addr_q, addr_move;
 
   window_ring #(.Rows(SLOTS)) u_next (
     .a_i  (slot_q),

@@ -19,6 +19,11 @@ STALLS = [(0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.2, 0.3, 0.7), (0
 """Probabilities for the input, the output and the dilations."""
 
 
+def repeats(p: Mapping[str, int]) -> tuple[int, int]:
+    """Rows and columns of the map that each pixel stands for."""
+    return p["RepeatH"], p["RepeatW"]
+
+
 def static_taps(x: IntArray, p: Mapping[str, int]) -> IntArray:
     """Windows (F, OH, OW, KW * KH, C) of maps (F, H, W, C), by padding generously and slicing."""
     below = p["OutH"] * p["StrideH"] + p["KH"] * p["DilH"]
@@ -72,7 +77,7 @@ def window_beats(taps: IntArray, p: Mapping[str, int]) -> IntArray:
 
 def expected_beats(case: Case) -> IntArray:
     """The beats that the engine must give for the whole case."""
-    p, x = case.parameters, case.arrays["x"]
+    p, x = case.parameters, np.kron(case.arrays["x"], np.ones((1, *repeats(case.parameters), 1), np.int64))
     taps = deformed_taps(x, case.arrays["dilations"], p) if p["Deform"] else static_taps(x, p)
     return window_beats(taps, p)
 
@@ -131,8 +136,8 @@ async def starts_with_its_last_pixel(dut: Any) -> None:
         return
     bench, out = connect(dut, case, 4, (0.0, 0.0, 0.0))
     await bench.run(limit=2000 + 4 * (out.count + case.arrays["x"].size))
-    row = min(max((p["KH"] - 1) * p["DilH"] - p["PadT"], -p["PadT"], 0), p["InH"] - 1)
-    col = min(max((p["KW"] - 1) * p["DilW"] - p["PadL"], 0), p["InW"] - 1)
+    row = min(max((p["KH"] - 1) * p["DilH"] - p["PadT"], -p["PadT"], 0) // p["RepeatH"], p["InH"] - 1)
+    col = min(max((p["KW"] - 1) * p["DilW"] - p["PadL"], 0) // p["RepeatW"], p["InW"] - 1)
     last_beat = (row * p["InW"] + col + 1) * ceil_div(p["Channels"], p["Lanes"]) - 1
     assert out.cycles[0] - bench.sources[0].cycles[last_beat] == 6
 

@@ -187,7 +187,7 @@ class ResultEngine(Engine):
 def fields_of(values: IntArray, bits: int) -> int:
     """Bits of a two's complement field that holds every value, at least ``bits``."""
     lo, hi = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    return max(bits, (-lo - 1).bit_length() + 1 if lo < 0 else 1, hi.bit_length() + 1)
+    return max(bits, (-lo - 1).bit_length() + 1 if lo < 0 else 1, max(hi, 0).bit_length() + 1)
 
 
 def fold_matrix(weights: IntArray, rows: int, cols: int) -> IntArray:

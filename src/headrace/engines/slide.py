@@ -127,7 +127,7 @@ def line_buffer(window: Window, sink_cycles: int) -> Window | Slide:
     Args:
         sink_cycles: cycles in which the reader takes a frame's windows.
     """
-    if window.deform or window.taps != window.kernel[0] * window.kernel[1]:
+    if window.deform or window.repeat != (1, 1) or window.taps != window.kernel[0] * window.kernel[1]:
         return window
     slide = Slide(
         name=window.name,

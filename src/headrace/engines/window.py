@@ -38,8 +38,9 @@ class RowReads:
     skipped: int
     used: int
     tops: tuple[int, ...]
-    """First kept row of each output row's windows (negative: padding), which are ``span`` rows high."""
-    span: int
+    """First kept row of each output row's windows (negative: padding)."""
+    ends: tuple[int, ...]
+    """Last one."""
     write_cycles: int
     """Of an input row, per channel beat; and of an output row."""
     read_cycles: int
@@ -51,8 +52,8 @@ class RowReads:
         clock = [0, 0]  # of the writer, of the reader
         place, ends = 0, []  # place: input rows written so far, dropped ones included
         for frame in range(frames):
-            for o, top in enumerate(self.tops):
-                need = frame * self.used + min(max(top + self.span - 1, 0), self.used - 1)
+            for o, end in enumerate(self.ends):
+                need = frame * self.used + min(max(end, 0), self.used - 1)
                 while len(written) <= need:
                     if self.skipped <= place % self.size < self.skipped + self.used:
                         slot = len(written) - rows
@@ -96,6 +97,8 @@ class Window(Engine):
     """Channel groups, one after the other; in each, all channel beats of a tap beat before the next."""
     pad_value: int = 0
     deform: Deform | None = None
+    repeat: Pair = (1, 1)
+    """Rows and columns, powers of two, of the map of windows that a pixel stands for; 1 where padding is negative."""
     slots: int = 0
     """Row slots of the line buffer; 0: so many that writing never waits for reading, nor reading for writing."""
 
@@ -140,9 +143,7 @@ class Window(Engine):
     @property
     def least_rows(self) -> int:
         """Row slots without which a window does not find all its rows."""
-        height = self.source.shape[0] + min(0, self.pad[0])
-        span, top = self._span
-        return min(span, height, max(1, (self.out_hw[0] - 1) * self.stride[0] - top + span))
+        return min(self._spanned, self.source.shape[0] + min(0, self.pad[0]), max(1, self._ends[-1] + 1))
 
     @property
     def _span(self) -> Pair:
@@ -153,6 +154,24 @@ class Window(Engine):
         return (self.kernel[0] - 1) * self.dilation[0] + 1, max(0, self.pad[0])
 
     @property
+    def _spanned(self) -> int:
+        """Rows that a window has of the map that comes in."""
+        span, _ = self._span
+        return 1 if span == 1 else (span - 2) // self.repeat[0] + 2
+
+    @property
+    def _tops(self) -> tuple[int, ...]:
+        """First row of the windows of each output row, of the map that comes in (negative: padding)."""
+        _, top = self._span
+        return tuple((o * self.stride[0] - top) // self.repeat[0] for o in range(self.out_hw[0]))
+
+    @property
+    def _ends(self) -> tuple[int, ...]:
+        """Last one."""
+        span, top = self._span
+        return tuple((o * self.stride[0] - top + span - 1) // self.repeat[0] for o in range(self.out_hw[0]))
+
+    @property
     def free_rows(self) -> int:
         """Row slots that let writing and reading go on side by side.
 
@@ -160,19 +179,19 @@ class Window(Engine):
         beside those of the next frame's first, so that frames follow without a pause.
         """
         height = self.source.shape[0] + min(0, self.pad[0])
-        span, top = self._span
-        last = (self.out_hw[0] - 1) * self.stride[0] - top
-        first_rows = min(height, span - top)
-        last_rows = min(height, last + span) - max(0, last)
-        rows = min(max(span + self.stride[0], first_rows + last_rows), 2 * height)
-        used = min(height, max(1, last + span))
+        tops, ends = self._tops, self._ends
+        first_rows = min(height, ends[0] + 1)
+        last_rows = min(height, ends[-1] + 1) - max(0, tops[-1])
+        step = ceil_div(self.stride[0], self.repeat[0])
+        rows = min(max(self._spanned + step, first_rows + last_rows), 2 * height)
+        used = min(height, max(1, ends[-1] + 1))
         if not self.deform and (self.pad[0] < 0 or used < height):
             reads = RowReads(
                 size=self.source.shape[0],
                 skipped=max(0, -self.pad[0]),
                 used=used,
-                tops=tuple(o * self.stride[0] - top for o in range(self.out_hw[0])),
-                span=span,
+                tops=tops,
+                ends=ends,
                 write_cycles=self.source.shape[1],
                 read_cycles=self.out_hw[1] * self.steps,
             )
@@ -203,8 +222,10 @@ class Window(Engine):
         if self._one_map:
             return self._whole_map_cycles
         reach = 2 * self.deform.reach if self.deform else (self.kernel[1] - 1) * self.dilation[1]
-        late = min(self.out_hw[1], ceil_div(reach + 1, self.stride[1])) * self.beats * self.steps
-        return self.out_hw[0] * (max(read, self.stride[0] * width * self.beats) + late)
+        late = min(self.out_hw[1], ceil_div(reach + self.repeat[1], self.stride[1])) * self.beats * self.steps
+        together = max(1, self.repeat[0] // self.stride[0])  # output rows for each row that comes
+        waiting = max(read, ceil_div(self.stride[0], self.repeat[0]) * width * self.beats) + late
+        return ceil_div(self.out_hw[0], together) * (waiting + (together - 1) * read)
 
     @property
     def _one_map(self) -> bool:
@@ -219,13 +240,12 @@ class Window(Engine):
     @property
     def _whole_map_cycles(self) -> int:
         """The same where the slots hold one map: the next frame waits for the rows of this one that later windows can reach."""
-        span, top = self._span
         reads = RowReads(
             size=self.source.shape[0],
             skipped=0,
             used=self.source.shape[0],
-            tops=tuple(o - top for o in range(self.out_hw[0])),
-            span=span,
+            tops=self._tops,
+            ends=self._ends,
             write_cycles=self.source.shape[1] * self.beats,
             read_cycles=self.out_hw[1] * self.beats * self.steps,
         )
@@ -258,6 +278,8 @@ class Window(Engine):
             "PadL": self.pad[1],
             "OutH": self.out_hw[0],
             "OutW": self.out_hw[1],
+            "RepeatH": self.repeat[0],
+            "RepeatW": self.repeat[1],
             "Taps": self.taps,
             "GroupBeats": self.group_beats,
             "Rows": self.rows,
@@ -292,7 +314,7 @@ class Window(Engine):
         row_taps = min(self.taps, self.kernel[0])
         if self.banks == 1:
             select = 0.0
-        elif self.deform:  # a multiplexer of all banks for each tap
+        elif self.deform or self.repeat[0] > 1:  # a multiplexer of all banks for each tap
             select = row_taps * max(1.0, self.banks * 0.33)
         else:  # stages of four to one
             select = self.banks * (ceil_div((self.banks - 1).bit_length(), 2) - 1) + row_taps
@@ -307,7 +329,7 @@ class Window(Engine):
 
     def _control_bits(self) -> int:
         """Registers of the walk over the output pixels: where each begins, what it waits for, five times on its way."""
-        height, width = self.source.shape[:2]
+        height, width = (size * repeat for size, repeat in zip(self.source.shape[:2], self.repeat, strict=True))
         place = height.bit_length() + width.bit_length() + 4 + index_bits(self.rows) + index_bits(width * self.beats)
         count = (height + self.rows).bit_length() + 1
         return 5 * place + 4 * (count + 1) + 4 * index_bits(width) + 10 * count + 4 * self._address_bits + 20

@@ -34,7 +34,8 @@ def _window_pauses(p: Values) -> Pauses:
     beats, taps = -(-p["Channels"] // p["Lanes"]), p["Taps"]
     steps = 1 if taps > p["KH"] else -(-p["KH"] // taps) * p["KW"]
     far = max(abs(p["DilationLo"]), abs(p["DilationHi"])) * ((p["KH"] - 1) // 2)
-    return _pauses(p, far if p["Deform"] else (p["KH"] - 1) * p["DilH"] - max(0, p["PadT"]), beats * steps)
+    end = far if p["Deform"] else (p["KH"] - 1) * p["DilH"] - max(0, p["PadT"])
+    return _pauses(p, end // p["RepeatH"], beats * steps)
 
 
 def _slide_pauses(p: Values) -> Pauses:
@@ -54,7 +55,8 @@ def _deform_pauses(p: Values) -> Pauses:
 WINDOW = Kernel(
     function="window",
     constants=pick(
-        *_MAP, "Taps", "GroupBeats", "Rows", "PadValue", "Deform", "DilationW", "DilationSigned", "DilationLo", "DilationHi"
+        *(*_MAP, "RepeatH", "RepeatW", "Taps", "GroupBeats", "Rows", "PadValue"),
+        *("Deform", "DilationW", "DilationSigned", "DilationLo", "DilationHi"),
     ),
     inputs=lambda p: (_pixels(p), *((Beats(p["DilationW"], 1),) if p["Deform"] else ())),
     outputs=lambda p: (Beats(p["LaneW"], p["Taps"] * p["Lanes"]),),

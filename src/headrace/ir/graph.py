@@ -102,11 +102,25 @@ def _attribute_text(op: Op) -> str:
 def to_program(graph: Graph) -> tuple[dict[str, Any], dict[str, IntArray]]:
     """The graph as the program of `headrace_host.program`: a JSON-able dict and the arrays that it names."""
     arrays: dict[str, IntArray] = {}
-    nodes = []
-    for node in graph.nodes:
+    nodes: list[dict[str, Any]] = []
+    tensors = {
+        t.name: {"shape": list(t.shape), "lo": t.lo, "hi": t.hi, "scale": list(t.scale), "offset": list(t.offset)}
+        for t in graph.tensors.values()
+    }
+    for original in graph.nodes:
+        node, repeat = original, getattr(original.op, "repeat", (1, 1))
+        if repeat != (1, 1):  # only hardware does this in one
+            source, repeated = original.inputs[0], f"{original.name}_repeated"
+            node = replace(original, inputs=(repeated, *original.inputs[1:]))
+            height, width, channels = graph.tensors[source].shape
+            tensors[repeated] = {**tensors[source], "shape": [height * repeat[0], width * repeat[1], channels]}
+            step = {"name": repeated, "op": "upsample", "inputs": [source], "outputs": [repeated]}
+            nodes.append({**step, "attrs": {"factors": repeat}, "arrays": {}})
         attrs: dict[str, Any] = {}
         stored: dict[str, str] = {}
         for name, value in attributes(node.op):
+            if name == "repeat":
+                continue
             if isinstance(value, np.ndarray):
                 stored[name] = f"{node.name}.{name}"
                 arrays[stored[name]] = value
@@ -122,10 +136,6 @@ def to_program(graph: Graph) -> tuple[dict[str, Any], dict[str, IntArray]]:
                 "arrays": stored,
             }
         )
-    tensors = {
-        t.name: {"shape": list(t.shape), "lo": t.lo, "hi": t.hi, "scale": list(t.scale), "offset": list(t.offset)}
-        for t in graph.tensors.values()
-    }
     program = {"inputs": list(graph.inputs), "outputs": list(graph.outputs), "tensors": tensors, "nodes": nodes}
     return program, arrays
 

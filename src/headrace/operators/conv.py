@@ -14,7 +14,8 @@ import numpy.typing as npt
 from headrace.engines.base import Engine, fields_of
 from headrace.engines.mac import Depthwise, MatVec, Stationary, acc_bits, column_major, factor_bits, product_luts
 from headrace.engines.moves import BlockTransposer
-from headrace.engines.slide import Slide, line_buffer
+from headrace.engines.plumbing import Upsampler
+from headrace.engines.slide import line_buffer
 from headrace.engines.technology import XC7
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
@@ -49,6 +50,8 @@ class Conv(Op):
     """top, left, bottom, right"""
     dilation: Pair = (1, 1)
     groups: int = 1
+    repeat: Pair = (1, 1)
+    """Rows and columns, powers of two, of the convolved map that each pixel stands for."""
 
     @property
     def depthwise(self) -> bool:
@@ -63,7 +66,8 @@ class Conv(Op):
 
     def covers(self, source: Tensor) -> bool:
         """One window, which is the whole map, of all channels at once: a fully connected layer."""
-        return self.groups == 1 and self.kernel == source.shape[:2] and self.dilation == (1, 1) and not any(self.pad)
+        whole = self.kernel == source.shape[:2] and self.repeat == (1, 1)
+        return self.groups == 1 and whole and self.dilation == (1, 1) and not any(self.pad)
 
 
 def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], ExactArray]:
@@ -189,7 +193,7 @@ def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:
     op = cast(Conv, op)
     if op.kernel == (1, 1):
         return 0.0
-    return max(0.0, (op.kernel[0] - 1) * op.dilation[0] - op.pad[0] + PART_ROW) / inputs[0].shape[0]
+    return max(0.0, (op.kernel[0] - 1) * op.dilation[0] - op.pad[0] + PART_ROW) / (inputs[0].shape[0] * op.repeat[0])
 
 
 def needs_window(op: Conv, source: Tensor) -> bool:
@@ -203,7 +207,8 @@ def whole_groups(op: Conv, fold: Fold) -> int:
     return fold.lanes // c if op.groups > 1 and fold.lanes % c == 0 and fold.pe == m // op.groups else 0
 
 
-def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, mac: Engine) -> Window | Slide:
+def _conv_windows(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, mac: Engine) -> tuple[Engine, ...]:
+    """A line buffer; whole windows at once share what was read only if they slide over pixels that come one by one."""
     window = Window(
         name=f"{node.name}_window",
         source=source,
@@ -216,9 +221,15 @@ def _conv_window(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fol
         taps=fold.taps,
         taps_inner=whole_groups(op, fold) > 0,
         groups=op.groups,
+        repeat=op.repeat,
         slots=fold.rows,
     )
-    return line_buffer(window, mac.cycles)
+    if op.repeat == (1, 1) or fold.taps < window.kernel[0] * window.kernel[1]:
+        return (line_buffer(window, mac.cycles),)
+    repeater = Upsampler(name=f"{node.name}_repeat", source=source, factors=op.repeat, lanes=fold.lanes)
+    height, width = (size * repeat for size, repeat in zip(source.shape[:2], op.repeat, strict=True))
+    upsampled = replace(window, source=replace(source, shape=(height, width, source.channels)), repeat=(1, 1))
+    return (repeater, line_buffer(upsampled, mac.cycles))
 
 
 def conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, *, raster: bool = False) -> Depthwise | MatVec:
@@ -272,7 +283,7 @@ def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     op = cast(Conv, node.op)
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     mac = conv_mac(node, op, source, result, fold, raster=op.covers(source))
-    windows: tuple[Engine, ...] = (_conv_window(node, op, source, result, fold, mac),) if needs_window(op, source) else ()
+    windows = _conv_windows(node, op, source, result, fold, mac) if needs_window(op, source) else ()
     macs = _streamed(mac, fold.held) if fold.held and isinstance(mac, MatVec) else (mac,)
     return Mapped(
         chain=(*windows, *macs),

@@ -13,7 +13,7 @@ from headrace.engines.window import Deform, Window
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import Real, Value
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import IntArray, Op
+from headrace.ir.ops import IntArray, Op, Pair
 from headrace.ir.ranges import Range, mac_range
 from headrace.ir.tensor import Tensor
 from headrace.operators.base import PART_ROW, Fold, Mapped, Operator, lane_choices, tap_choices
@@ -29,6 +29,8 @@ class DeformDepthwise(Op):
     """(k, k, C), k odd"""
     lo: int
     hi: int
+    repeat: Pair = (1, 1)
+    """Rows and columns, powers of two, of the sampled map that each pixel stands for; the dilations have all of them."""
 
 
 def deform(context: Context, node: OnnxNode, inputs: list[Value | None]) -> list[Value]:
@@ -65,7 +67,7 @@ def deform_bounds(op: Op, inputs: tuple[Tensor, ...]) -> Range:
 def _delay(op: Op, inputs: tuple[Tensor, ...]) -> float:
     op = cast(DeformDepthwise, op)
     radius = int(op.weight.shape[0] - 1) // 2
-    return (max(abs(op.lo), abs(op.hi)) * radius + PART_ROW) / inputs[0].shape[0]
+    return (max(abs(op.lo), abs(op.hi)) * radius + PART_ROW) / (inputs[0].shape[0] * op.repeat[0])
 
 
 def _window(graph: Graph, node: Node, fold: Fold) -> Window:
@@ -84,6 +86,7 @@ def _window(graph: Graph, node: Node, fold: Fold) -> Window:
         taps=fold.taps,
         taps_inner=True,
         deform=Deform(lo=op.lo, hi=op.hi, bits=dilation.bits, signed=dilation.signed),
+        repeat=op.repeat,
         slots=fold.rows,
     )
 

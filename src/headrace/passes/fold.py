@@ -150,7 +150,7 @@ def _alike(graph: Graph, node: Node) -> Hashable:
     if not isinstance(op, Conv):
         return node.name
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
-    shape = (op.weight.shape, fields_of(op.weight, 2), op.stride, op.pad, op.dilation, op.groups)
+    shape = (op.weight.shape, fields_of(op.weight, 2), op.stride, op.pad, op.dilation, op.groups, op.repeat)
     return (*shape, source.shape, source.bits, source.signed, result.shape, acc_bits(result))
 
 

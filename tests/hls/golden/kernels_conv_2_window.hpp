@@ -22,6 +22,8 @@ struct conv_2_window_cfg {
   static constexpr unsigned DilW = 1;
   static constexpr unsigned PadT = 1;
   static constexpr unsigned PadL = 1;
+  static constexpr unsigned RepeatH = 1;
+  static constexpr unsigned RepeatW = 1;
   static constexpr unsigned Taps = 1;
   static constexpr unsigned GroupBeats = 1;
   static constexpr unsigned Rows = 5;
