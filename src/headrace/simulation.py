@@ -97,7 +97,9 @@ def streams_of(build: Build) -> tuple[list[Stream], list[Stream]]:
 
 def harness_of_build(build: Build) -> Harness:
     """Of the streams of a build's network."""
-    return network_harness(*streams_of(build), [WeightStream(**entry) for entry in build.manifest.get("weights", [])])
+    manifest = build.manifest
+    work = len(manifest["engines"]) * manifest["performance"]["interval_cycles"]
+    return network_harness(*streams_of(build), [WeightStream(**entry) for entry in manifest.get("weights", [])], work=int(work))
 
 
 def _stream(entry: dict[str, Any]) -> Stream:

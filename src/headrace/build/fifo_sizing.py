@@ -42,7 +42,7 @@ PINNED_ROWS = 2
 """What a pinned FIFO may still hold: joins behind an upsampling take rows in bursts."""
 SHALLOW = 32
 """Beats of a FIFO that smooths no more than what engines need for a beat."""
-SPARED_BITS = 8 * 1024
+SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
 FEWER = 4
 """Where the FIFOs of more bits cannot all be spared, those of so many times as many are tried."""
@@ -224,10 +224,10 @@ class Sizer:
         best: tuple[dict[str, int], dict[str, int]] = {}, peaks
         if not self._design.weights:
             return best
-        single = {node.name for node in self._graph.nodes if len(node.inputs) == 1}
+        alone = {n.name for n in self._graph.nodes if len(n.inputs) == 1 and len(self._graph.consumers(n.inputs[0])) == 1}
         pins, levels, least = *best, SPARED_BITS
         for _ in range(ROUNDS):
-            large = (e for e in self._design.edges if e.reader in single and levels[e.key] * e.fifo.width > least)
+            large = (e for e in self._design.edges if e.reader in alone and levels[e.key] * e.fifo.width > least)
             if not (further := {e.key: SHALLOW for e in large if e.key not in pins}):
                 break
             self._note(f"trying {len(pins) + len(further)} FIFOs shallow")

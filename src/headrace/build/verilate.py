@@ -53,6 +53,10 @@ CXX_OPTIONS = ("-fPIC", "-std=gnu++17", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-D
 """The harness takes over what Verilator's runtime would do on a failed assertion: end the process."""
 FAST_MODEL = "-Og"
 """For what runs each cycle: compiles faster than -O1, and simulates somewhat slower."""
+LONG_MODEL = "-O2"
+"""The same where it runs for long: compiles twice as long, and simulates 1.6 times as fast."""
+LONG = 50_000_000
+"""Engines times cycles of a frame from which on that is worth it."""
 OPTIMIZE = (f"OPT_FAST={FAST_MODEL}", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 """What runs each cycle, what runs once, and Verilator's runtime."""
 SMALL = 4_000_000
@@ -138,17 +142,26 @@ class Harness:
     """SystemVerilog of the top module, where it is not among the sources."""
     options: tuple[str, ...] = ()
     """Of Verilator."""
+    fast: str = FAST_MODEL
+    """How the compiler optimizes what runs each cycle."""
 
 
-def network_harness(inputs: Sequence[Stream], outputs: Sequence[Stream], weights: Sequence[WeightStream] = ()) -> Harness:
-    """Feeds and takes the streams of a network; its weights come from files among its memory contents."""
-    text = render_top(inputs, outputs, weights)
-    return Harness(source="network_sim.cpp", top="sim_top", text=text, options=("-DHEADRACE_PROFILE",))
+def network_harness(
+    inputs: Sequence[Stream], outputs: Sequence[Stream], weights: Sequence[WeightStream] = (), *, work: int = 0
+) -> Harness:
+    """Feeds and takes the streams of a network; its weights come from files among its memory contents.
+
+    Args:
+        work: engines times cycles of a frame.
+    """
+    text, fast = render_top(inputs, outputs, weights), LONG_MODEL if work >= LONG else FAST_MODEL
+    return Harness(source="network_sim.cpp", top="sim_top", text=text, options=("-DHEADRACE_PROFILE",), fast=fast)
 
 
 def harness_of(design: Design) -> Harness:
     """Of a design's streams."""
-    return network_harness(design.inputs, design.outputs, design.weights)
+    work = len(design.instances) * design.bottleneck.cycles
+    return network_harness(design.inputs, design.outputs, design.weights, work=work)
 
 
 BOARD = Harness(source="board_sim.cpp", top=IP)
@@ -180,6 +193,7 @@ def model_key(sources: Sequence[Path], harness: Harness, kernels: Kernels = NO_K
         harness.top,
         harness.text,
         *harness.options,
+        harness.fast,
         around.read_text(),
     ]
     texts += [csim_key(instrument(files), KERNEL_OPTIONS, CYCLE_STREAMS) for _, files in sorted(kernels.items())]
@@ -245,8 +259,8 @@ def _verilated(scratch: Path, sources: Sequence[Path], harness: Harness, jobs: i
     ]
     _run(command)
     whole = sum(path.stat().st_size for path in objects.glob("*.cpp")) <= SMALL
-    in_one = ["VM_PARALLEL_BUILDS=0", f"CXX={with_header(FAST_MODEL, *CXX_OPTIONS)}"]
-    _make(objects, jobs, [*(in_one if whole else []), ARCHIVE])
+    in_one = ["VM_PARALLEL_BUILDS=0", f"CXX={with_header(harness.fast, *CXX_OPTIONS)}"]
+    _make(objects, jobs, [f"OPT_FAST={harness.fast}", *(in_one if whole else []), ARCHIVE])
     if not _runtime_folder().is_dir():
         _make(objects, jobs, RUNTIME)
         _keep(RUNTIME, objects, _runtime_folder())

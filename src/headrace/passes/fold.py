@@ -35,6 +35,8 @@ BANDWIDTH = 0.6
 MANY = 400
 """Of more options than these, only those are tried that are at most `FASTER` times as fast as they must be."""
 FASTER = 4
+LEAN_FIFOS = 0.1
+"""Part of the block RAMs that FIFOs take in builds that spare them, where joins and blocks of pixels wait."""
 PLUMBING = 0.02
 """Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""
 HARD_FILL = 0.95
@@ -197,10 +199,12 @@ def budget_of(board: Board, fill: float, reserve: Resources) -> Resources:
     )
 
 
-def expected_plumbing(graph: Graph, board: Board, fill: float) -> Resources:
+def expected_plumbing(graph: Graph, board: Board, fill: float, *, lean: bool = False) -> Resources:
     """What FIFOs and width converters will probably take, before they are known."""
-    whole = board.resources
-    return Resources(lut=int(whole.lut * fill * PLUMBING), ff=int(whole.ff * fill * PLUMBING), bram36=wait_bram36(graph))
+    whole, bram36 = board.resources, wait_bram36(graph)
+    if lean:
+        bram36 = max(bram36, whole.bram36 * LEAN_FIFOS)
+    return Resources(lut=int(whole.lut * fill * PLUMBING), ff=int(whole.ff * fill * PLUMBING), bram36=bram36)
 
 
 def fold(
@@ -225,7 +229,7 @@ def fold(
     Raises:
         FoldingError: the goal cannot be met within the budget; says what is possible.
     """
-    aside = reserve or expected_plumbing(graph, board, fill)
+    aside = reserve or expected_plumbing(graph, board, fill, lean=lean)
     budget = budget_of(board, fill, aside)
     for resource, name in (("lut", "LUTs"), ("ff", "flip-flops"), ("bram36", "block RAMs")):
         if getattr(budget, resource) <= 0:
