@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from board_runs import Board, local_board
 from headrace_host.manifest import Build
+from headrace_sim.board.local import Board, local_board
 
 from headrace.boards import load_board
 from headrace.compile import Goal, compile_model

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from board_runs import Board, local_board
 from headrace_host.errors import BoardError
 from headrace_host.layout import check_start
 from headrace_host.manifest import seal
 from headrace_host.registers import BY_NAME
 from headrace_sim.board.fabric import ALWAYS, FabricError
+from headrace_sim.board.local import Board, local_board
 
 SECONDS = 20
 """Longest that a fault may keep the driver busy here; on a board it is a thousand times less."""

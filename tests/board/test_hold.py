@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from board_runs import BASE, Board, local_board, on_board
+from board_runs import on_board
 from headrace_host.accelerator import Accelerator
 from headrace_host.errors import BoardError, HostError
 from headrace_host.program import Program
+from headrace_sim.board.local import BASE, Board, local_board
 from qonnx_file import QonnxFile
 
 from headrace.boards import load_board

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from board_runs import Board
 from headrace_host.batches import Frames
+from headrace_sim.board.local import Board
 
 BATCH = 4
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from board_runs import BASE, local_board
 from headrace_host.errors import BoardError, HostError
 from headrace_host.manifest import STREAMED, Build
+from headrace_sim.board.local import BASE, local_board
 from qonnx_file import QonnxFile
 
 from headrace.backend.ip import WEIGHTS

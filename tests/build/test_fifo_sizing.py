@@ -12,9 +12,10 @@ from nets import NetBuilder, lowered
 
 from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
-from headrace.build.fifo_sizing import MIN_DEPTH, TOLERANCE, open_simulator, size_fifos
+from headrace.build.fifo_sizing import MIN_DEPTH, SHALLOW, TOLERANCE, open_simulator, size_fifos
 from headrace.build.verilate import build_simulator, harness_of
 from headrace.ir.graph import Graph
+from headrace.operators import map_node
 from headrace.operators.base import Fold
 
 
@@ -73,3 +74,17 @@ def test_depths_do_not_depend_on_weights_and_are_remembered(tmp_path: Path, monk
     notes.clear()
     assert size_fifos(graph, folds, notes.append) == first
     assert "measuring FIFO levels" in notes
+
+
+def test_what_no_branch_waits_for_waits_in_no_fifo_where_weights_stream() -> None:
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x = net.quantize(net.conv(net.input((8, 8, 4)), 32), 0, 255)
+    y = net.quantize(net.deform(x, net.quantize(net.conv(x, 1), -8, 7), 3, -8, 7), 0, 255)
+    graph = lowered(net.graph(net.quantize(net.conv(y, 64), 0, 255)))
+    slow = graph.nodes[-2].name
+    quick = {node.name: Fold(lanes=4, pe=4 if node.op.kind == "conv" else 1) for node in graph.nodes}
+    kept, streamed = (size_fifos(graph, {**quick, slow: Fold(lanes=4, pe=1, held=held)}) for held in (0, 8))
+    key = f"{y}->{slow}.0"
+    assert kept.depths[key] > 256  # most of a frame leaves the window of the whole map at once
+    assert streamed.depths[key] <= SHALLOW + 1
+    assert streamed.interval <= TOLERANCE * map_node(graph, graph.nodes[-2], Fold(lanes=4, pe=1, held=8)).cycles

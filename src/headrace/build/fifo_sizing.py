@@ -25,6 +25,8 @@ from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, harness_of, model_key
+from headrace.engines.base import Engine
+from headrace.engines.mac import Stationary
 from headrace.engines.technology import XC7, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
@@ -44,6 +46,8 @@ SHALLOW = 32
 """Beats of a FIFO that smooths no more than what engines need for a beat."""
 SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
+BUSY = 0.9
+"""Part of the interval that an engine may work to have pauses of note."""
 FEWER = 4
 """Where the FIFOs of more bits cannot all be spared, those of so many times as many are tried."""
 LARGE_BITS = 18 * 1024
@@ -218,16 +222,20 @@ class Sizer:
         """FIFOs to keep shallow, and the levels then, in networks whose weights find no room on the chip.
 
         What no other branch waits for need not wait in a FIFO: back-pressure leaves it in the buffer that it comes from, of
-        rows or of a block. On its way there it fills the FIFOs between, so these are kept shallow in their turn. Where that
-        costs pace, it may be that of some FIFOs only, so the smaller ones are left as they are.
+        rows or of a block. On its way there it fills the FIFOs between, so these are kept shallow in their turn. What an
+        engine without a pause reads is left as it is, unless it is much, or the engine holds a block of it. Where sparing
+        costs pace all the same, it may be that of some FIFOs only, so the smaller ones are left as they are.
         """
         best: tuple[dict[str, int], dict[str, int]] = {}, peaks
         if not self._design.weights:
             return best
         alone = {n.name for n in self._graph.nodes if len(n.inputs) == 1 and len(self._graph.consumers(n.inputs[0])) == 1}
+        edges = [edge for edge in self._design.edges if edge.reader in alone]
+        readers = {edge.key: self._read_by(edge) for edge in edges}
+        busy = {k for k, e in readers.items() if e.cycles > BUSY * self._target and not isinstance(e, Stationary)}
         pins, levels, least = *best, SPARED_BITS
         for _ in range(ROUNDS):
-            large = (e for e in self._design.edges if e.reader in alone and levels[e.key] * e.fifo.width > least)
+            large = (e for e in edges if levels[e.key] * e.fifo.width > (max(least, LARGE_BITS) if e.key in busy else least))
             if not (further := {e.key: SHALLOW for e in large if e.key not in pins}):
                 break
             self._note(f"trying {len(pins) + len(further)} FIFOs shallow")
@@ -239,6 +247,16 @@ class Sizer:
             if self._bits(levels) < self._bits(best[1]):
                 best = pins, levels
         return best
+
+    def _read_by(self, edge: Edge) -> Engine:
+        """The engine behind the FIFO of ``edge`` and what adapts widths."""
+        instance = next(i for i in self._design.instances if i.engine == edge.fifo)
+        while instance.engine.module.startswith("stream_"):
+            behind = next((i for i in self._design.instances if instance.outputs[0] in i.inputs), None)
+            if behind is None:
+                break
+            instance = behind
+        return instance.engine
 
     def _feed(self, count: int) -> None:
         """Prepares ``count`` frames; what is in them does not matter to timing."""

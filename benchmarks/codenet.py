@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CoDeNet (arXiv 2006.08357), configurations a to e, on two small devices: our figures beside what its authors published.
+
+    python benchmarks/codenet.py                  every configuration and board: compiled, simulated, synthesised
+    python benchmarks/codenet.py a/ultra96v2      this one; the others' figures stay as they are
+    python benchmarks/codenet.py --no-synth       without Yosys, which takes an hour for each
+    python benchmarks/codenet.py --table          only the page, from the stored figures
+
+Writes benchmarks/results/codenet.json and the table of docs/codenet.md. Weights are random, as no trained ones can be had
+here: cycles, bytes and resources depend on their shapes and widths (and on which weights are zero in none of our engines).
+Frames are random, too; every output of every frame is compared with the golden program. The simulated board is the whole
+block, Verilated, before a memory with latency, jitter and pauses; nothing was placed and routed, so frames a second are
+those of the clock that the board is configured for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from headrace_host.manifest import Build
+from headrace_models.codenet import CoDeNet
+from headrace_models.export import export_network, write_model
+from headrace_models.recipes import CODENET
+from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
+from headrace_sim.board.local import local_board
+from pages import with_table
+
+from headrace.boards import load_board
+from headrace.build.synthesis import synthesize
+from headrace.build.toolenv import cache_dir
+from headrace.compile import Goal, compile_model
+from headrace.deploy import deploy
+from headrace.errors import FoldingError
+from headrace.files import replacing
+
+RESULTS = Path(__file__).resolve().parent / "results" / "codenet.json"
+DOC = Path(__file__).resolve().parents[1] / "docs" / "codenet.md"
+MARKS = ("<!-- table of codenet.py -->", "<!-- end of table -->")
+OUTPUTS = ("heatmap", "size", "offset")
+FILLING, COUNTED = 8, 4
+"""Frames simulated before the pace is that of a full pipeline, and those whose pace counts."""
+MEMORY = {"read_latency": 60, "jitter": 40, "stall": 0.05}
+"""Of the simulated board: cycles of the fabric's clock, and how often a channel pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the authors report of a configuration on a ZU3EG at 250 MHz (README of their repository)."""
+
+    frames_per_second: float
+    cycles: float
+
+
+PUBLISHED = {
+    "a": Published(32.2, 7.76e6),
+    "b": Published(26.9, 9.29e6),
+    "c": Published(9.3, 26.9e6),
+    "d": Published(5.2, 48.1e6),
+    "e": Published(4.6, 54.3e6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A configuration on a board."""
+
+    name: str
+    board: str
+    cycles: int
+    """Of a frame, that are asked for; 0: as few as fit."""
+    fill: float = 0.85
+
+    @property
+    def title(self) -> str:
+        """As on the command line."""
+        return f"{self.name}/{self.board}"
+
+
+TARGETS = tuple(
+    Target(name, board, cycles)
+    for board, row in (
+        ("ultra96v2", {"a": 400_000, "b": 400_000, "c": 2_000_000, "d": 0, "e": 0}),
+        ("pynq-z2", {"a": 800_000, "b": 800_000, "c": 0, "d": 0, "e": 0}),
+    )
+    for name, cycles in row.items()
+)
+
+
+def exported(name: str, folder: Path) -> Path:
+    """A configuration with random weights, as QONNX: 4 bits (the stem 8), activations of 8."""
+    shape = CODENET[name]
+    path = folder / f"codenet-{name}.onnx"
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    network, quantized = CoDeNet(shape, FloatStyle()), CoDeNet(shape, QuantStyle()).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d) and not module.weight.any():
+            torch.nn.init.normal_(module.weight, std=0.02)  # offsets, which begin as zeros
+    images = torch.rand(2, 3, shape.height, shape.width)
+    with torch.no_grad():
+        for _ in range(20):  # statistics for the normalisation
+            network.train()(images)
+    fold_into(network.eval(), quantized)
+    calibrate(quantized, images)
+    write_model(export_network(quantized, (1, 3, shape.height, shape.width), ("image",), OUTPUTS), path)
+    return path
+
+
+def on_simulated_board(build: Build, scratch: Path) -> dict[str, Any]:
+    """Cycles and bytes of a frame on the whole block with its memory; raises if an output differs from golden."""
+    deploy(build, scratch / "deployed", simulated=True, note=print)
+    with local_board(scratch / "deployed", scratch, patience_cycles=1 << 30) as board:
+        board.model(**MEMORY)
+        seen = []
+        for count in (FILLING, FILLING + COUNTED):
+            cycles, traffic = board.fabric.cycles, board.fabric.traffic
+            board.assert_exact(board.random(count, seed=count))
+            moved = tuple(now - before for now, before in zip(board.fabric.traffic, traffic, strict=True))
+            seen.append((board.fabric.cycles - cycles, *moved))
+    few, more = seen
+    cycles, read, written = ((b - a) / COUNTED for a, b in zip(few, more, strict=True))
+    return {"frames": 2 * FILLING + COUNTED, "cycles": cycles, "read_bytes": read, "written_bytes": written}
+
+
+def measured(target: Target, *, synth: bool) -> dict[str, Any]:
+    """All figures of a target, or why there are none."""
+    board = load_board(target.board)
+    folder = cache_dir() / "codenet" / target.title
+    folder.mkdir(parents=True, exist_ok=True)
+    goal = Goal(fill=target.fill, fps=board.clock_mhz * 1e6 / target.cycles if target.cycles else None)
+    row: dict[str, Any] = {"target": target.title, "clock_mhz": board.clock_mhz, "device": board.resources.to_json()}
+    try:
+        manifest = compile_model(exported(target.name, folder), board, folder / "build", goal, print, lean=True)
+    except FoldingError as error:
+        return {**row, "refused": str(error)}
+    build = Build.load(folder / "build")
+    row |= {
+        "build_id": build.build_id,
+        "expected_cycles": manifest["performance"]["interval_cycles"],
+        "network_cycles": manifest["performance"]["measured_interval_cycles"],
+        "latency_cycles": manifest["performance"]["latency_cycles"],
+        "expected": manifest["resources"]["estimated"],
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        row["board"] = on_simulated_board(build, Path(scratch))
+    if synth:
+        row["made"] = synthesize(build, board.family, print).total.to_json()
+    return row
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The markdown of the figures."""
+    lines = [
+        "| configuration, board | cycles a frame, simulated | frames/s at | published cycles | fewer by | LUT | DSP | BRAM36 "
+        "| DRAM MB/s |\n|---|---|---|---|---|---|---|---|---|"
+    ]
+    for row in rows:
+        theirs = PUBLISHED[row["target"][0]]
+        if "refused" in row:
+            lines.append(f"| {row['target']} | does not fit: {row['refused']} | | {theirs.cycles:,.0f} | | | | | |")
+            continue
+        cycles = row["board"]["cycles"]
+        rate = row["clock_mhz"] * 1e6 / cycles
+        traffic = (row["board"]["read_bytes"] + row["board"]["written_bytes"]) * rate / 1e6
+        cells = [
+            f"{row.get('made', {}).get(key, '-')} / {row['expected'][key]:,g} / {row['device'][key]:,g}"
+            for key in ("lut", "dsp", "bram36")
+        ]
+        lines.append(
+            f"| {row['target']} | {cycles:,.0f} | {rate:.1f} at {row['clock_mhz']:g} MHz | {theirs.cycles:,.0f} "
+            f"| {theirs.cycles / cycles:.1f}x | {' | '.join(cells)} | {traffic:.0f} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    titles = [target.title for target in TARGETS]
+    parser.add_argument("targets", nargs="*", choices=[*titles, []], metavar="CONFIG/BOARD", help="all if none is given")
+    parser.add_argument("--no-synth", action="store_true", help="keep what Yosys said before, if it is of the same build")
+    parser.add_argument("--table", action="store_true", help="measure nothing")
+    options = parser.parse_args()
+    rows = {row["target"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
+    for target in () if options.table else TARGETS:
+        if not options.targets or target.title in options.targets:
+            row = measured(target, synth=not options.no_synth)
+            before = rows.get(target.title, {})
+            if "made" in before and before["build_id"] == row.get("build_id"):
+                row = {"made": before["made"], **row}
+            rows[target.title] = row
+            with replacing(RESULTS) as partial:
+                partial.write_text(json.dumps([rows[t] for t in titles if t in rows], indent=1) + "\n")
+    shown = table([rows[title] for title in titles if title in rows])
+    DOC.write_text(with_table(DOC.read_text(), MARKS, shown))
+    print(shown)
+
+
+if __name__ == "__main__":
+    main()
