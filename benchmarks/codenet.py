@@ -124,8 +124,8 @@ def on_simulated_board(build: Build, scratch: Path) -> dict[str, Any]:
             moved = tuple(now - before for now, before in zip(board.fabric.traffic, traffic, strict=True))
             seen.append((board.fabric.cycles - cycles, *moved))
     few, more = seen
-    cycles, read, written = ((b - a) / COUNTED for a, b in zip(few, more, strict=True))
-    return {"frames": 2 * FILLING + COUNTED, "cycles": cycles, "read_bytes": read, "written_bytes": written}
+    each = [(b - a) / COUNTED for a, b in zip(few, more, strict=True)]
+    return {"frames": 2 * FILLING + COUNTED, **dict(zip(("cycles", "read_bytes", "written_bytes"), each, strict=True))}
 
 
 def measured(target: Target, *, synth: bool) -> dict[str, Any]:
