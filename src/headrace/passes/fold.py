@@ -164,12 +164,14 @@ def _candidates(graph: Graph, board: Board, budget: Resources, *, lean: bool) ->
     return {name: each[kind] for name, kind in kinds.items()}
 
 
-def _fit(candidates: Mapping[str, _Candidates], interval: int, bytes_per_cycle: float) -> dict[str, int] | None:
+def _fit(
+    candidates: Mapping[str, _Candidates], interval: int, bytes_per_cycle: float, *, lean: bool
+) -> dict[str, int] | None:
     """The cheapest choices that meet ``interval`` within the budget; None if there are none."""
     traffic = interval * bytes_per_cycle
     known = {id(c): c.within(interval, traffic) for c in candidates.values()}
     allowed = {name: known[id(c)] for name, c in candidates.items()}
-    picks = choose([shares for _, shares in allowed.values()])
+    picks = choose([shares for _, shares in allowed.values()], balanced=lean)
     if picks is None:
         return None
     return {name: int(indices[pick]) for (name, (indices, _)), pick in zip(allowed.items(), picks, strict=True)}
@@ -244,13 +246,13 @@ def fold(
     intervals = intervals[intervals >= slowest_best]
     if fps is not None:
         goal = int(board.clock_mhz * 1e6 / fps)
-        picks = _fit(candidates, goal, bytes_per_cycle)
+        picks = _fit(candidates, goal, bytes_per_cycle, lean=lean)
         if picks is not None:
             return _folding(graph, candidates, picks, bytes_per_cycle)
     low, high, best = 0, len(intervals) - 1, None
     while low <= high:
         middle = (low + high) // 2
-        picks = _fit(candidates, int(intervals[middle]), bytes_per_cycle)
+        picks = _fit(candidates, int(intervals[middle]), bytes_per_cycle, lean=lean)
         if picks is None:
             low = middle + 1
         else:

@@ -27,11 +27,16 @@ def efficient(options: FloatArray) -> npt.NDArray[np.int64]:
     return np.array(sorted(indices), np.int64)
 
 
-def choose(groups: Sequence[FloatArray]) -> list[int] | None:
+GAP = 0.002
+"""Of a balanced choice: by how much of a budget the best one may be better, at most."""
+
+
+def choose(groups: Sequence[FloatArray], *, balanced: bool = False) -> list[int] | None:
     """The option of each group with the least sum of shares, no budget exceeded.
 
     Args:
         groups: for each group its options' shares (n, k) of k budgets.
+        balanced: the least share of the budget that is used most instead, up to `GAP`.
 
     Returns:
         An index per group; None if no choice fits.
@@ -57,11 +62,18 @@ def choose(groups: Sequence[FloatArray]) -> list[int] | None:
     problem.a_matrix_.index_, problem.a_matrix_.value_ = rows[present], columns[present]
 
     solver = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy is typed but for this
-    for name, value in (("output_flag", False), ("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 1e-6)):
+    gap = GAP if balanced else 1e-6
+    for name, value in (("output_flag", False), ("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", gap)):
         solver.setOptionValue(name, value)
     solver.passModel(problem)
+    if balanced:  # a variable more: the largest share, which takes each budget's place on the right
+        largest = np.arange(len(groups), len(groups) + budgets, dtype=np.int32)
+        solver.addCol(1.0, 0.0, 1.0, budgets, largest, -np.ones(budgets))
+        for row in largest:
+            solver.changeRowBounds(int(row), -highspy.kHighsInf, 0.0)
+        solver.changeColsCost(count, np.arange(count, dtype=np.int32), np.zeros(count))
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
-    taken = np.flatnonzero(np.array(solver.getSolution().col_value) > 0.5)
+    taken = np.flatnonzero(np.array(solver.getSolution().col_value[:count]) > 0.5)
     return [int(i) for i in taken - np.searchsorted(members, np.arange(len(groups)))]
