@@ -173,5 +173,5 @@ def exported(name: str, path: Path) -> Path:
         weight_scaling(conv).log_scale.data.copy_(best_weight_scale(conv.weight.detach(), BITS).log2())
     shape = NETWORKS[name].shape
     calibrate(network, torch.rand(4, *shape))
-    write_model(export_network(network, (1, *shape), ("image",), ("logits",)), path)
+    write_model(export_network(network, (1, *shape), ("image",), ("logits",), in_float32=False), path)
     return path

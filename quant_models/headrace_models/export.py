@@ -44,13 +44,26 @@ def export(model: Network, path: Path, *, score_threshold: float = SCORE_THRESHO
 
 
 def export_network(
-    model: nn.Module, input_shape: tuple[int, ...], inputs: tuple[str, ...], outputs: tuple[str, ...]
+    model: nn.Module,
+    input_shape: tuple[int, ...],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    *,
+    in_float32: bool = True,
 ) -> onnx.ModelProto:
-    """Return the QONNX graph of any network built from `headrace_models.blocks`, without what changes between runs."""
+    """Return the QONNX graph of any network built from `headrace_models.blocks`, without what changes between runs.
+
+    Args:
+        in_float32: float32 must hold every accumulator exactly, so that Brevitas computes the same integers.
+
+    Raises:
+        ExactnessError: with ``in_float32``, it may not.
+    """
     model.eval()
     snap_weights(model)
     snap_biases(model)
-    integer_convs(model)
+    if in_float32:
+        integer_convs(model)
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         raw = Path(folder) / "raw.onnx"
