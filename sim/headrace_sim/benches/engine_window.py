@@ -19,6 +19,11 @@ STALLS = [(0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.2, 0.3, 0.7), (0
 """Probabilities for the input, the output and the dilations."""
 
 
+def parameters_of(case: Case) -> Mapping[str, int]:
+    """Of the engine, and of `engine_taps`, which knows fewer."""
+    return {"Taps": 1, "Deform": 0, "RepeatH": 1, "RepeatW": 1, **case.parameters}
+
+
 def repeats(p: Mapping[str, int]) -> tuple[int, int]:
     """Rows and columns of the map that each pixel stands for."""
     return p["RepeatH"], p["RepeatW"]
@@ -77,14 +82,15 @@ def window_beats(taps: IntArray, p: Mapping[str, int]) -> IntArray:
 
 def expected_beats(case: Case) -> IntArray:
     """The beats that the engine must give for the whole case."""
-    p, x = case.parameters, np.kron(case.arrays["x"], np.ones((1, *repeats(case.parameters), 1), np.int64))
+    p = parameters_of(case)
+    x = np.kron(case.arrays["x"], np.ones((1, *repeats(p), 1), np.int64))
     taps = deformed_taps(x, case.arrays["dilations"], p) if p["Deform"] else static_taps(x, p)
     return window_beats(taps, p)
 
 
 def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float, float]) -> tuple[StreamBench, Sink]:
     """Attach the streams of the case to the engine."""
-    p, x = case.parameters, case.arrays["x"]
+    p, x = parameters_of(case), case.arrays["x"]
     bench = StreamBench(dut, seed=seed)
     bench.source(pack(beats_of(x, p["Lanes"]), bits=p["LaneW"]), stall=stall[0])
     if p["Deform"]:
@@ -99,7 +105,7 @@ def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float, float]) 
 async def gives_every_tap(dut: Any, stall: tuple[float, float, float], seed: int) -> None:
     """All beats of several frames, whatever stalls."""
     case = current_case()
-    p = case.parameters
+    p = parameters_of(case)
     bench, out = connect(dut, case, seed, stall)
     await bench.run(limit=2000 + 30 * (out.count + case.arrays["x"].size))
     got = unpack(out.words, bits=p["LaneW"], lanes=p["Taps"] * p["Lanes"])
@@ -119,11 +125,11 @@ async def flows_from_frame_to_frame(dut: Any) -> None:
     busier = max(per_frame, len(bench.sources[0].words) // frames)
     ends = np.asarray(out.cycles[per_frame - 1 :: per_frame])
     # The first frames fill the pipeline; with `Deform` the lag of a frame depends on its dilations.
-    if case.parameters["Deform"]:
+    if parameters_of(case)["Deform"]:
         assert ends[-1] - ends[0] <= (frames - 1) * busier + case.data["lag"]
     else:
         np.testing.assert_array_equal(np.diff(ends)[1:], busier)
-    if per_frame == busier and not case.parameters["Deform"]:
+    if per_frame == busier and not parameters_of(case)["Deform"]:
         assert np.all(np.diff(out.cycles[per_frame:]) == 1)
 
 
@@ -131,7 +137,7 @@ async def flows_from_frame_to_frame(dut: Any) -> None:
 async def starts_with_its_last_pixel(dut: Any) -> None:
     """The first window leaves six cycles after the last pixel it can read arrived."""
     case = current_case()
-    p = case.parameters
+    p = parameters_of(case)
     if p["Deform"]:
         return
     bench, out = connect(dut, case, 4, (0.0, 0.0, 0.0))
@@ -146,7 +152,7 @@ async def starts_with_its_last_pixel(dut: Any) -> None:
 async def comes_back_from_reset_empty(dut: Any) -> None:
     """A reset in full flight leaves nothing of the frames before it."""
     case = current_case()
-    p = case.parameters
+    p = parameters_of(case)
     for stop_after in (11, 57, None):
         bench, out = connect(dut, case, 5, (0.1, 0.3, 0.1))
         await bench.run(limit=2000 + 30 * (out.count + case.arrays["x"].size), stop_after=stop_after)

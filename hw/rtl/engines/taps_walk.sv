@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Walks the beats of one window of `engine_taps` after the other: groups of channel beats, in each
+/// the kernel's columns, in each its rows, in each the group's beats. Takes the place of each window
+/// from `window_wait`, and gives of the beat that is to be read next its word in the ring and whether
+/// it lies inside the map.
+///
+/// The order of windows is fixed, so words are told by one number that moves by constants, round and
+/// round. With `issue_i` the beat is read, and the walk goes on; a window is taken with the last beat
+/// of the one before it. `ready_o` depends combinationally on `issue_i`.
+module taps_walk #(
+  parameter int unsigned InH = 8,
+  parameter int unsigned InW = 8,
+  parameter int unsigned KH = 3,
+  parameter int unsigned KW = 3,
+  parameter int unsigned StrideH = 1,
+  parameter int unsigned StrideW = 1,
+  parameter int unsigned DilH = 1,
+  parameter int unsigned DilW = 1,
+  parameter int unsigned PadT = 1,
+  parameter int unsigned PadL = 1,
+  parameter int unsigned OutH = 8,
+  parameter int unsigned OutW = 8,
+  /// Beats of an input pixel, and channel beats of a group, a divisor of these.
+  parameter int unsigned Beats = 1,
+  parameter int unsigned GroupBeats = 1,
+  /// Pixels in the ring.
+  parameter int unsigned Pixels = 20,
+  parameter int unsigned YW = 5,
+  parameter int unsigned XW = 5,
+  parameter int unsigned AddrW = 5,
+  /// Of a number of pixels.
+  parameter int unsigned CountW = 7
+) (
+  input  logic                 clk_i,
+  input  logic                 rst_ni,
+  // The next window: the place of its first tap.
+  input  logic                 valid_i,
+  output logic                 ready_o,
+  input  logic signed [YW-1:0] y_i,
+  input  logic signed [XW-1:0] x_i,
+  // The beat.
+  output logic                 valid_o,
+  input  logic                 issue_i,
+  output logic [AddrW-1:0]     addr_o,
+  output logic                 inside_o,
+  output logic                 beat_last_o,   // a beat of the last channels
+  /// Pixels that no later beat reads, once this one has been read.
+  output logic [CountW-1:0]    release_o
+);
+  localparam int WORDS = int'(Pixels * Beats);
+  localparam logic signed [YW-1:0] IN_H = YW'(InH);
+  localparam logic signed [XW-1:0] IN_W = XW'(InW);
+
+  // ---- place in the window, and of the window in its frame
+  logic beat_last, row_last, col_last, group_last, window_last, line_last, frame_last;
+  logic row_done, col_done, group_done, load;
+
+  beat_counter #(.Beats(GroupBeats)) u_beat (.clk_i, .rst_ni, .step_i(issue_i), .last_o(beat_last));
+  beat_counter #(.Beats(KH)) u_row (.clk_i, .rst_ni, .step_i(row_done), .last_o(row_last));
+  beat_counter #(.Beats(KW)) u_col (.clk_i, .rst_ni, .step_i(col_done), .last_o(col_last));
+  beat_counter #(.Beats(Beats / GroupBeats)) u_group (
+    .clk_i, .rst_ni, .step_i(group_done), .last_o(group_last)
+  );
+  beat_counter #(.Beats(OutW)) u_ox (
+    .clk_i, .rst_ni, .step_i(issue_i && window_last), .last_o(line_last)
+  );
+  beat_counter #(.Beats(OutH)) u_oy (
+    .clk_i, .rst_ni, .step_i(issue_i && window_last && line_last), .last_o(frame_last)
+  );
+  assign row_done    = issue_i && beat_last;
+  assign col_done    = row_done && row_last;
+  assign group_done  = col_done && col_last;
+  assign window_last = beat_last && row_last && col_last && group_last;
+  assign beat_last_o = beat_last && group_last;
+  assign ready_o     = !valid_o || (issue_i && window_last);
+  assign load        = valid_i && ready_o;
+
+  // ---- words: from each beat to the next one
+  function automatic logic [AddrW-1:0] words(int count);
+    return AddrW'(((count % WORDS) + WORDS) % WORDS);
+  endfunction
+
+  localparam int ROW     = int'(DilH * InW * Beats);   // to the tap below
+  localparam int COL     = int'(DilW * Beats);         // to the tap beside
+  localparam int TO_ROW  = ROW - int'(GroupBeats - 1);
+  localparam int TO_COL  = COL - int'(KH - 1) * ROW - int'(GroupBeats - 1);
+  localparam int TO_TOP  = -int'(KH - 1) * ROW - int'(KW - 1) * COL;   // from the last tap to the first
+  localparam int TO_LEFT = -int'((OutW - 1) * StrideW * Beats);        // from the last window of a line
+  localparam int TO_NEXT = TO_TOP - int'(Beats - 1);
+  localparam int TO_LINE = TO_NEXT + TO_LEFT + int'(StrideH * InW * Beats);
+  localparam int TO_FRAME =
+      TO_NEXT + TO_LEFT + (int'(InH) - int'((OutH - 1) * StrideH)) * int'(InW * Beats);
+
+  logic [AddrW-1:0] move;
+  logic [AddrW:0]   sum, over;
+  always_comb begin
+    if (!beat_last) move = words(1);
+    else if (!row_last) move = words(TO_ROW);
+    else if (!col_last) move = words(TO_COL);
+    else if (!group_last) move = words(TO_TOP + 1);
+    else if (!line_last) move = words(TO_NEXT + int'(StrideW * Beats));
+    else if (!frame_last) move = words(TO_LINE);
+    else move = words(TO_FRAME);
+  end
+  assign sum  = {1'b0, addr_o} + {1'b0, move};
+  assign over = sum - (AddrW + 1)'(WORDS);
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) addr_o <= words(-int'((PadT * InW + PadL) * Beats));
+    else if (issue_i) addr_o <= over[AddrW] ? sum[AddrW-1:0] : over[AddrW-1:0];
+  end
+
+  // ---- whether a tap lies inside the map
+  logic signed [YW-1:0] y_q;
+  logic signed [XW-1:0] x_q;
+  always_ff @(posedge clk_i) begin
+    if (load) begin
+      y_q <= y_i;
+      x_q <= x_i;
+    end else begin
+      if (row_done && KH > 1) y_q <= y_q + (row_last ? YW'(-int'((KH - 1) * DilH)) : YW'(DilH));
+      if (col_done && KW > 1) x_q <= x_q + (col_last ? XW'(-int'((KW - 1) * DilW)) : XW'(DilW));
+    end
+  end
+  assign inside_o = y_q >= 0 && y_q < IN_H && x_q >= 0 && x_q < IN_W;
+
+  // ---- what is read for the last time: pixels before the first one that the next window reaches. Rows
+  // above the map begin with it, and so does the left padding of each row.
+  localparam int LAST_X   = int'((OutW - 1) * StrideW) - int'(PadL);
+  localparam int LAST_Y   = int'((OutH - 1) * StrideH) - int'(PadT);
+  localparam int LAST_COL = LAST_X > 0 ? LAST_X : 0;   // of the first tap in a line's last window
+  localparam int LAST_ROW = LAST_Y > 0 ? LAST_Y : 0;
+
+  logic [CountW-1:0]    release_q, row_release, col_release;
+  logic                 above, line_ends, frame_ends;
+  logic signed [YW-1:0] y_next;
+  logic signed [XW-1:0] x_next;
+  beat_counter #(.Beats(OutW)) u_next_ox (.clk_i, .rst_ni, .step_i(load), .last_o(line_ends));
+  beat_counter #(.Beats(OutH)) u_next_oy (
+    .clk_i, .rst_ni, .step_i(load && line_ends), .last_o(frame_ends)
+  );
+  assign above  = y_i < 0;
+  assign y_next = y_i + YW'(StrideH);
+  assign x_next = x_i + XW'(StrideW);
+  always_comb begin
+    row_release = CountW'(StrideH * InW);
+    for (int n = 1; n < int'(StrideH); n++) begin
+      if (above && y_next == YW'(n)) row_release = CountW'(n * int'(InW));
+    end
+    if (y_next <= 0) row_release = '0;
+    col_release = CountW'(StrideW);
+    for (int n = 1; n < int'(StrideW); n++) begin
+      if (x_i < 0 && x_next == XW'(n)) col_release = CountW'(n);
+    end
+    if (above || x_next <= 0) col_release = '0;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_o <= 1'b0;
+    else if (ready_o) valid_o <= valid_i;
+    if (load) begin
+      if (!line_ends) release_q <= col_release;
+      else if (!frame_ends) release_q <= row_release - (above ? '0 : CountW'(LAST_COL));
+      else release_q <= CountW'((int'(InH) - LAST_ROW) * int'(InW) - (LAST_Y < 0 ? 0 : LAST_COL));
+    end
+  end
+  assign release_o = window_last ? release_q : '0;
+endmodule
