@@ -14,7 +14,7 @@ struct DeformShape {
                     Cfg::StrideW >= 1 && Cfg::DilH >= 1 && Cfg::DilW >= 1,
                 "widths, lanes, channels, maps, kernel, strides and dilations must not be zero");
   static constexpr unsigned InH = Cfg::InH, InW = Cfg::InW, OutH = Cfg::OutH, OutW = Cfg::OutW;
-  static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows, Skip = 0, RepeatH = 1, RepeatW = 1;
+  static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows, Skip = 0, RepeatH = 1, RepeatW = 1, Pixels = 0;
   static constexpr int PadT = Cfg::PadT, PadL = Cfg::PadL, Lo = Cfg::OffsetLo, Hi = Cfg::OffsetHi;
   static constexpr unsigned Beats = ceil_div(Cfg::Channels, Cfg::Lanes), Fraction = Cfg::FractionBits;
   static constexpr unsigned WindowBeats = Beats * Cfg::KH * Cfg::KW;

@@ -34,6 +34,8 @@ constexpr unsigned signed_bits(unsigned most) { return index_bits(most + 1) + 1;
 ///   RepeatH, RepeatW                 rows and columns, powers of two, that each of its pixels stands for in the map of windows;
 ///   Skip, Used                       input rows that are dropped first, and that are kept then; the rest is dropped, too;
 ///   Rows                             row slots; kept rows go round in them;
+///   Pixels                           0, or pixels that have room in their place; `Left` is then the first column that the
+///                                    window of output pixel (0, 0) can reach, and no row is dropped;
 ///   WindowBeats                      output beats of a window;
 ///   OutH, OutW, StrideH, StrideW     output pixels and what lies between their windows;
 ///   Top, End, EndX                   first and last row, and last column, of the map of windows that the window of output
@@ -47,6 +49,7 @@ class LineBuffer {
   static constexpr int kReach = Shape::End - Shape::Top + 1;
   static constexpr int kSpan = kReach == 1 ? 1 : (kReach - 2) / int(Shape::RepeatH) + 2;
   static_assert(kRows >= (kSpan < kUsed ? kSpan : kUsed), "the rows of a window must have room");
+  static constexpr int kPixels = Shape::Pixels, kRoom = kPixels ? kPixels : kRows;
 
   // Slots are counted from the row at the window's top, or where the ring is shorter, from the frame's first.
   static constexpr bool kFromTop = kSpan <= kRows;
@@ -111,12 +114,17 @@ class LineBuffer {
     int lead = lead_.to_int(), room = room_.to_int();
     if (window_done) {
       const bool frame_done = out_x_.last() && out_y_.last();
+      if constexpr (kPixels > 0) {
+        const int x = out_x_.last() ? 0 : out_x_.at() + 1, y = out_y_.at() + (out_x_.last() ? 1 : 0);
+        const int next = frame_done ? int(Shape::InH * Shape::InW) : first_pixel(y, x);
+        room += next - first_pixel(out_y_.at(), out_x_.at());
+      }
       if (out_x_.last()) {
         const int top = out_y_.at() * int(Shape::StrideH) + Shape::Top;
         const int first = top >> kRowShift, first_next = (top + int(Shape::StrideH)) >> kRowShift;
         const int gone = out_y_.at() == 0 ? 0 : clamped(first, 0, kUsed);
         const int gone_next = frame_done ? kUsed : clamped(first_next, 0, kUsed);
-        room += gone_next - gone;
+        if (kPixels == 0) room += gone_next - gone;
         base_ = in_ring(base_.to_int() + (frame_done ? kFrameStep : kFromTop ? row_step(first_next - first) : 0));
       }
       if (frame_done) {
@@ -132,12 +140,15 @@ class LineBuffer {
     // What is written now is seen from the cycle after the next one on.
     if (fresh_ && seen_.step()) ++lead;
     fresh_ = wrote && keeps() && beat_.last();
-    if (wrote && beat_.step() && col_.step()) {
-      if (keeps()) {
-        --room;
-        slot_.step();
+    if (wrote && beat_.step()) {
+      if (kPixels > 0) --room;
+      if (col_.step()) {
+        if (keeps()) {
+          if (kPixels == 0) --room;
+          slot_.step();
+        }
+        if (row_.step()) --frames_in_;
       }
-      if (row_.step()) --frames_in_;
     }
     lead_ = lead;
     room_ = room;
@@ -145,7 +156,18 @@ class LineBuffer {
 
  private:
   using Lead = ap_int<signed_bits(kUsed + kRows + 1)>;
-  using Room = ap_uint<index_bits(kUsed + kRows + 2)>;
+  using Room = ap_uint<index_bits(kPixels ? kPixels + Shape::InH * Shape::InW + 2 : kUsed + kRows + 2)>;
+
+  /// The first pixel of a frame that the window of an output pixel, or a later one, can reach.
+  static int first_pixel(int out_y, int out_x) {
+#pragma HLS inline
+    if constexpr (kPixels > 0) {
+      const int top = out_y * int(Shape::StrideH) + Shape::Top, left = out_x * int(Shape::StrideW) + Shape::Left;
+      return top < 0 ? 0 : top * int(Shape::InW) + (left < 0 ? 0 : left);
+    } else {
+      return 0;
+    }
+  }
 
   /// Describes the next window, so that its needs are registers when it is its turn.
   void look_ahead() {
@@ -176,7 +198,7 @@ class LineBuffer {
   const Owed kDue = kSlots - kTaken, kMostOwed = 8 * kSlots;
   Owed owed_ = 0;
   bool fresh_ = false;        // a kept pixel was completed in the cycle before
-  Room room_ = kRows;         // free slots, the one being written included
+  Room room_ = kRoom;         // free slots or pixels, the one being written included
   Lead lead_ = 0;             // kept rows seen, counted from the first one of the frame that leaves
   Counter<Shape::InW> seen_;  // pixels of the row behind them
   // The present window, and the one after it.

@@ -14,7 +14,7 @@ struct WindowShape {
                     Cfg::DilH >= 1 && Cfg::DilW >= 1,
                 "width, lanes, channels, maps, kernel, strides and dilations must not be zero");
   static constexpr unsigned InH = Cfg::InH, InW = Cfg::InW, OutH = Cfg::OutH, OutW = Cfg::OutW;
-  static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows;
+  static constexpr unsigned StrideH = Cfg::StrideH, StrideW = Cfg::StrideW, Rows = Cfg::Rows, Pixels = 0;
   static constexpr unsigned RepeatH = Cfg::RepeatH, RepeatW = Cfg::RepeatW;
   static_assert(RepeatH == 1u << shift_of(RepeatH), "RepeatH must be a power of two");
   static_assert(RepeatW == 1u << shift_of(RepeatW), "RepeatW must be a power of two");

@@ -194,7 +194,7 @@ def _layers(graph: Graph, folding: Folding) -> list[dict[str, Any]]:
 
 def _folding(chosen: Fold) -> dict[str, Any]:
     """What a layer's folding says; what only lean ones have is left out elsewhere."""
-    return {name: value for name, value in asdict(chosen).items() if value or name not in ("held", "rows")}
+    return {name: value for name, value in asdict(chosen).items() if value or name not in ("held", "rows", "pixels")}
 
 
 def _engine(engine: Engine, interval: int, technology: Technology) -> dict[str, Any]:

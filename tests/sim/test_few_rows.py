@@ -37,9 +37,9 @@ def deformable(lo: int, hi: int) -> Graph:
 
 
 def windowed(graph: Graph) -> Iterator[tuple[Node, Fold]]:
-    """Foldings with fewer rows than keep writing and reading apart."""
+    """Foldings with fewer rows than keep writing and reading apart, or with rings of pixels."""
     for node in graph.nodes:
-        yield from ((node, fold) for fold in lean_folds(graph, node) if fold.rows)
+        yield from ((node, fold) for fold in lean_folds(graph, node) if (fold.rows or fold.pixels) and not fold.held)
 
 
 def check_pace(graph: Graph, node: Node, fold: Fold, folder: Path) -> None:
@@ -54,10 +54,19 @@ def check_pace(graph: Graph, node: Node, fold: Fold, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("case", deep_but([(1, 1), (2, 1)], [(1, 1), (2, 1), (1, 2)]))
-def test_windows(case: tuple[int, int], tmp_path: Path) -> None:
+def test_rings_of_pixels(case: tuple[int, int], tmp_path: Path) -> None:
     stride, lanes = case
     graph = depthwise(stride)
-    node, fold = next((n, f) for n, f in windowed(graph) if f.lanes == lanes and f.taps == 1)
+    folds = [(n, f) for n, f in windowed(graph) if f.lanes == lanes and f.taps == 1 and not f.lut_mul]
+    assert [f.pixels for _, f in folds] == ([35, 36] if stride == 1 else [35, 37, 67])
+    for index, (node, fold) in enumerate(folds):
+        check_pace(graph, node, fold, tmp_path / str(index))
+
+
+@pytest.mark.parametrize("stride", deep_but([1], [1, 2]))
+def test_windows(stride: int, tmp_path: Path) -> None:
+    graph = depthwise(stride)
+    node, fold = next((n, f) for n, f in windowed(graph) if f.lanes == 1 and f.taps == 3)
     window = map_node(graph, node, fold).chain[0]
     assert isinstance(window, Window)
     assert window.rows == window.least_rows == 3

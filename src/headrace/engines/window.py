@@ -251,12 +251,15 @@ class Window(Engine):
         )
         return reads.interval(self.rows)
 
+    @property
+    def in_block_ram(self) -> bool:
+        """Whether `free_rows` take block RAM, so that fewer are worth considering."""
+        words = self.free_rows * self.source.shape[1] * self.beats
+        return XC7.memory(words, self.lanes * self.source.bits).bram36 > 0
+
     def fewer_rows(self) -> Iterator[int]:
-        """Row slots that are worth considering instead of `free_rows`: where these take block RAM."""
-        width = self.lanes * self.source.bits
-        if not XC7.memory(self.free_rows * self.source.shape[1] * self.beats, width).bram36:
-            return
-        if self.least_rows < self.free_rows:
+        """Row slots that are worth considering instead of `free_rows`."""
+        if self.in_block_ram and self.least_rows < self.free_rows:
             yield self.least_rows
 
     def parameters(self) -> Mapping[str, Parameter]:

@@ -38,6 +38,10 @@ def _window_pauses(p: Values) -> Pauses:
     return _pauses(p, end // p["RepeatH"], beats * steps)
 
 
+def _taps_pauses(p: Values) -> Pauses:
+    return _window_pauses({**p, "Taps": 1, "Deform": 0, "DilationLo": 0, "DilationHi": 0, "RepeatH": 1})
+
+
 def _slide_pauses(p: Values) -> Pauses:
     return _pauses(p, (p["KH"] - 1) * p["DilH"] - p["PadT"], -(-p["Channels"] // p["Lanes"]))
 
@@ -85,6 +89,15 @@ DEFORM = Kernel(
     pauses=_deform_pauses,
     outputs_first=True,
 )
+TAPS = Kernel(
+    function="taps",
+    constants=pick(*_MAP, "GroupBeats", "Pixels", "PadValue"),
+    inputs=lambda p: (_pixels(p),),
+    outputs=lambda p: (Beats(p["LaneW"], p["Lanes"]),),
+    frame_beats=_frame_beats,
+    pauses=_taps_pauses,
+    outputs_first=True,
+)
 SLIDE = Kernel(
     function="slide",
     constants=pick(*_MAP, "PadValue"),
@@ -98,4 +111,5 @@ WINDOWS: dict[str, Kernel] = {
     "engine_window": WINDOW,
     "engine_deform": DEFORM,
     "engine_slide": SLIDE,
+    "engine_taps": TAPS,
 }

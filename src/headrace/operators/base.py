@@ -42,6 +42,8 @@ class Fold:
     """Hold so many pixels while the weights stream in from outside the network; 0: keep the weights (dense convolutions)."""
     rows: int = 0
     """Row slots of the line buffer; 0: as many as let writing and reading go on side by side."""
+    pixels: int = 0
+    """Pixels in the ring of a line buffer that gives a tap a beat; 0: it holds whole rows (static windows)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

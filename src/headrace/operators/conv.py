@@ -16,6 +16,7 @@ from headrace.engines.mac import Depthwise, MatVec, Stationary, acc_bits, column
 from headrace.engines.moves import BlockTransposer
 from headrace.engines.plumbing import Upsampler
 from headrace.engines.slide import line_buffer
+from headrace.engines.taps import as_ring, tap_rings
 from headrace.engines.technology import XC7
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
@@ -224,6 +225,8 @@ def _conv_windows(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fo
         repeat=op.repeat,
         slots=fold.rows,
     )
+    if fold.pixels:
+        return (as_ring(window, fold.pixels),)
     if op.repeat == (1, 1) or fold.taps < window.kernel[0] * window.kernel[1]:
         return (line_buffer(window, mac.cycles),)
     repeater = Upsampler(name=f"{node.name}_repeat", source=source, factors=op.repeat, lanes=fold.lanes)
@@ -335,10 +338,13 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
 
 
 def _lean_folds(graph: Graph, node: Node) -> Iterator[Fold]:
-    """Smaller line buffers; weights that stream in; both."""
+    """Line buffers of single pixels, or of fewer rows; weights that stream in; both."""
     for fold in _conv_folds(graph, node):
         window = map_conv(graph, node, fold).chain[0]
-        fewer = [replace(fold, rows=rows) for rows in window.fewer_rows()] if isinstance(window, Window) else []
+        fewer: list[Fold] = []
+        if isinstance(window, Window):
+            fewer = [replace(fold, pixels=pixels) for pixels in tap_rings(window)]
+            fewer = fewer or [replace(fold, rows=rows) for rows in window.fewer_rows()]
         yield from fewer
         for each in (fold, *fewer):
             yield from streamed(graph, node, each)

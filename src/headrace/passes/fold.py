@@ -164,9 +164,7 @@ def _candidates(graph: Graph, board: Board, budget: Resources, *, lean: bool) ->
     return {name: each[kind] for name, kind in kinds.items()}
 
 
-def _fit(
-    candidates: Mapping[str, _Candidates], interval: int, bytes_per_cycle: float, *, lean: bool
-) -> dict[str, int] | None:
+def _fit(candidates: Mapping[str, _Candidates], interval: int, bytes_per_cycle: float, *, lean: bool) -> dict[str, int] | None:
     """The cheapest choices that meet ``interval`` within the budget; None if there are none."""
     traffic = interval * bytes_per_cycle
     known = {id(c): c.within(interval, traffic) for c in candidates.values()}
