@@ -125,6 +125,12 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         'SharedThr=1,Table=1,SharedValues=1,Beats=2,RomFile="n"',
         'Table=1,Beats=7,Thresholds=60,OutW=7,RomFile="n"',
     ),
+    "engine_taps": (
+        "StrideH=2,StrideW=3,OutH=4,OutW=3",
+        "GroupBeats=2",
+        "KH=1,KW=1,PadT=0,PadL=0,Pixels=1",
+        "InH=1,InW=1,OutH=1,OutW=1,Channels=1,Pixels=1",
+    ),
     "engine_transpose": ("Unit=3", "Outer=9,Inner=8", "Outer=2,Inner=2"),
     "transpose_walk": ("Unit=3",),
     "engine_upsample": ("Beats=3", "InW=1", "InW=1,Beats=1,FactorH=1,FactorW=1", "FactorW=1"),

@@ -24,6 +24,7 @@ import rtl.test_engine_requant as requant
 import rtl.test_engine_shift as shift
 import rtl.test_engine_slide as slide
 import rtl.test_engine_stationary as stationary
+import rtl.test_engine_taps as taps
 import rtl.test_engine_thresholds as thresholds
 import rtl.test_engine_topk as topk
 import rtl.test_engine_transpose as transpose
@@ -110,6 +111,11 @@ TRANSPOSE = bench(transpose.test_transposes_like_the_golden, 2, 4, 2, 3)
 TRANSPOSE_SINGLE = bench(transpose.test_transposes_like_the_golden, 1, 9, 8, 1)
 DEFORM_UP = bench(deform.test_layers, "one_side_up")
 UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
+TAPS_FEWEST = bench(taps.test_windows, "same_fewest")
+TAPS_DENSE = bench(taps.test_windows, "same_ragged_dense")
+TAPS_STRIDED = bench(taps.test_windows, "stride_two_fewest")
+TAPS_PADDED = bench(taps.test_windows, "padding_in_steps")
+TAPS_LEFT_OVER = bench(taps.test_windows, "stride_three_rows_left_over")
 SLIDE_STRIDED = bench(slide.test_windows, "stride_two_odd_map")
 SLIDE_CROPPED = bench(slide.test_windows, "cropped")
 SLIDE_RAGGED = bench(slide.test_windows, "same_ragged")
@@ -259,6 +265,17 @@ MUTANTS = (
     mutant("engine_upsample", "index_q < stored_q", "index_q <= stored_q", UPSAMPLE, quick=True),
     mutant("engine_upsample", "read_q - ADDR_W'(ROW - 1);", "read_q - ADDR_W'(ROW);", UPSAMPLE),
     mutant("engine_upsample", "read && row_done && passes_done;", "read && row_done;", UPSAMPLE),
+    mutant("engine_taps", "room_q  <= CountW'(Pixels);", "room_q  <= CountW'(Pixels + 1);", TAPS_FEWEST, quick=True),
+    mutant("engine_taps", "freed_q <= advance ? read_release_q : '0;", "freed_q <= read_release_q;", TAPS_FEWEST),
+    mutant("engine_taps", "waddr_q == AddrW'(WORDS - 1)", "waddr_q == AddrW'(WORDS - 2)", TAPS_FEWEST),
+    mutant("taps_walk", "sum - (AddrW + 1)'(WORDS)", "sum - (AddrW + 1)'(WORDS - 1)", TAPS_FEWEST),
+    mutant("taps_walk", "move = words(TO_TOP + 1)", "move = words(TO_TOP)", TAPS_DENSE),
+    mutant("taps_walk", "if (above && y_next == YW'(n)) row", "if (y_next == YW'(n)) row", TAPS_PADDED),
+    mutant("taps_walk", "if (y_next <= 0) row_release = '0;", "", TAPS_PADDED),
+    mutant("taps_walk", "if (above || x_next <= 0) col", "if (x_next <= 0) col", TAPS_FEWEST),
+    mutant("taps_walk", "(above ? '0 : CountW'(LAST_COL))", "CountW'(LAST_COL)", TAPS_FEWEST),
+    mutant("taps_walk", "(int'(InH) - LAST_ROW) * int'(InW)", "(int'(InH) - LAST_ROW + 1) * int'(InW)", TAPS_LEFT_OVER),
+    mutant("taps_walk", "x_q >= 0 && x_q < IN_W", "x_q < IN_W", TAPS_STRIDED),
     mutant("engine_slide", "filled_q || level_q == LevelW'(TAIL - 1)", "1'b1", SLIDE_SAME, quick=True),
     mutant("engine_slide", "!(first_q && walking_q) ||", "", SLIDE_STRIDED),
     mutant("engine_slide", "row_step_q == '0 && col", "col", SLIDE_STRIDED),
