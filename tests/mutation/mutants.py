@@ -112,7 +112,7 @@ TRANSPOSE_SINGLE = bench(transpose.test_transposes_like_the_golden, 1, 9, 8, 1)
 DEFORM_UP = bench(deform.test_layers, "one_side_up")
 UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
 TAPS_FEWEST = bench(taps.test_windows, "same_fewest")
-TAPS_DENSE = bench(taps.test_windows, "same_ragged_dense")
+TAPS_GROUPED = bench(taps.test_windows, "grouped")
 TAPS_STRIDED = bench(taps.test_windows, "stride_two_fewest")
 TAPS_PADDED = bench(taps.test_windows, "padding_in_steps")
 TAPS_LEFT_OVER = bench(taps.test_windows, "stride_three_rows_left_over")
@@ -269,9 +269,10 @@ MUTANTS = (
     mutant("engine_taps", "freed_q <= advance ? read_release_q : '0;", "freed_q <= read_release_q;", TAPS_FEWEST),
     mutant("engine_taps", "waddr_q == AddrW'(WORDS - 1)", "waddr_q == AddrW'(WORDS - 2)", TAPS_FEWEST),
     mutant("taps_walk", "sum - (AddrW + 1)'(WORDS)", "sum - (AddrW + 1)'(WORDS - 1)", TAPS_FEWEST),
-    mutant("taps_walk", "move = words(TO_TOP + 1)", "move = words(TO_TOP)", TAPS_DENSE),
-    mutant("taps_walk", "if (above && y_next == YW'(n)) row", "if (y_next == YW'(n)) row", TAPS_PADDED),
-    mutant("taps_walk", "if (y_next <= 0) row_release = '0;", "", TAPS_PADDED),
+    mutant("taps_walk", "move = words(TO_TOP + 1)", "move = words(TO_TOP)", TAPS_GROUPED),
+    mutant("taps_walk", "row_release = CountW'(n * int'(InW));", "row_release = CountW'(StrideH * InW);", TAPS_PADDED),
+    mutant("taps_walk", "col_release = CountW'(n);", "col_release = CountW'(StrideW);", TAPS_PADDED),
+    mutant("taps_walk", "if (y_next <= 0) row_release = '0;", "", TAPS_FEWEST),
     mutant("taps_walk", "if (above || x_next <= 0) col", "if (x_next <= 0) col", TAPS_FEWEST),
     mutant("taps_walk", "(above ? '0 : CountW'(LAST_COL))", "CountW'(LAST_COL)", TAPS_FEWEST),
     mutant("taps_walk", "(int'(InH) - LAST_ROW) * int'(InW)", "(int'(InH) - LAST_ROW + 1) * int'(InW)", TAPS_LEFT_OVER),

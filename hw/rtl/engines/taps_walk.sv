@@ -145,12 +145,12 @@ module taps_walk #(
   always_comb begin
     row_release = CountW'(StrideH * InW);
     for (int n = 1; n < int'(StrideH); n++) begin
-      if (above && y_next == YW'(n)) row_release = CountW'(n * int'(InW));
+      if (y_next == YW'(n)) row_release = CountW'(n * int'(InW));
     end
     if (y_next <= 0) row_release = '0;
     col_release = CountW'(StrideW);
     for (int n = 1; n < int'(StrideW); n++) begin
-      if (x_i < 0 && x_next == XW'(n)) col_release = CountW'(n);
+      if (x_next == XW'(n)) col_release = CountW'(n);
     end
     if (above || x_next <= 0) col_release = '0;
   end
