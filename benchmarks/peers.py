@@ -29,6 +29,7 @@ from headrace.build.synthesis import synthesize
 from headrace.build.toolenv import cache_dir
 from headrace.compile import Goal, compile_model
 from headrace.files import replacing
+from headrace.ir.ops import IntArray
 from headrace.simulation import Simulation, ensure_simulator
 
 RESULTS = Path(__file__).resolve().parent / "results" / "peers.json"
@@ -83,7 +84,9 @@ def built(name: str, kind: str, cycles: int | None) -> dict[str, Any]:
     build = Build.load(folder / "build")
     library = ensure_simulator(build, print).library
     rng = np.random.default_rng(1)
-    frames = {e["tensor"]: rng.integers(e["lo"], e["hi"] + 1, (FRAMES, *e["shape"])) for e in manifest["inputs"]}
+    frames: dict[str, IntArray] = {
+        e["tensor"]: rng.integers(e["lo"], e["hi"] + 1, (FRAMES, *e["shape"])) for e in manifest["inputs"]
+    }
     with Simulation(build, library) as simulation:
         result = simulation.compare(frames).result
     return {

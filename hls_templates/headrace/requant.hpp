@@ -24,8 +24,8 @@ ap_int<Bits + 1> round_half(const ap_int<Bits>& scaled) {
 /// Sizes of a `requant`.
 template <class Cfg>
 struct RequantShape {
-  static_assert(Cfg::Lanes >= 1 && Cfg::AccW >= 1 && Cfg::MulW >= 1 && Cfg::AddW >= 1 && Cfg::Beats >= 1,
-                "lanes, widths and beats must not be zero");
+  static_assert(Cfg::Lanes >= 1 && Cfg::AccW >= 1 && Cfg::MulW >= 1 && Cfg::AddW >= 1 && Cfg::Beats >= 1 && Cfg::Hold >= 1,
+                "lanes, widths, beats and pixels that come together must not be zero");
   static_assert(Cfg::OutW >= 1 && Cfg::OutW <= 32, "results have 1 to 32 bits");
   static constexpr int64_t Lo = Cfg::Lo, Hi = Cfg::Hi;
   static_assert(Lo <= Hi && Lo >= least(Cfg::OutW, Lo < 0) && Hi <= most(Cfg::OutW, Lo < 0),
@@ -35,7 +35,8 @@ struct RequantShape {
 
 /// Accumulators to activations: `clip(round((acc * mul + add) / 2**Shift), Lo, Hi)`, a beat each cycle.
 ///
-/// Word n of `mul` and `add` holds the factors of the pixel's beat n, lane by lane, zero beyond the last channel.
+/// Word n of `mul` and `add` holds the factors of the pixel's beat n, lane by lane, zero beyond the last channel. Pixels come
+/// `Hold` together: the first beats of all of them, then the second ones, and so on.
 template <class Cfg>
 void requant(unsigned frames, Stream<Cfg::AccW, Cfg::Lanes>& in, Stream<Cfg::OutW, Cfg::Lanes>& out,
              const Constant<Cfg::MulW, true> (&mul)[RequantShape<Cfg>::Words][Cfg::Lanes],
@@ -49,11 +50,12 @@ void requant(unsigned frames, Stream<Cfg::AccW, Cfg::Lanes>& in, Stream<Cfg::Out
 
 frames:
   for (unsigned frame = 0; frame < frames; ++frame) {
-  pixels:
-    for (unsigned pixel = 0; pixel < Cfg::Pixels; ++pixel) {
+  blocks:
+    for (unsigned block = 0; block < Cfg::Pixels; ++block) {
     beats:
-      for (unsigned beat = 0; beat < Cfg::Beats; ++beat) {
+      for (unsigned held = 0; held < Cfg::Beats * Cfg::Hold; ++held) {
 #pragma HLS pipeline II=1 style=flp
+        const unsigned beat = held / Cfg::Hold;
         const Beat<Cfg::AccW, Cfg::Lanes> x = in.read();
         Beat<Cfg::OutW, Cfg::Lanes> y;
       lanes:

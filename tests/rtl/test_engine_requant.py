@@ -55,7 +55,12 @@ def test_ties_go_to_odd_integers(shape: tuple[int, ...], tmp_path: Path) -> None
     rescale(shape, True, 0, 1, tmp_path)
 
 
-def rescale(shape: tuple[int, ...], ties: bool, lut_mul: int, odd: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", deep_but([(SHAPES[0], 5)], [(SHAPES[0], 5), (SHAPES[5], 2), (SHAPES[6], 3)]), ids=str)
+def test_pixels_come_together(case: tuple[tuple[int, ...], int], tmp_path: Path) -> None:
+    rescale(case[0], False, 0, 0, tmp_path, hold=case[1])
+
+
+def rescale(shape: tuple[int, ...], ties: bool, lut_mul: int, odd: int, tmp_path: Path, hold: int = 1) -> None:
     channels, lanes, acc_bits, mul_bits, add_bits, shift, out_bits, low, high = shape
     rng = np.random.default_rng(1 + ties)
     acc = extreme(rng, acc_bits, (150, channels))
@@ -75,7 +80,7 @@ def rescale(shape: tuple[int, ...], ties: bool, lut_mul: int, odd: int, tmp_path
         folder=tmp_path,
         parameters={
             "Lanes": lanes, "AccW": acc_bits, "MulW": mul_bits, "AddW": add_bits, "Shift": shift, "OutW": out_bits,
-            "Lo": low, "Hi": high, "Beats": beats, "LutMul": lut_mul, "Odd": odd, "RomFile": "scales.hex",
+            "Lo": low, "Hi": high, "Beats": beats, "Hold": hold, "LutMul": lut_mul, "Odd": odd, "RomFile": "scales.hex",
         },
         arrays={"acc": acc, "mul": mul, "add": add},
         roms={"scales.hex": rom_lines(pack(scales, bits=width), width=lanes * width)},

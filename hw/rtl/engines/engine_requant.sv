@@ -20,6 +20,8 @@ module engine_requant #(
   parameter int          Hi = 255,
   /// Beats of one pixel.
   parameter int unsigned Beats = 1,
+  /// Pixels that come together, beat by beat: Hold pixels' first beats, then their second ones, and so on.
+  parameter int unsigned Hold = 1,
   /// Multiply in LUTs instead of in a DSP; sensible for a narrow `mul`.
   parameter bit          LutMul = 1'b0,
   /// Ties go to odd integers instead.
@@ -35,9 +37,9 @@ module engine_requant #(
   input  logic                       ready_i,
   output logic [Lanes-1:0][OutW-1:0] data_o
 );
-  if (Lanes == 0 || AccW == 0 || MulW == 0 || AddW == 0 || Beats == 0) begin : gen_size
-    $fatal(1, "zero among Lanes %0d AccW %0d MulW %0d AddW %0d Beats %0d", Lanes, AccW, MulW, AddW,
-           Beats);
+  if (Lanes == 0 || AccW == 0 || MulW == 0 || AddW == 0 || Beats == 0 || Hold == 0) begin : gen_size
+    $fatal(1, "zero among Lanes %0d AccW %0d MulW %0d AddW %0d Beats %0d Hold %0d", Lanes, AccW, MulW,
+           AddW, Beats, Hold);
   end
   if (OutW == 0 || OutW > 32) begin : gen_out
     $fatal(1, "need 1 <= OutW <= 32; got %0d", OutW);
@@ -82,6 +84,14 @@ module engine_requant #(
     .valid_o, .ready_i, .data_o
   );
 
+  // The word of a beat is asked for with the first pixel, and held for the others.
+  logic hold_last, first_q;
+  beat_counter #(.Beats(Hold)) u_hold (.clk_i, .rst_ni, .step_i(advance && valid_i), .last_o(hold_last));
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) first_q <= 1'b1;
+    else if (advance && valid_i) first_q <= hold_last;
+  end
+
   stream_rom_loop #(
     .Width  (Lanes * (MulW + AddW)),
     .Depth  (Beats),
@@ -89,7 +99,7 @@ module engine_requant #(
   ) u_scales (
     .clk_i,
     .rst_ni,
-    .en_i  (advance && valid_i),
+    .en_i  (advance && valid_i && first_q),
     .data_o(scale)
   );
 

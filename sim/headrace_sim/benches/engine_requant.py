@@ -15,16 +15,23 @@ from headrace_sim.words import beats_of, ceil_div, pack, unpack
 
 
 def expected_beats(case: Case) -> IntArray:
-    """Activations (pixels * Beats, Lanes)."""
+    """Activations (pixels * Beats, Lanes), in the order in which they come."""
     p, arrays = case.parameters, case.arrays
     y = requant(arrays["acc"], arrays["mul"], arrays["add"], p["Shift"], p["Lo"], p["Hi"], bool(p["Odd"]))
-    return beats_of(y, p["Lanes"])
+    return together(case, y)
+
+
+def together(case: Case, values: IntArray) -> IntArray:
+    """Beats of pixels (N, C) of which ``Hold`` at a time come beat by beat."""
+    p = case.parameters
+    beats = beats_of(values, p["Lanes"])
+    return beats.reshape(-1, p["Hold"], p["Beats"], p["Lanes"]).swapaxes(1, 2).reshape(beats.shape)
 
 
 def connect(dut: Any, case: Case, seed: int, stall: tuple[float, float]) -> tuple[StreamBench, Sink]:
     """Attach the streams of the case to the engine."""
     p = case.parameters
-    words = pack(beats_of(case.arrays["acc"], p["Lanes"]), bits=p["AccW"])
+    words = pack(together(case, case.arrays["acc"]), bits=p["AccW"])
     bench = StreamBench(dut, seed=seed)
     bench.source(words, stall=stall[0])
     return bench, bench.sink(len(words), stall=stall[1])

@@ -24,6 +24,8 @@ class Requantizer(ResultEngine):
     op: Requant
     source: Tensor
     lut_mul: bool = False
+    hold: int = 1
+    """Pixels that come together, beat by beat."""
 
     @property
     def in_bits(self) -> int:
@@ -57,6 +59,7 @@ class Requantizer(ResultEngine):
             "Lo": self.op.lo,
             "Hi": self.op.hi,
             "Beats": self.beats,
+            "Hold": self.hold,
             "LutMul": self.lut_mul,
             "Odd": self.op.odd,
             "RomFile": f'"{self.name}.hex"',

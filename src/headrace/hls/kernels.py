@@ -27,11 +27,11 @@ STATIONARY = Kernel(
 )
 REQUANT = Kernel(
     function="requant",
-    constants=pick("Lanes", "AccW", "MulW", "AddW", "Shift", "OutW", "Lo", "Hi", "Beats", "Odd"),
+    constants=pick("Lanes", "AccW", "MulW", "AddW", "Shift", "OutW", "Lo", "Hi", "Beats", "Hold", "Odd"),
     inputs=lambda p: (Beats(p["AccW"], p["Lanes"]),),
     outputs=lambda p: (Beats(p["OutW"], p["Lanes"]),),
     memories=lambda p: (Memory(p["RomFile"], 2 * p["Lanes"], (Column("mul", p["MulW"]), Column("add", p["AddW"]))),),
-    pixel_beats=lambda p: p["Beats"],
+    pixel_beats=lambda p: p["Beats"] * p["Hold"],
 )
 POINTWISE = Kernel(
     function="pointwise",

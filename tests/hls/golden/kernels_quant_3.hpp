@@ -18,6 +18,7 @@ struct quant_3_cfg {
   static constexpr unsigned Lo = 0;
   static constexpr unsigned Hi = 255;
   static constexpr unsigned Beats = 4;
+  static constexpr unsigned Hold = 1;
   static constexpr unsigned Odd = 0;
   static constexpr unsigned Pixels = 48;
 };
