@@ -120,6 +120,7 @@ def test_golden_render() -> None:
             .Lo(0),
             .Hi(15),
             .Beats(1),
+            .Hold(1),
             .LutMul(1'b0),
             .Odd(1'b0),
             .RomFile("n1_quantize.hex")
