@@ -20,7 +20,7 @@ from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
 from headrace.passes.fold import BANDWIDTH, budget_of, expected_plumbing, fold
-from headrace.passes.knapsack import choose, efficient
+from headrace.passes.knapsack import GAP, Included, choose, efficient
 
 NONE = Resources()
 
@@ -90,6 +90,28 @@ def test_the_choice_is_the_best_of_all(seed: int) -> None:
         assert not fitting
     else:
         assert fitting[tuple(found)] == pytest.approx(min(fitting.values()), abs=1e-5)
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("seed", range(12))
+def test_options_that_include_another_groups_work_are_taken_with_it(seed: int, balanced: bool) -> None:
+    """Against every combination: the last option of group 3 goes with those of group 1 that do its work."""
+    rng = np.random.default_rng(seed)
+    groups = [rng.random((int(rng.integers(2, 6)), 3)) * rng.choice([0.2, 0.4, 0.8]) for _ in range(4)]
+    groups[3][-1] = 0
+    both = rng.random(len(groups[1])) < 0.5
+    best = np.inf
+    for picks in itertools.product(*(range(len(options)) for options in groups)):
+        load = sum(options[p] for options, p in zip(groups, picks, strict=True))
+        if both[picks[1]] == (picks[3] == len(groups[3]) - 1) and np.max(load) <= 1:
+            best = min(best, float(np.max(load) if balanced else np.sum(load)))
+    found = choose(groups, balanced=balanced, included=[Included(group=1, options=both, other=3)])
+    if found is None:
+        assert best == np.inf
+        return
+    assert both[found[1]] == (found[3] == len(groups[3]) - 1)
+    load = sum(options[p] for options, p in zip(groups, found, strict=True))
+    assert float(np.max(load) if balanced else np.sum(load)) == pytest.approx(best, abs=GAP if balanced else 1e-5)
 
 
 def test_no_option_that_is_worth_its_cost_is_left_out() -> None:
@@ -212,6 +234,20 @@ def test_weights_stream_in_where_they_find_no_room() -> None:
     assert all(64 % engine.held == 0 for engine in engines)
 
 
+def test_sums_are_requantized_before_they_wait_where_weights_stream() -> None:
+    """Blocks of pixels wait in 8 bits, not in those of accumulators."""
+    graph = chain(96, 192, 192, 96, hw=(8, 8))
+    streamed = fold(graph, cramped(3), lean=True).folds
+    blocked = [node for node in graph.nodes if streamed[node.name].blocked]
+    assert blocked
+    for node in blocked:
+        (reader,) = graph.consumers(node.outputs[0])
+        assert (streamed[reader.name].held, streamed[reader.name].lanes) == (streamed[node.name].held, streamed[node.name].pe)
+    for node in graph.nodes:
+        for engine in map_node(graph, node, streamed[node.name]).chain:
+            assert engine.module != "engine_transpose" or engine.out_widths[0] % 8 == 0
+
+
 def test_no_weights_stream_without_memory() -> None:
     graph, small = chain(96, 192, 192, 96, hw=(8, 8)), replace(cramped(3), memory=None)
     with pytest.raises(FoldingError):
@@ -225,8 +261,8 @@ def test_words_of_weights_fill_words_of_memory() -> None:
 @pytest.mark.parametrize("bram36", [3, 60])
 def test_options_beyond_need_are_none_that_the_best_choice_takes(bram36: float, monkeypatch: pytest.MonkeyPatch) -> None:
     graph, small = chain(40, 96, 58, hw=(8, 8)), cramped(bram36)
-    monkeypatch.setattr("headrace.passes.fold.MANY", 10)
+    monkeypatch.setattr("headrace.passes.candidates.MANY", 10)
     few = fold(graph, small, lean=True)
-    monkeypatch.setattr("headrace.passes.fold.MANY", 10**9)
+    monkeypatch.setattr("headrace.passes.candidates.MANY", 10**9)
     everything = fold(graph, small, lean=True)
     assert few == everything

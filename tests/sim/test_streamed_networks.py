@@ -16,6 +16,7 @@ from headrace.ir.graph import Graph
 from headrace.operators import fold_options
 from headrace.operators.base import Fold
 from headrace.operators.conv import streamed
+from headrace.operators.requant import block_folds
 
 
 def dense(seed: int) -> Graph:
@@ -41,6 +42,15 @@ def any_streamed(graph: Graph, seed: int) -> Mapping[str, Fold]:
     return folds
 
 
+def requantized_early(graph: Graph, folds: Mapping[str, Fold]) -> Mapping[str, Fold]:
+    """The same with requantizers before the order of pixels, where there is one to make."""
+    early = dict(folds)
+    for node in graph.nodes:
+        for mine, theirs in block_folds(graph, node, folds[node.name]):
+            early[node.name], early[graph.consumers(node.outputs[0])[0].name] = mine, theirs
+    return early
+
+
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.deep), pytest.param(3, marks=pytest.mark.deep)])
 def test_any_folding(seed: int, tmp_path: Path) -> None:
     graph = dense(seed)
@@ -48,6 +58,15 @@ def test_any_folding(seed: int, tmp_path: Path) -> None:
     assert sum(fold.held > 0 for fold in folds.values()) == 4
     pace = check(graph, folds, tmp_path, seed, kernels=False)
     assert "engine_stationary" in pace.engines
+
+
+@pytest.mark.parametrize("seed", [5, pytest.param(6, marks=pytest.mark.deep), pytest.param(7, marks=pytest.mark.deep)])
+def test_requantizers_before_the_order_of_pixels(seed: int, tmp_path: Path) -> None:
+    graph = dense(seed)
+    folds = requantized_early(graph, any_streamed(graph, seed))
+    assert sum(fold.blocked for fold in folds.values()) >= 2
+    pace = check(graph, folds, tmp_path, seed, kernels=False)
+    assert {"engine_stationary", "engine_transpose"} <= set(pace.engines)
 
 
 def test_all_pixels_at_once(tmp_path: Path) -> None:

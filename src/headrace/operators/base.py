@@ -39,7 +39,10 @@ class Fold:
     lut_rom: bool = False
     """Keep weights in LUTs that by their size belong in block RAM (dense and grouped convolutions)."""
     held: int = 0
-    """Hold so many pixels while the weights stream in from outside the network; 0: keep the weights (dense convolutions)."""
+    """Hold so many pixels while the weights stream in from outside the network; 0: keep the weights (dense convolutions).
+    Pixels that come together from such a convolution (requantizers)."""
+    blocked: bool = False
+    """Leave it to the requantizer to bring held pixels into their order (dense convolutions)."""
     rows: int = 0
     """Row slots of the line buffer; 0: as many as let writing and reading go on side by side."""
     pixels: int = 0

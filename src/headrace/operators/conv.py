@@ -17,7 +17,7 @@ from headrace.engines.moves import BlockTransposer
 from headrace.engines.plumbing import Upsampler
 from headrace.engines.slide import line_buffer
 from headrace.engines.taps import as_ring, tap_rings
-from headrace.engines.technology import XC7
+from headrace.engines.technology import XC7, ceil_div
 from headrace.engines.window import Window
 from headrace.frontend.context import Context, OnnxNode, required
 from headrace.frontend.values import ExactArray, QuantConst, Real, Value, exact
@@ -269,16 +269,31 @@ def conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, *
     )
 
 
-def _streamed(kept: MatVec, held: int) -> tuple[Engine, ...]:
+def _streamed(kept: MatVec, fold: Fold) -> tuple[Engine, ...]:
     """``kept`` with weights that stream in, and what brings its blocks of accumulators into the order of pixels."""
     given = {f.name: getattr(kept, f.name) for f in fields(kept)}
-    mac, bits = Stationary(**given, held=held), acc_bits(kept.result)
-    if held == 1 or mac.beats_out == 1:
+    mac = Stationary(**given, held=fold.held)
+    if fold.blocked or not in_blocks(kept.result, fold):
         return (mac,)
-    order = BlockTransposer(
-        name=f"{kept.name}_order", bits=bits, lanes=kept.pe, outer=mac.beats_out, inner=held, unit=1, blocks=mac.passes
+    return (mac, pixel_order(kept.name, acc_bits(kept.result), kept.result, fold))
+
+
+def in_blocks(result: Tensor, fold: Fold) -> bool:
+    """Whether accumulators of streamed weights come in another order than that of the pixels."""
+    return fold.held > 1 and fold.pe < result.channels
+
+
+def pixel_order(name: str, bits: int, result: Tensor, fold: Fold) -> BlockTransposer:
+    """Brings blocks of ``fold.held`` pixels, first all their first ``fold.pe`` channels, into the order of pixels."""
+    return BlockTransposer(
+        name=f"{name}_order",
+        bits=bits,
+        lanes=fold.pe,
+        outer=ceil_div(result.channels, fold.pe),
+        inner=fold.held,
+        unit=1,
+        blocks=result.pixels // fold.held,
     )
-    return (mac, order)
 
 
 def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
@@ -287,7 +302,7 @@ def map_conv(graph: Graph, node: Node, fold: Fold) -> Mapped:
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     mac = conv_mac(node, op, source, result, fold, raster=op.covers(source))
     windows = _conv_windows(node, op, source, result, fold, mac) if needs_window(op, source) else ()
-    macs = _streamed(mac, fold.held) if fold.held and isinstance(mac, MatVec) else (mac,)
+    macs = _streamed(mac, fold) if fold.held and isinstance(mac, MatVec) else (mac,)
     return Mapped(
         chain=(*windows, *macs),
         in_lanes=(fold.lanes,),

@@ -8,6 +8,7 @@ doi:10.1007/s12532-017-0130-5).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import highspy
 import numpy as np
@@ -31,12 +32,23 @@ GAP = 0.002
 """Of a balanced choice: by how much of a budget the best one may be better, at most."""
 
 
-def choose(groups: Sequence[FloatArray], *, balanced: bool = False) -> list[int] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Included:
+    """The last option of group ``other`` is taken exactly with those ``options`` of ``group``, which include its work."""
+
+    group: int
+    options: npt.NDArray[np.bool_]
+    """For each of the group's."""
+    other: int
+
+
+def choose(groups: Sequence[FloatArray], *, balanced: bool = False, included: Sequence[Included] = ()) -> list[int] | None:
     """The option of each group with the least sum of shares, no budget exceeded.
 
     Args:
         groups: for each group its options' shares (n, k) of k budgets.
         balanced: the least share of the budget that is used most instead, up to `GAP`.
+        included: options that stand for one of another group, too; no two are of the same group, nor for the same other.
 
     Returns:
         An index per group; None if no choice fits.
@@ -46,17 +58,25 @@ def choose(groups: Sequence[FloatArray], *, balanced: bool = False) -> list[int]
     shares = np.concatenate(groups)
     count, budgets = shares.shape
     members = np.repeat(np.arange(len(groups)), [len(options) for options in groups])
-    columns = np.column_stack([np.ones(count), shares])
-    rows = np.column_stack([members, np.tile(len(groups) + np.arange(budgets), (count, 1))])
+    starts = np.concatenate([[0], np.cumsum([len(options) for options in groups])])
+    ties, tied = np.zeros(count), np.zeros(count, np.int64)  # one row more for each pair of groups
+    for k, pair in enumerate(included):
+        own = starts[pair.group] + np.flatnonzero(pair.options)
+        last = starts[pair.other + 1] - 1
+        ties[own], ties[last] = 1, -1
+        tied[own] = tied[last] = len(groups) + budgets + k
+    columns = np.column_stack([np.ones(count), shares, ties])
+    rows = np.column_stack([members, np.tile(len(groups) + np.arange(budgets), (count, 1)), tied])
     present = columns != 0
+    none = np.zeros(len(included))
 
     problem = highspy.HighsLp()
-    problem.num_col_, problem.num_row_ = count, len(groups) + budgets
+    problem.num_col_, problem.num_row_ = count, len(groups) + budgets + len(included)
     problem.col_cost_ = shares.sum(axis=1)
     problem.col_lower_, problem.col_upper_ = np.zeros(count), np.ones(count)
     problem.integrality_ = [highspy.HighsVarType.kInteger] * count
-    problem.row_lower_ = np.concatenate([np.ones(len(groups)), np.full(budgets, -highspy.kHighsInf)])
-    problem.row_upper_ = np.ones(len(groups) + budgets)
+    problem.row_lower_ = np.concatenate([np.ones(len(groups)), np.full(budgets, -highspy.kHighsInf), none])
+    problem.row_upper_ = np.concatenate([np.ones(len(groups) + budgets), none])
     problem.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     problem.a_matrix_.start_ = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
     problem.a_matrix_.index_, problem.a_matrix_.value_ = rows[present], columns[present]
