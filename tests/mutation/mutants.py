@@ -90,6 +90,7 @@ POINTWISE_PER_PIXEL = bench(pointwise.test_computes_like_the_golden, "first per 
 POINTWISE_MASKED = bench(pointwise.test_computes_like_the_golden, "not zero outside")
 POINTWISE_COMPARED = bench(pointwise.test_computes_like_the_golden, "comparisons")
 REQUANT_TIES = bench(requant.test_rescales, ((6, 4, 20, 12, 24, 8, 8, 0, 255), 0), True)
+REQUANT_TOGETHER = bench(requant.test_pixels_come_together, (requant.SHAPES[0], 5))
 REQUANT_LUT = bench(requant.test_rescales, ((5, 2, 24, 18, 40, 20, 4, 0, 15), 1), False)
 REQUANT_WIDE = bench(requant.test_rescales, ((3, 2, 32, 24, 50, 38, 8, -128, 127), 0), False)
 REQUANT_WHOLE = bench(requant.test_rescales, ((4, 4, 8, 2, 8, 0, 8, -128, 127), 1), False)
@@ -204,7 +205,9 @@ MUTANTS = (
     mutant("pointwise_scale", "product_o -= wide", "product_o += wide", POINTWISE_SCALED),
     mutant("engine_requant", "<< (Shift - 1)) - 1'b1;", "<< (Shift - 1));", REQUANT_TIES, quick=True),
     mutant("engine_requant", "whole[Shift] ^ Odd", "Odd", REQUANT_TIES),
-    mutant("engine_requant", "advance && valid_i", "advance", REQUANT_TIES),
+    mutant("engine_requant", "advance && valid_i && first_q", "advance && first_q", REQUANT_TIES),
+    mutant("engine_requant", "first_q <= hold_last", "first_q <= 1'b1", REQUANT_TOGETHER),
+    mutant("engine_requant", ".step_i(advance && valid_i)", ".step_i(advance)", REQUANT_TOGETHER),
     mutant("engine_requant", "{SumW'(add_q), carry_q};", "{SumW'(add_q), 1'b0};", REQUANT_WHOLE),
     mutant("engine_requant", "? OutW'(Lo) :", "? OutW'(quotient_q) :", REQUANT_TIES),
     mutant("engine_requant", "signed'(late[PRODUCT-1])", "signed'(late[0])", REQUANT_WIDE),
