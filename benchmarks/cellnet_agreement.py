@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from cellnet_accuracy import integer_network
 from headrace_host.detector import letterbox, real_values
-from headrace_models.cbc import load_split
+from headrace_models.datasets import load
 from headrace_models.inference import TorchNetwork
 from headrace_models.recipes import CELLNET
 
@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     integer, quantized = integer_network(CELLNET, options.run), TorchNetwork(load_quantized(CELLNET, options.run), CELLNET)
     compared = different = 0
-    for sample in load_split(options.data, "Testing"):
+    for sample in load("cbc", options.data, "testing"):
         pixels = letterbox(sample.pixels(), CELLNET.shape.height, CELLNET.shape.width)[0][None]
         ours, theirs = integer.run(pixels), quantized.run(pixels)
         for name, values in theirs.items():

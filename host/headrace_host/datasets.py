@@ -23,8 +23,9 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 MIN_SIDE_PX = 2
 """Boxes with a shorter side are slips of annotation tools."""
 LAYOUTS = (
-    "VOC (JPEGImages/, Annotations/, ImageSets/Main/SPLIT.txt), COCO (instances_SPLIT.json, or the folder that holds "
-    "annotations/instances_SPLIT.json and SPLIT/), or SPLIT/Images/ and SPLIT/Annotations/"
+    "VOC (JPEGImages/, Annotations/, ImageSets/Main/SPLIT.txt, or VOCdevkit/, of which VOC2007/ is read), "
+    "COCO (instances_SPLIT.json, or the folder that holds annotations/instances_SPLIT.json and SPLIT/), "
+    "or SPLIT/Images/ and SPLIT/Annotations/"
 )
 
 
@@ -64,27 +65,31 @@ class DataSet:
     """Objects of classes that the network does not know, by class."""
 
 
-def open_dataset(path: Path, classes: Sequence[str], split: str | None = None, images: Path | None = None) -> DataSet:
+def open_dataset(
+    path: Path, classes: Sequence[str], split: str | None = None, images: Path | None = None, *, strict: bool = False
+) -> DataSet:
     """Read the annotations of a data set.
 
     Args:
         path: its folder, or COCO's annotation file.
         classes: that the network knows; objects of others are counted and left out.
+        strict: objects of other classes are an error.
         split: such as ``val2017``; None: ``test``, ``val``, ``Testing`` or ``val2017``, whichever is there.
         images: folder of COCO's pictures, where it is not beside the annotations.
 
     Raises:
         HostError: the folder has none of the known layouts, a file is missing or damaged, or no object is of a known class.
     """
+    path = next((path / inner for inner in _DEVKITS if (path / inner / "JPEGImages").is_dir()), path)
     if path.suffix.lower() == ".json":
-        found = read_coco(path, classes, images)
+        found = read_coco(path, classes, images, strict=strict)
     elif (path / "JPEGImages").is_dir():
-        found = _read_voc(path, classes, split)
+        found = _read_voc(path, classes, split, strict=strict)
     elif chosen := _first(path / "annotations", "instances_{}.json", split, ("val2017", "val", "test")):
-        found = read_coco(chosen, classes, images)
+        found = read_coco(chosen, classes, images, strict=strict)
     elif chosen := _first(path, "{}/Images", split, ("Testing", "test", "val")):
         pictures = _pictures(chosen, None)
-        found = _annotated(pictures, chosen.parent / "Annotations", classes, first=0, tidy=True)
+        found = _annotated(pictures, chosen.parent / "Annotations", classes, strict=strict, first=0, tidy=True)
     else:
         wanted = f" of split '{split}'" if split else ""
         raise HostError(f"{path}: no data set{wanted}; known layouts are {LAYOUTS}")
@@ -94,9 +99,7 @@ def open_dataset(path: Path, classes: Sequence[str], split: str | None = None, i
     return found
 
 
-def read_objects(
-    annotation: Path, classes: Sequence[str], *, first: int, left_out: Counter[str], tidy: bool = False
-) -> tuple[Truth, tuple[int, int]]:
+def read_objects(annotation: Path, classes: Sequence[str], *, first: int, left_out: Counter[str], tidy: bool = False) -> Truth:
     """Read a Pascal VOC annotation.
 
     Args:
@@ -106,9 +109,6 @@ def read_objects(
         left_out: counts the objects of other classes.
         tidy: cut boxes at the picture's edges, whose size must be stated, and leave out those with a side below 2 pixels.
 
-    Returns:
-        the objects, and the picture's width and height, (0, 0) if it states none.
-
     Raises:
         HostError: the file is missing, or not what it should be.
     """
@@ -116,7 +116,7 @@ def read_objects(
         raise HostError(f"{annotation}: missing; each picture needs an annotation")
     try:
         root = ElementTree.parse(annotation).getroot()
-        width, height = (int(root.findtext(f"size/{side}") or (_text(root, f"size/{side}") if tidy else 0)) for side in _SIDES)
+        width, height = (int(_text(root, f"size/{side}")) if tidy else 0 for side in _SIDES)
         rows = [(_text(item, "name"), _edges(item), item.findtext("difficult") or "0") for item in root.findall("object")]
     except (ElementTree.ParseError, ValueError) as error:
         raise HostError(f"{annotation} is not a Pascal VOC annotation: {error}") from error
@@ -129,14 +129,14 @@ def read_objects(
     if tidy:
         boxes = boxes.clip(0, [width, height, width, height])
         keep = np.all(boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE_PX, axis=1)
-    return Truth(boxes[keep], labels[keep], ignored[keep], areas(boxes[keep])), (width, height)
+    return Truth(boxes[keep], labels[keep], ignored[keep], areas(boxes[keep]))
 
 
-def read_coco(path: Path, classes: Sequence[str], images: Path | None = None) -> DataSet:
+def read_coco(path: Path, classes: Sequence[str], images: Path | None = None, *, strict: bool = False) -> DataSet:
     """Read a COCO annotation file (``instances_*.json``), as `open_dataset` does.
 
     Raises:
-        HostError: it is missing or not what it should be, or the pictures are not found.
+        HostError: it is missing or not what it should be, or a picture is not found.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -157,12 +157,17 @@ def read_coco(path: Path, classes: Sequence[str], images: Path | None = None) ->
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise HostError(f"{path} is not a COCO annotation file: {what[:120]}") from error
+    if strict:
+        _refuse_unknown(path, left_out, classes)
     folder = images or _coco_images(path, files.values())
+    _refuse_missing(folder, [name for name in files.values() if not (folder / name).is_file()], len(files))
     samples = (Sample(folder / files[number], _coco_truth(rows[number])) for number in files)
     return DataSet("coco", tuple(sorted(samples, key=lambda sample: sample.path)), left_out)
 
 
 _SIDES = ("width", "height")
+_DEVKITS = ("VOC2007", "VOCdevkit/VOC2007")
+"""Where the folder that was named may hold VOC's test pictures."""
 
 
 def _text(element: ElementTree.Element, path: str) -> str:
@@ -185,30 +190,47 @@ def _first(folder: Path, pattern: str, split: str | None, usual: Iterable[str]) 
 def _pictures(folder: Path, names: Sequence[str] | None) -> list[Path]:
     """All pictures of a folder, or those of some names."""
     found = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
-    missing = [name for name in names or () if name not in found]
-    if missing:
-        raise HostError(f"{folder}: {len(missing)} of {len(names or ())} pictures are missing, the first is {missing[0]}")
+    _refuse_missing(folder, [name for name in names or () if name not in found], len(names or ()))
     chosen = [found[name] for name in names] if names is not None else list(found.values())
     if not chosen:
         raise HostError(f"{folder}: no pictures ({', '.join(SUFFIXES)})")
     return chosen
 
 
-def _read_voc(folder: Path, classes: Sequence[str], split: str | None) -> DataSet:
+def _refuse_missing(folder: Path, missing: Sequence[str], all_of_them: int) -> None:
+    if missing:
+        raise HostError(f"{folder}: {len(missing)} of {all_of_them} pictures are missing, the first is {missing[0]}")
+
+
+def _refuse_unknown(annotation: Path, left_out: Counter[str], classes: Sequence[str]) -> None:
+    if left_out:
+        raise HostError(f"{annotation}: class {min(left_out)!r} is none of {', '.join(classes)}")
+
+
+def _read_voc(folder: Path, classes: Sequence[str], split: str | None, *, strict: bool) -> DataSet:
     lists = folder / "ImageSets" / "Main"
     chosen = _first(lists, "{}.txt", split, ("test", "val"))
     if chosen is None and (split or lists.is_dir()):
         held = ", ".join(sorted(path.stem for path in lists.glob("*.txt") if "_" not in path.stem)) or "none"
         raise HostError(f"{lists}: no list of split '{split or 'test'}'; there are: {held}")
     names = [line.split()[0] for line in chosen.read_text().splitlines() if line.strip()] if chosen else None
-    return _annotated(_pictures(folder / "JPEGImages", names), folder / "Annotations", classes, first=1, tidy=False)
+    if names is not None and not names:
+        raise HostError(f"{chosen}: lists no pictures")
+    pictures = _pictures(folder / "JPEGImages", names)
+    return _annotated(pictures, folder / "Annotations", classes, strict=strict, first=1, tidy=False)
 
 
-def _annotated(pictures: Sequence[Path], annotations: Path, classes: Sequence[str], *, first: int, tidy: bool) -> DataSet:
+def _annotated(
+    pictures: Sequence[Path], annotations: Path, classes: Sequence[str], *, strict: bool, first: int, tidy: bool
+) -> DataSet:
     left_out: Counter[str] = Counter()
-    files = (annotations / f"{path.stem}.xml" for path in pictures)
-    truths = [read_objects(file, classes, first=first, left_out=left_out, tidy=tidy)[0] for file in files]
-    return DataSet("voc", tuple(map(Sample, pictures, truths)), left_out)
+    samples = []
+    for path in pictures:
+        file = annotations / f"{path.stem}.xml"
+        samples.append(Sample(path, read_objects(file, classes, first=first, left_out=left_out, tidy=tidy)))
+        if strict:
+            _refuse_unknown(file, left_out, classes)
+    return DataSet("voc", tuple(samples), left_out)
 
 
 def _coco_truth(rows: Sequence[Any]) -> Truth:

@@ -3,7 +3,8 @@
 
 VOC style: detections of a class are taken over all pictures in falling score; each matches the object with the largest overlap
 if that is at least the threshold and the object is still free, else it is a false positive. The area is that under the monotone
-envelope of the precision-recall curve (Everingham et al., IJCV 2015, section 4.2, as used by VOC since 2010).
+envelope of the precision-recall curve (Everingham et al., IJCV 2015, section 4.2, as used by VOC since 2010), or the mean of
+that envelope at 11 recalls (as VOC did until 2009, and those who follow Fast R-CNN's evaluation of VOC 2007 still do).
 
 COCO style: each detection takes the free object with the largest overlap; precision is read at 101 recalls; thresholds from 0.5
 to 0.95; objects and detections of some size alone (Lin et al., arXiv 1405.0312, and cocodataset.org/#detection-eval).
@@ -22,6 +23,9 @@ from headrace_host.boxes import areas, iou_matrix, overlap_matrix
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """COCO's overlaps."""
 RECALLS = np.linspace(0, 1, 101)
+"""At which COCO reads precisions."""
+RECALLS_2007 = np.linspace(0, 1, 11)
+"""At which VOC did until 2009."""
 SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """COCO's areas in pixels."""
 MOST = 100
@@ -76,8 +80,22 @@ class _Judged:
     left_out: NDArray[np.bool_]
 
 
-def average_precision(found: Sequence[Found], truth: Sequence[Truth], label: int, *, iou: float = 0.5) -> float:
+def average_precision(
+    found: Sequence[Found],
+    truth: Sequence[Truth],
+    label: int,
+    *,
+    iou: float = 0.5,
+    recalls: NDArray[np.float64] | None = None,
+) -> float:
     """Return the average precision of one class, VOC style; nan where the class has no object.
+
+    Args:
+        found: by picture.
+        truth: by picture.
+        label: the class.
+        iou: overlap from which on a detection is right.
+        recalls: (R,), where precisions are read; without them the area under the curve is taken.
 
     Raises:
         ValueError: the two sequences differ in length.
@@ -88,12 +106,20 @@ def average_precision(found: Sequence[Found], truth: Sequence[Truth], label: int
         return float("nan")
     hit = _ranked([_largest_overlaps(f, t, iou) for f, t in pairs])[0]
     recall, precision = _curve(hit, total)
+    if recalls is not None:
+        return _read_off(recall, precision, recalls)
     return float((np.diff(recall, prepend=0.0) * precision).sum())
 
 
 def voc_figures(found: Sequence[Found], truth: Sequence[Truth], classes: Sequence[str]) -> dict[str, float]:
     """Return the average precision of each class at an overlap of 0.5, VOC style, and their mean as ``mean``."""
     return _with_mean({name: average_precision(found, truth, label) for label, name in enumerate(classes)})
+
+
+def voc07_figures(found: Sequence[Found], truth: Sequence[Truth], classes: Sequence[str]) -> dict[str, float]:
+    """As `voc_figures`, with precisions read at 11 recalls: the figures that CenterNet's and CoDeNet's authors report."""
+    each = {name: average_precision(found, truth, label, recalls=RECALLS_2007) for label, name in enumerate(classes)}
+    return _with_mean(each)
 
 
 def coco_figures(found: Sequence[Found], truth: Sequence[Truth], classes: Sequence[str]) -> dict[str, float]:
@@ -114,7 +140,9 @@ def coco_figures(found: Sequence[Found], truth: Sequence[Truth], classes: Sequen
 
 
 Figures = Callable[[Sequence[Found], Sequence[Truth], Sequence[str]], dict[str, float]]
-METRICS: Mapping[str, Figures] = {"voc": voc_figures, "coco": coco_figures}
+METRICS: Mapping[str, Figures] = {"voc": voc_figures, "voc07": voc07_figures, "coco": coco_figures}
+TITLES = {"voc": "AP50", "voc07": "AP50, 11 points", "coco": "AP, IoU 0.50 to 0.95"}
+"""Of the figures by class and their mean."""
 
 
 def _with_mean(each: dict[str, float]) -> dict[str, float]:
@@ -141,6 +169,11 @@ def _curve(hit: NDArray[np.bool_], total: int) -> tuple[NDArray[np.float64], NDA
     """Recall after each detection, and the largest precision from there on."""
     precision = np.cumsum(hit) / np.arange(1, len(hit) + 1)
     return np.cumsum(hit) / total, np.maximum.accumulate(precision[::-1])[::-1]
+
+
+def _read_off(recall: NDArray[np.float64], precision: NDArray[np.float64], recalls: NDArray[np.float64]) -> float:
+    """The mean precision at ``recalls``; 0 where they are not reached."""
+    return float(np.append(precision, 0.0)[np.searchsorted(recall, recalls, side="left")].mean())
 
 
 def _largest_overlaps(found: Found, truth: Truth, iou: float) -> _Judged:
@@ -171,8 +204,7 @@ def _coco_precisions(pairs: Sequence[tuple[Found, Truth]], span: tuple[float, fl
     result = np.zeros(len(THRESHOLDS))
     for k, hit in enumerate(_ranked(judged)):
         recall, precision = _curve(hit, total)
-        reached = np.searchsorted(recall, RECALLS, side="left")
-        result[k] = np.append(precision, 0.0)[reached].mean()
+        result[k] = _read_off(recall, precision, RECALLS)
     return result
 
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from headrace_host.datasets import Sample
+from headrace_host.errors import HostError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
-from headrace_models.cbc import Sample
+from headrace_models.errors import DataError
+from headrace_models.recipes import Augmentation
 from headrace_models.targets import Drawing, Targets, draw_targets
 
 OVERSAMPLING = 1.25
@@ -23,15 +26,8 @@ OVERSAMPLING = 1.25
 MIN_VISIBLE = 0.4
 """An object of which less than this part remains in view is not a target."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
-    """Ranges of the random changes; ``zoom`` multiplies the object size, ``shift`` is a part of the picture's side."""
-
-    zoom: tuple[float, float] = (0.8, 1.35)
-    shift: float = 0.2
-    colour: float = 0.15
-    hue: float = 0.04
+ROOM_BYTES = 2 << 30
+"""Of memory for pictures: those of some 10,000 at 256 x 256."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +39,42 @@ class Picture:
     labels: NDArray[np.int64]
 
 
-def preload(samples: Sequence[Sample], width: int, height: int) -> list[Picture]:
-    """Read and shrink pictures to cover ``width`` x ``height`` at `OVERSAMPLING`."""
-    pictures = []
-    for sample in samples:
-        factor = OVERSAMPLING * min(width / sample.width, height / sample.height)
-        size = round(sample.width * factor), round(sample.height * factor)
-        small = Image.fromarray(sample.pixels()).resize(size, Image.Resampling.BILINEAR)
+class Pictures:
+    """Pictures by number, read when they are wanted, shrunk to cover ``width`` x ``height`` at `OVERSAMPLING`.
+
+    The first that are read stay in memory while there is room for them; the others are read again in each epoch.
+    """
+
+    def __init__(self, samples: Sequence[Sample], width: int, height: int, room_bytes: int = ROOM_BYTES) -> None:
+        self._samples, self._width, self._height = samples, width, height
+        self._kept: dict[int, Picture] = {}
+        self._room_bytes = room_bytes
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Picture:
+        """Raises DataError if the picture cannot be read."""
+        if index in self._kept:
+            return self._kept[index]
+        picture = self._read(self._samples[index])
+        if picture.pixels.nbytes <= self._room_bytes:
+            self._room_bytes -= picture.pixels.nbytes
+            self._kept[index] = picture
+        return picture
+
+    def _read(self, sample: Sample) -> Picture:
+        try:
+            whole = Image.fromarray(sample.pixels())
+        except HostError as error:
+            raise DataError(str(error)) from error
+        factor = OVERSAMPLING * min(self._width / whole.width, self._height / whole.height)
+        size = max(1, round(whole.width * factor)), max(1, round(whole.height * factor))
+        small = whole.resize(size, Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(small).transpose(2, 0, 1).copy())
-        ratio = np.array([size[0] / sample.width, size[1] / sample.height] * 2, np.float32)
-        pictures.append(Picture(pixels=pixels, boxes=sample.boxes * ratio, labels=sample.labels))
-    return pictures
+        ratio = np.array([size[0] / whole.width, size[1] / whole.height] * 2, np.float32)
+        truth = sample.truth
+        return Picture(pixels=pixels, boxes=truth.boxes.astype(np.float32) * ratio, labels=truth.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,5 +150,5 @@ class BatchMaker:
         whole = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
         seen = whole.clip(0, [self.width, self.height] * 2)
         area, rest = (np.prod(b[:, 2:] - b[:, :2], axis=1) for b in (whole, seen))
-        keep = rest >= MIN_VISIBLE * area
+        keep = (rest >= MIN_VISIBLE * area) & (rest > 0)
         return seen[keep].astype(np.float32), picture.labels[keep]

@@ -11,12 +11,15 @@ from typing import Any, Literal
 import torch
 
 from headrace_models.errors import CheckpointError
-from headrace_models.recipes import Recipe
+from headrace_models.recipes import Augmentation, Recipe
 
 FORMAT = 1
 """Raised whenever older checkpoints can no longer be read."""
 
 PhaseName = Literal["float", "quant"]
+
+_UNSAID = {"dataset": "cbc", "augmentation": asdict(Augmentation())}
+"""Of recipes in checkpoints from before they named it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class Checkpoint:
 
     ``model`` are the trained weights, ``average`` their moving average (what is evaluated and exported), ``optimizer`` and
     ``schedule`` the states of AdamW and its learning rate. Random draws depend on seed and epoch alone and need no state.
+    ``start`` is the SHA-256 of the published checkpoint that took the place of training in float, or empty.
     """
 
     recipe: dict[str, Any]
@@ -35,6 +39,7 @@ class Checkpoint:
     average: dict[str, Any]
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
+    start: str = ""
 
     def check_recipe(self, recipe: Recipe) -> None:
         """Refuse to make another recipe's network of these weights.
@@ -42,18 +47,19 @@ class Checkpoint:
         Raises:
             CheckpointError: the checkpoint comes from another recipe.
         """
-        if self.recipe != asdict(recipe):
+        if _UNSAID | self.recipe != asdict(recipe):
             raise CheckpointError(
                 f"the checkpoint was trained by recipe '{self.recipe['name']}', not by '{recipe.name}' as it is now"
             )
 
-    def check_belongs(self, recipe: Recipe, seed: int, path: Path) -> None:
+    def check_belongs(self, recipe: Recipe, seed: int, start: str, path: Path) -> None:
         """Refuse to continue another run.
 
         Raises:
-            CheckpointError: the checkpoint comes from another recipe or seed.
+            CheckpointError: the checkpoint comes from another recipe, seed or start.
         """
-        theirs, ours = self.recipe | {"seed": self.seed}, asdict(recipe) | {"seed": seed}
+        theirs = _UNSAID | self.recipe | {"seed": self.seed, "start": self.start}
+        ours = asdict(recipe) | {"seed": seed, "start": start}
         different = sorted(key for key in ours if theirs.get(key) != ours[key])
         if different:
             raise CheckpointError(

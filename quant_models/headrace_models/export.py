@@ -18,6 +18,7 @@ import torch
 from brevitas.export import export_qonnx
 from torch import nn
 
+from headrace_models.datasets import CBC
 from headrace_models.evaluate import SCORE_THRESHOLD, detector_config
 from headrace_models.exact import integer_convs, snap_biases, snap_weights
 from headrace_models.naming import name_after_modules
@@ -29,14 +30,19 @@ METADATA_KEY = "headrace.detector"
 PRODUCER = "headrace"
 
 
-def export(model: Network, path: Path, *, score_threshold: float = SCORE_THRESHOLD) -> onnx.ModelProto:
+def export(
+    model: Network, path: Path, *, classes: tuple[str, ...] = CBC.classes, score_threshold: float = SCORE_THRESHOLD
+) -> onnx.ModelProto:
     """Write ``model`` to ``path`` and return what was written. Snaps the model's weights and biases to their grids.
 
+    ``classes`` are the names of the model's classes.
+
     Raises:
+        RecipeError: the model has more classes or fewer.
         ExactnessError: float32 could round an accumulator, so the integers would not equal the quantized model.
     """
     shape = model.shape
-    config = detector_config(score_threshold, shape)
+    config = detector_config(score_threshold, shape, classes)
     proto = export_network(model, (1, 3, shape.height, shape.width), ("image",), model.outputs)
     proto.metadata_props.add(key=METADATA_KEY, value=json.dumps(config.to_json(), sort_keys=True))
     write_model(proto, path)

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 from headrace_host.detector import Accelerator
+from headrace_host.metrics import TITLES
 
 from headrace_models import checkpoint as checkpoints
-from headrace_models.cbc import load_split
+from headrace_models.datasets import load
 from headrace_models.evaluate import evaluate
 from headrace_models.exact import snap_biases, snap_weights
 from headrace_models.inference import TorchNetwork
@@ -37,6 +38,7 @@ def study(
     data_dir: Path,
     out_dir: Path,
     report: Path,
+    metric: str = "voc",
     more: Mapping[str, Builder] | None = None,
     progress: Callable[[int, Progress], None] | None = None,
 ) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def study(
 
     ``progress`` gets the seed and what training tells. The quantized network is measured as it is exported. ``more``
     builds further networks to measure from a run's folder (the integer one needs the compiler, unknown to this package).
+    ``metric`` is a key of `headrace_host.metrics.METRICS`.
 
     Raises:
         DataError: the data set is incomplete.
@@ -58,10 +61,10 @@ def study(
 
         folder = out_dir / f"seed-{seed}"
         train(recipe, seed=seed, data_dir=data_dir, out_dir=folder, progress=tell)
-        runs[str(seed)] = measure(recipe, folder, data_dir, more or {})
+        runs[str(seed)] = measure(recipe, folder, data_dir, more, metric=metric)
     figures = {
         "recipe": asdict(recipe),
-        "metric": "AP at IoU 0.5 on the Testing split, VOC all-point interpolation",
+        "metric": f"{TITLES[metric]}, of the data set's testing pictures",
         "seeds": runs,
         **{name: _summary([run[name] for run in runs.values()]) for name in ("float", "quantized", *(more or {}))},
     }
@@ -70,10 +73,10 @@ def study(
 
 
 def measure(
-    recipe: Recipe, folder: Path, data_dir: Path, more: Mapping[str, Builder] | None = None
+    recipe: Recipe, folder: Path, data_dir: Path, more: Mapping[str, Builder] | None = None, *, metric: str = "voc"
 ) -> dict[str, dict[str, float]]:
-    """Return the average precisions of the networks of one finished run, on the Testing split: float, quantized, ``more``."""
-    samples = load_split(data_dir, "Testing", complete=recipe.images is None)
+    """Return the average precisions of the networks of a finished run, on the testing pictures: float, quantized, ``more``."""
+    samples = load(recipe.dataset, data_dir, "testing", complete=recipe.images is None)
     quantized = build_quantized(recipe, checkpoints.load(folder / "quant.pt"))
     snap_weights(quantized)
     snap_biases(quantized)
@@ -82,7 +85,8 @@ def measure(
         "quantized": TorchNetwork(quantized, recipe),
         **{name: build(recipe, folder) for name, build in (more or {}).items()},
     }
-    return {name: _rounded(evaluate(network, samples, shape=recipe.shape)) for name, network in networks.items()}
+    how: Any = {"shape": recipe.shape, "classes": recipe.classes, "metric": metric}
+    return {name: _rounded(evaluate(network, samples, **how)) for name, network in networks.items()}
 
 
 def write_json(figures: Mapping[str, Any], path: Path) -> None:

@@ -4,24 +4,31 @@
     checkpoint = train(recipe, seed=0, data_dir=Path("cbc"), out_dir=Path("runs/cellnet-0"), progress=print)
 
 leaves ``float.pt`` and ``quant.pt`` in the folder, and continues from them when called again. The same recipe, seed and
-machine give the same weights, interrupted or not. `build_float` and `build_quantized` give back the networks.
+machine give the same weights, interrupted or not. `build_float` and `build_quantized` give back the networks. A float network
+that CoDeNet's authors published can take the place of the first phase.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from headrace_host.datasets import Sample
 from torch import Tensor, nn
 
 from headrace_models import checkpoint as checkpoints
-from headrace_models.augment import Augmentation, BatchMaker, Picture, preload
-from headrace_models.cbc import Sample, load_split
+from headrace_models import published
+from headrace_models.augment import BatchMaker, Pictures
 from headrace_models.checkpoint import Checkpoint, PhaseName
+from headrace_models.codenet import CoDeNet
+from headrace_models.datasets import load
+from headrace_models.errors import RecipeError
 from headrace_models.exact import limit_accumulators
 from headrace_models.networks import Network, network
-from headrace_models.recipes import STRIDE, Phase, Recipe
+from headrace_models.recipes import STRIDE, Recipe
 from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
 
 GRADIENT_NORM = 10.0
@@ -29,6 +36,9 @@ GRADIENT_NORM = 10.0
 
 CALIBRATION_IMAGES = 32
 """Training pictures that choose the activation scales."""
+
+State = dict[str, Any]
+"""Of a network: tensors by name."""
 
 _PHASE_CODE = {"float": 1, "quant": 2, "calibrate": 3}
 
@@ -49,38 +59,50 @@ def train(
     seed: int,
     data_dir: Path,
     out_dir: Path,
+    start: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     threads: int = 1,
 ) -> Path:
-    """Train ``recipe`` on the Training split of ``data_dir``; return the path of the quantized checkpoint.
+    """Train ``recipe`` on the training part of its data set; return the path of the quantized checkpoint.
 
-    One thread is fastest on a small machine, and keeps sums in one order.
+    Args:
+        recipe: what to train, how, and on what.
+        seed: of all random draws.
+        data_dir: folder of the data set.
+        out_dir: folder of checkpoints.
+        start: a float checkpoint of CoDeNet's authors, see `headrace_models.published`; it takes the float phase's place.
+        progress: told of each epoch.
+        threads: of torch. One is fastest on a small machine, and keeps sums in one order.
 
     Raises:
-        DataError: the data set is incomplete.
-        CheckpointError: ``out_dir`` holds a run of another recipe or seed.
+        DataError: the data set is incomplete or damaged.
+        CheckpointError: ``out_dir`` holds a run of another recipe, seed or start, or ``start`` is not of this network.
+        RecipeError: ``start`` is given and the recipe's network is no CoDeNet.
     """
     torch.set_num_threads(threads)
-    samples = training_samples(recipe, data_dir)
-    pictures = preload(samples, recipe.shape.width, recipe.shape.height)
+    first = None if start is None else _published(recipe, start)
+    digest = "" if start is None else hashlib.sha256(start.read_bytes()).hexdigest()
+    pictures = Pictures(training_samples(recipe, data_dir), recipe.shape.width, recipe.shape.height)
     tell = progress or (lambda _: None)
-    paths: dict[PhaseName, Path] = {"float": out_dir / "float.pt", "quant": out_dir / "quant.pt"}
-    _Run(recipe, seed, "float", recipe.float_phase, pictures, paths["float"]).advance(lambda: _fresh_float(recipe, seed), tell)
-    _Run(recipe, seed, "quant", recipe.quant_phase, pictures, paths["quant"]).advance(
-        lambda: _fresh_quantized(recipe, seed, paths["float"], pictures), tell
-    )
-    return paths["quant"]
+    in_float = _Run(recipe, seed, digest, "float", pictures, out_dir)
+    if first is None:
+        in_float.advance(lambda: _fresh_float(recipe, seed), tell)
+    else:
+        in_float.skip(first)
+    quantized = _Run(recipe, seed, digest, "quant", pictures, out_dir)
+    quantized.advance(lambda: _fresh_quantized(recipe, seed, in_float.path, pictures), tell)
+    return quantized.path
 
 
 def training_samples(recipe: Recipe, data_dir: Path) -> Sequence[Sample]:
     """Return the pictures that ``recipe`` trains on."""
-    samples = load_split(data_dir, "Training", complete=recipe.images is None)[: recipe.images]
+    samples = load(recipe.dataset, data_dir, "training", complete=recipe.images is None)[: recipe.images]
     return [s for i, s in enumerate(samples) if not recipe.hold_out or i % recipe.hold_out]
 
 
 def held_out_samples(recipe: Recipe, data_dir: Path) -> Sequence[Sample]:
     """Return the training pictures that ``recipe`` keeps back for tuning."""
-    samples = load_split(data_dir, "Training", complete=recipe.images is None)[: recipe.images]
+    samples = load(recipe.dataset, data_dir, "training", complete=recipe.images is None)[: recipe.images]
     return [s for i, s in enumerate(samples) if recipe.hold_out and i % recipe.hold_out == 0]
 
 
@@ -100,12 +122,21 @@ def build_quantized(recipe: Recipe, checkpoint: Checkpoint) -> Network:
     return model.eval()
 
 
+def _published(recipe: Recipe, path: Path) -> Network:
+    """The network of a checkpoint that CoDeNet's authors published."""
+    model = network(recipe.shape, FloatStyle())
+    if not isinstance(model, CoDeNet):
+        raise RecipeError(f"recipe '{recipe.name}' trains no CoDeNet; published checkpoints to start from are of CoDeNet alone")
+    published.load_into(model, published.read(path))
+    return model
+
+
 def _fresh_float(recipe: Recipe, seed: int) -> Network:
     torch.manual_seed(seed)
     return network(recipe.shape, FloatStyle())
 
 
-def _fresh_quantized(recipe: Recipe, seed: int, float_path: Path, pictures: Sequence[Picture]) -> Network:
+def _fresh_quantized(recipe: Recipe, seed: int, float_path: Path, pictures: Pictures) -> Network:
     model = network(recipe.shape, QuantStyle())
     fold_into(build_float(recipe, checkpoints.load(float_path)), model)
     rng = np.random.default_rng([seed, _PHASE_CODE["calibrate"]])
@@ -119,7 +150,7 @@ def _fresh_quantized(recipe: Recipe, seed: int, float_path: Path, pictures: Sequ
 def _batch_maker(recipe: Recipe, model: Network) -> BatchMaker:
     shape = recipe.shape
     return BatchMaker(
-        width=shape.width, height=shape.height, stride=STRIDE, classes=shape.classes, augmentation=Augmentation(),
+        width=shape.width, height=shape.height, stride=STRIDE, classes=shape.classes, augmentation=recipe.augmentation,
         draw=model.draw,
     )  # fmt: skip
 
@@ -127,20 +158,23 @@ def _batch_maker(recipe: Recipe, model: Network) -> BatchMaker:
 class _Run:
     """One phase of training, from its checkpoint if there is one."""
 
-    def __init__(
-        self, recipe: Recipe, seed: int, name: PhaseName, phase: Phase, pictures: Sequence[Picture], path: Path
-    ) -> None:
-        self.recipe, self.seed, self.name, self.phase = recipe, seed, name, phase
-        self.pictures, self.path = pictures, path
+    def __init__(self, recipe: Recipe, seed: int, start: str, name: PhaseName, pictures: Pictures, folder: Path) -> None:
+        self.recipe, self.seed, self.start, self.name = recipe, seed, start, name
+        self.phase = recipe.float_phase if name == "float" else recipe.quant_phase
+        self.pictures, self.path = pictures, folder / f"{name}.pt"
         self.batches = max(1, len(pictures) // recipe.batch)
+
+    def skip(self, model: Network) -> None:
+        """Save a network that is trained already as what the last epoch leaves."""
+        if self._saved() is None:
+            state = model.state_dict()
+            self._save(self.phase.epochs, state, state, {}, {})
 
     def advance(self, fresh: Callable[[], Network], tell: Callable[[Progress], None]) -> None:
         """Run all epochs that the checkpoint does not hold yet, saving after each."""
-        saved = checkpoints.load(self.path) if self.path.exists() else None
-        if saved is not None:
-            saved.check_belongs(self.recipe, self.seed, self.path)
-            if saved.epoch == self.phase.epochs:
-                return
+        saved = self._saved()
+        if saved is not None and saved.epoch == self.phase.epochs:
+            return
         style = FloatStyle() if self.name == "float" else QuantStyle()
         model = network(self.recipe.shape, style) if saved else fresh()
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
@@ -153,15 +187,23 @@ class _Run:
             schedule.load_state_dict(saved.schedule)
         for epoch in range(saved.epoch if saved else 0, self.phase.epochs):
             loss = self._epoch(model, average, optimizer, schedule, epoch)
-            checkpoints.save(
-                Checkpoint(
-                    recipe=asdict(self.recipe), seed=self.seed, phase=self.name, epoch=epoch + 1,
-                    model=model.state_dict(), average=average,
-                    optimizer=optimizer.state_dict(), schedule=schedule.state_dict(),
-                ),
-                self.path,
-            )  # fmt: skip
+            self._save(epoch + 1, model.state_dict(), average, optimizer.state_dict(), schedule.state_dict())
             tell(Progress(phase=self.name, epoch=epoch + 1, epochs=self.phase.epochs, loss=loss))
+
+    def _saved(self) -> Checkpoint | None:
+        """The checkpoint, if there is one; raises CheckpointError if it is of another run."""
+        if not self.path.exists():
+            return None
+        saved = checkpoints.load(self.path)
+        saved.check_belongs(self.recipe, self.seed, self.start, self.path)
+        return saved
+
+    def _save(self, epoch: int, model: State, average: State, optimizer: dict[str, Any], schedule: dict[str, Any]) -> None:
+        done = Checkpoint(
+            recipe=asdict(self.recipe), seed=self.seed, start=self.start, phase=self.name, epoch=epoch,
+            model=model, average=average, optimizer=optimizer, schedule=schedule,
+        )  # fmt: skip
+        checkpoints.save(done, self.path)
 
     def _epoch(
         self,

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from annotated import write_coco
 from command_line import Run
-from headrace_models.cbc import CLASSES
+from headrace_models.datasets import CBC
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
-    return write_coco(tmp_path / "data", [*CLASSES[:2], "unicorn"])
+    return write_coco(tmp_path / "data", [*CBC.classes[:2], "unicorn"])
 
 
 def test_a_model_and_its_build_are_as_good(run: Run, data: Path) -> None:

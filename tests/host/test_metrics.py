@@ -6,7 +6,17 @@ import math
 import numpy as np
 import pytest
 from headrace_host.boxes import Floats
-from headrace_host.metrics import Found, Truth, average_precision, coco_figures, voc_figures
+from headrace_host.metrics import (
+    METRICS,
+    RECALLS_2007,
+    TITLES,
+    Found,
+    Truth,
+    average_precision,
+    coco_figures,
+    voc07_figures,
+    voc_figures,
+)
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -46,6 +56,26 @@ def test_envelope_by_hand() -> None:
     found = _found((A, 0.9, 0), (FAR, 0.8, 0), (B, 0.7, 0), (FAR, 0.6, 0), (C, 0.5, 0))
     expected = (1 + 2 / 3 + 3 / 5) / 3
     assert average_precision([found], [_truth((A, 0), (B, 0), (C, 0))], 0) == pytest.approx(expected)
+
+
+def test_eleven_points_by_hand() -> None:
+    # The same detections: the envelope is 1 at recalls 0 to 0.3, 2/3 at 0.4 to 0.6, 3/5 at 0.7 to 1.
+    found = _found((A, 0.9, 0), (FAR, 0.8, 0), (B, 0.7, 0), (FAR, 0.6, 0), (C, 0.5, 0))
+    truth = _truth((A, 0), (B, 0), (C, 0))
+    assert average_precision([found], [truth], 0, recalls=RECALLS_2007) == pytest.approx((4 + 3 * 2 / 3 + 4 * 3 / 5) / 11)
+    # Of two objects one is found: 6 of the 11 recalls are reached, though the area is a half.
+    assert voc07_figures([_found((A, 0.9, 0))], [_truth((A, 0), (B, 0))], ["a"])["mean"] == pytest.approx(6 / 11)
+    assert voc_figures([_found((A, 0.9, 0))], [_truth((A, 0), (B, 0))], ["a"])["mean"] == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_perfect_by_every_metric(metric: str) -> None:
+    # A difficult object (a crowd, for COCO) may be found or not.
+    truth = Truth(np.array([A, B, C], np.float64), np.array([0, 1, 1]), np.array([False, False, True]), np.full(3, 100.0))
+    for extra in ([], [(C, 0.95, 1)]):
+        figures = METRICS[metric]([_found((A, 0.9, 0), (B, 0.8, 1), *extra)], [truth], ["a", "b"])
+        assert figures["a"] == figures["b"] == figures["mean"] == pytest.approx(1.0)
+    assert metric in TITLES
 
 
 def test_second_detection_of_one_object_is_false() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from annotated import voc_annotation, write_voc
 from headrace_models import checkpoint as checkpoints
 from headrace_models.cellnet import CellNet
 from headrace_models.recipes import SMOKE, TINY_SHAPE
@@ -28,17 +29,6 @@ def _make_data_set(folder: Path, *, training: int = 8, testing: int = 2, size: t
     return folder
 
 
-def _annotation(size: tuple[int, int], objects: list[tuple[str, tuple[int, int, int, int]]]) -> str:
-    """Return a Pascal VOC annotation."""
-    parts = [
-        f"<object><name>{name}</name><bndbox><xmin>{b[0]}</xmin><ymin>{b[1]}</ymin>"
-        f"<xmax>{b[2]}</xmax><ymax>{b[3]}</ymax></bndbox></object>"
-        for name, b in objects
-    ]
-    header = f"<size><width>{size[0]}</width><height>{size[1]}</height><depth>3</depth></size>"
-    return f"<annotation>{header}{''.join(parts)}</annotation>"
-
-
 def _write(split: Path, name: str, size: tuple[int, int], rng: np.random.Generator) -> None:
     image = Image.new("RGB", size, (235, 225, 230))
     pen = ImageDraw.Draw(image)
@@ -49,7 +39,7 @@ def _write(split: Path, name: str, size: tuple[int, int], rng: np.random.Generat
         pen.ellipse(box, fill=_COLOURS[kind])
         objects.append((kind, box))
     image.save(split / "Images" / f"{name}.jpg", quality=90)
-    (split / "Annotations" / f"{name}.xml").write_text(_annotation(size, objects))
+    (split / "Annotations" / f"{name}.xml").write_text(voc_annotation(size, objects))
 
 
 @pytest.fixture(scope="session")
@@ -61,13 +51,19 @@ def make_data_set() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def annotation() -> Callable[..., str]:
     """A function that returns a Pascal VOC annotation for a picture size and named boxes."""
-    return _annotation
+    return voc_annotation
 
 
 @pytest.fixture(scope="session")
 def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a made-up data set of eight training and two test pictures."""
     return _make_data_set(tmp_path_factory.mktemp("cbc") / "data")
+
+
+@pytest.fixture(scope="session")
+def devkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The VOCdevkit folder of a made-up Pascal VOC."""
+    return write_voc(tmp_path_factory.mktemp("voc"))
 
 
 @pytest.fixture(scope="session")

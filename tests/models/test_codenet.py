@@ -14,15 +14,15 @@ from headrace_host.detector import SIZES, DetectorConfig, letterbox, real_values
 from headrace_host.program import Program
 from headrace_models import checkpoint as checkpoints
 from headrace_models import published
-from headrace_models.cbc import load_split
 from headrace_models.codenet import CoDeNet
+from headrace_models.datasets import VOC, load
 from headrace_models.errors import CheckpointError, RecipeError
 from headrace_models.evaluate import detector_config, evaluate
 from headrace_models.export import export
 from headrace_models.inference import TorchNetwork
-from headrace_models.recipes import CODENET, CODENET_SMOKE, CoDeNetShape
+from headrace_models.recipes import CODENET, CODENET_COCO, CODENET_SMOKE, SMOKE, CoDeNetShape
 from headrace_models.styles import FloatStyle
-from headrace_models.train import Progress, build_quantized, train
+from headrace_models.train import Progress, build_float, build_quantized, train
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
@@ -45,10 +45,16 @@ SMALL = CoDeNetShape(
     ],
 )
 def test_multiplications_and_parameters_are_those_published(config: str, macs: int, parameters: int) -> None:
-    shape = CODENET[config]
+    assert _count(CODENET[config]) == (macs, parameters)
+    # Of COCO only the heatmap's last 1x1 differs: 60 more rows of 64 weights and a bias.
+    shape = CODENET_COCO[config]
+    assert _count(shape) == (macs + 60 * 64 * (shape.width // 4) * (shape.height // 4), parameters + 60 * 65)
+
+
+def _count(shape: CoDeNetShape) -> tuple[int, int]:
+    """Multiplications of a picture, and parameters."""
     with torch.device("meta"):
         model = CoDeNet(shape, FloatStyle()).eval()
-    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
     counted = []
 
     def count(module: nn.Module, _: object, output: Tensor) -> None:
@@ -61,8 +67,9 @@ def test_multiplications_and_parameters_are_those_published(config: str, macs: i
     outputs = model(torch.zeros(1, 3, shape.height, shape.width, device="meta"))
     maps = zip((shape.last, *shape.decoder[:2]), (32, 16, 8), strict=True)
     deformable = sum(9 * channels * (shape.width // s) * (shape.height // s) for channels, s in maps)
-    assert sum(counted) + deformable == macs
-    assert [tuple(output.shape[1:]) for output in outputs] == [(n, shape.height // 4, shape.width // 4) for n in (20, 2, 2)]
+    channels = (shape.classes, 2, 2)
+    assert [tuple(output.shape[1:]) for output in outputs] == [(n, shape.height // 4, shape.width // 4) for n in channels]
+    return sum(counted) + deformable, sum(parameter.numel() for parameter in model.parameters())
 
 
 class _Published:
@@ -161,8 +168,9 @@ def test_unlike_checkpoints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"reg\.6\.bias is of shape"):
         published.load_into(whole, other)
     assert all(torch.equal(tensor, before[name]) for name, tensor in whole.state_dict().items())
-    with pytest.raises(RecipeError, match="the network has 20 classes; names are known of 3: RBC, WBC, Platelets"):
+    with pytest.raises(RecipeError, match="the network has 20 classes; names are given of 3: RBC, WBC, Platelets"):
         detector_config(shape=CODENET["a"])
+    assert detector_config(shape=CODENET["a"], classes=VOC.classes).classes == VOC.classes
     del tensors["deconv_layers.4.conv.weight"]
     with pytest.raises(CheckpointError, match=r"lacks 1 tensors, first deconv_layers\.4\.conv\.weight"):
         published.load_into(CoDeNet(SMALL, FloatStyle()), tensors)
@@ -174,13 +182,38 @@ def test_unlike_checkpoints_are_refused(tmp_path: Path) -> None:
         published.read(tmp_path / "list.pth")
 
 
+def test_a_published_network_takes_the_float_phases_place(data_set: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    start, recipe, seen = tmp_path / "model_last.pth", replace(CODENET_SMOKE, shape=SMALL), list[Progress]()
+    picture, heads = _published(start)
+
+    def again(**other: Path | None) -> None:
+        how = {"start": start, "out_dir": tmp_path / "run", **other}
+        train(recipe, seed=0, data_dir=data_set, progress=seen.append, **how)  # type: ignore[arg-type]
+
+    again()
+    assert [(step.phase, step.epoch) for step in seen] == [("quant", 1)]
+    with torch.no_grad():
+        found = build_float(recipe, checkpoints.load(tmp_path / "run" / "float.pt"))(picture * 2.0**-8)
+    for ours, theirs in zip(found, heads, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+    again()
+    assert len(seen) == 1
+    with pytest.raises(CheckpointError, match=r"float\.pt was trained with another start"):
+        again(start=None)
+    with pytest.raises(RecipeError, match="recipe 'smoke' trains no CoDeNet"):
+        train(SMOKE, seed=0, data_dir=data_set, out_dir=tmp_path / "other", start=start)
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        again(start=tmp_path / "absent.pth")
+
+
 def test_trains_and_is_exported(data_set: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     seen: list[Progress] = []
     path = train(CODENET_SMOKE, seed=0, data_dir=data_set, out_dir=tmp_path, progress=seen.append)
     assert [step.phase for step in seen] == ["float", "float", "quant"]
     model = build_quantized(CODENET_SMOKE, checkpoints.load(path))
-    samples = load_split(data_set, "Testing", complete=False)
+    samples = load("cbc", data_set, "testing", complete=False)
     figures = evaluate(TorchNetwork(model, CODENET_SMOKE), samples, shape=CODENET_SMOKE.shape)
     assert set(figures) == {"RBC", "WBC", "Platelets", "mean"}
     proto = export(model, tmp_path / "codenet.onnx")

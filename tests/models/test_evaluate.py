@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from headrace_host.datasets import Sample
 from headrace_host.detector import letterbox
-from headrace_models.cbc import CLASSES, Sample, load_split
+from headrace_models.datasets import CBC, load
 from headrace_models.evaluate import evaluate
 from headrace_models.targets import draw_targets
 from numpy.typing import NDArray
@@ -34,14 +35,14 @@ class _Oracle:
         return {"heatmap": np.stack(heat), "box": np.stack(box)}
 
     def _answer(self, sample: Sample) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
-        boxes = sample.boxes * np.float32(128 / sample.width / 4)
-        heat, box, _ = draw_targets(boxes, sample.labels, classes=len(CLASSES), height=24, width=32)
+        boxes = sample.truth.boxes.astype(np.float32) * np.float32(128 / sample.pixels().shape[1] / 4)
+        heat, box, _ = draw_targets(boxes, sample.truth.labels, classes=len(CBC.classes), height=24, width=32)
         logits = np.where(heat == 1, 100, -128).astype(np.int8)
         return logits.transpose(1, 2, 0), np.rint(box * 8).astype(np.uint8).transpose(1, 2, 0)
 
 
 def test_an_oracle_scores_full_marks(data_set: Path) -> None:
-    samples = load_split(data_set, "Training", complete=False)[:3]
+    samples = load("cbc", data_set, "training", complete=False)[:3]
     result = evaluate(_Oracle(samples), samples, batch=2)
     # Discs of one class may hide each other in these pictures, so a few objects may be suppressed.
     assert result["WBC"] == pytest.approx(1.0)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from headrace_host.boxes import iou_matrix
 from headrace_host.detector import SIZES, Letterbox, decode
-from headrace_models.augment import Augmentation, BatchMaker, Picture
+from headrace_models.augment import BatchMaker, Picture
 from headrace_models.evaluate import detector_config
+from headrace_models.recipes import Augmentation
 from headrace_models.targets import OVERLAP, Targets, detection_loss, draw_points, draw_targets, gaussian_radius, point_loss
 from hypothesis import given
 from hypothesis import strategies as st

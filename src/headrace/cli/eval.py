@@ -13,10 +13,10 @@ from headrace_host.datasets import LAYOUTS, open_dataset
 from headrace_host.detector import Detector, DetectorConfig
 from headrace_host.evaluation import evaluate
 from headrace_host.manifest import MANIFEST, Build
-from headrace_host.metrics import METRICS
+from headrace_host.metrics import METRICS, TITLES
 from headrace_host.program import Program
-from headrace_models.evaluate import detector_config as cellnet_config
-from headrace_models.recipes import recipe_named
+from headrace_models.evaluate import detector_config as torch_config
+from headrace_models.recipes import Recipe, recipe_named
 from rich.table import Table
 
 from headrace.cli.common import DEVICE, PATH, console, counter, emit_json, json_option, status
@@ -33,12 +33,18 @@ if TYPE_CHECKING:
     from headrace_models.inference import TorchNetwork
 
 
+_METRIC_HELP = (
+    "VOC's AP50 (voc: area under the curve; voc07: mean of 11 points, as CenterNet's and CoDeNet's authors report) or COCO's "
+    "AP; by default voc or coco, as the data set's own."
+)
+
+
 @click.command("eval")
 @click.argument("model")
 @click.option("--data", type=PATH, default=Path("data/cbc"), show_default=True, help=f"Data set: {LAYOUTS}.")
 @click.option("--split", help="Such as val2017; by default test, val, Testing or val2017, whichever is there.")
 @click.option("--images", type=PATH, help="Folder of COCO's pictures, if they are not beside the annotations.")
-@click.option("--metric", type=click.Choice(list(METRICS)), help="VOC's AP50 or COCO's AP; by default as the data set's own.")
+@click.option("--metric", type=click.Choice(list(METRICS)), help=_METRIC_HELP)
 @click.option(
     "--precision",
     type=click.Choice(["integer", "quantized", "float"]),
@@ -90,7 +96,9 @@ def eval_command(
 def _detector(model: str, precision: str, device: str, run: Path | None, note: Any) -> Detector:
     """What to evaluate."""
     if precision != "integer":
-        return Detector(_torch_network(model, precision, run), cellnet_config(shape=recipe_named(model).shape))
+        recipe = recipe_named(model)
+        config = torch_config(shape=recipe.shape, classes=recipe.classes)
+        return Detector(_torch_network(recipe, precision, run), config)
     if (Path(model) / MANIFEST).is_file():
         build = Build.load(Path(model))
         if device == "sim":
@@ -107,10 +115,9 @@ def _detector(model: str, precision: str, device: str, run: Path | None, note: A
     return Detector(ProgramRunner(Program(*to_program(lowered.graph))), DetectorConfig.from_json(stored))
 
 
-def _torch_network(recipe_name: str, precision: str, run: Path | None) -> TorchNetwork:
+def _torch_network(recipe: Recipe, precision: str, run: Path | None) -> TorchNetwork:
     if run is None:
         raise click.UsageError(f"--precision {precision} needs --run, the folder that `headrace train` filled")
-    recipe = recipe_named(recipe_name)
     require_torch()
     from headrace_models import checkpoint
     from headrace_models.inference import TorchNetwork
@@ -123,8 +130,9 @@ def _torch_network(recipe_name: str, precision: str, run: Path | None) -> TorchN
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    what = "AP50" if report["metric"] == "voc" else "AP, IoU 0.50 to 0.95"
-    table = Table("class", what, title=f"{report['model']}, {report['precision']}, {report['images']} images")
+    table = Table(
+        "class", TITLES[report["metric"]], title=f"{report['model']}, {report['precision']}, {report['images']} images"
+    )
     for name, value in report["figures"].items():
         style = "bold" if name == "mean" else ""
         table.add_row(name, "no object" if value is None else f"{value:.4f}", style=style)

@@ -30,8 +30,8 @@ def export(run: Path, recipe: str | None, out: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of a torchvision that nobody needs
     with status(quiet=False) as note:
         note("exporting")
-        model = load_quantized(wanted or recipe_named(checkpoint.load(_quantized(run)).recipe["name"]), run)
-        write(model, out)
+        trained = wanted or recipe_named(checkpoint.load(_quantized(run)).recipe["name"])
+        write(load_quantized(trained, run), out, classes=trained.classes)
     console(quiet=False).print(f"{out}: {out.stat().st_size:,} bytes; compile it with: headrace compile {out}")
 
 

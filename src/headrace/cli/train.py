@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", "data_dir", type=PATH, default=Path("data/cbc"), show_default=True, help="Folder of the data set.")
+@click.option("--data", "data_dir", type=PATH, help="Folder of the recipe's data set.  [default: data/ and its name: data/cbc]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the trained weights, with the recipe.")
 @click.option("-o", "--out", type=PATH, help="Folder of checkpoints.  [default: runs/RECIPE/seed-SEED]")
-def train(recipe: str, data_dir: Path, seed: int, out: Path | None) -> None:
-    """Train RECIPE: in float, then quantized. Run again after an interruption, it goes on where it stopped."""
+@click.option("--start", type=PATH, help="A float checkpoint of CoDeNet's authors, which takes the float phase's place.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; weights differ in last bits.")
+def train(recipe: str, data_dir: Path | None, seed: int, out: Path | None, start: Path | None, threads: int) -> None:
+    """Train RECIPE: in float, then quantized. Run again after an interruption, it goes on where it stopped.
+
+    cellnet, cellnet-small, tiny and codenet-cbc learn blood cells (`headrace data cbc`). codenet-a-voc to codenet-e-voc learn
+    Pascal VOC (--data is its VOCdevkit, with VOC2007 and VOC2012), codenet-a-coco to codenet-e-coco COCO (--data holds
+    annotations, train2017 and val2017), which people get themselves. smoke, codenet-smoke and codenet-voc-smoke take seconds.
+    """
     chosen = recipe_named(recipe)
     require_torch()
     from headrace_models.train import train as run
@@ -35,7 +42,8 @@ def train(recipe: str, data_dir: Path, seed: int, out: Path | None) -> None:
             done = step.epoch + (chosen.float_phase.epochs if step.phase == "quant" else 0)
             advance(done, f"{step.phase}, loss {step.loss:.3f}")
 
-        checkpoint = run(chosen, seed=seed, data_dir=data_dir, out_dir=folder, progress=tell)
+        data = data_dir or Path("data") / chosen.dataset
+        checkpoint = run(chosen, seed=seed, data_dir=data, out_dir=folder, start=start, progress=tell, threads=threads)
     console(quiet=False).print(f"{checkpoint}: export it with: headrace export {folder} -o {recipe}.onnx")
 
 
