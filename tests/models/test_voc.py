@@ -11,13 +11,11 @@ import numpy as np
 import pytest
 import torch
 from annotated import VOC_COLOURS, voc_annotation
-from headrace_host.detector import DetectorConfig
 from headrace_models import checkpoint as checkpoints
 from headrace_models.augment import Pictures
 from headrace_models.datasets import COCO, VOC, load
 from headrace_models.errors import DataError, RecipeError
 from headrace_models.evaluate import evaluate
-from headrace_models.export import METADATA_KEY, export
 from headrace_models.inference import TorchNetwork
 from headrace_models.recipes import CODENET, CODENET_COCO, CODENET_SMOKE, CODENET_VOC_SMOKE, SMOKE, recipe_named
 from headrace_models.train import Progress, build_float, build_quantized, train
@@ -98,9 +96,6 @@ def test_trains_goes_on_and_is_evaluated(devkit: Path, tmp_path: Path) -> None:
             figures = evaluate(TorchNetwork(network, recipe), samples, **how)  # type: ignore[arg-type]
             assert list(figures) == [*VOC.classes, "mean"]
             assert [name for name, value in figures.items() if value == value] == ["aeroplane", "dog", "mean"]
-    proto = export(model, tmp_path / "voc.onnx", classes=recipe.classes)
-    stored = {entry.key: entry.value for entry in proto.metadata_props}[METADATA_KEY]
-    assert DetectorConfig.from_json(json.loads(stored)).classes == VOC.classes
 
 
 def test_pictures_without_room_are_read_again_and_alike(devkit: Path) -> None:
