@@ -37,6 +37,10 @@ class Targets:
     box: Tensor
     weight: Tensor
 
+    def to(self, device: torch.device) -> "Targets":
+        """The same on a device."""
+        return Targets(heat=self.heat.to(device), box=self.box.to(device), weight=self.weight.to(device))
+
 
 class Drawing(Protocol):
     """A way to draw the targets of one picture."""

@@ -10,7 +10,7 @@ that CoDeNet's authors published can take the place of the first phase.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from headrace_models.datasets import load
 from headrace_models.errors import RecipeError
 from headrace_models.exact import limit_accumulators
 from headrace_models.networks import Network, network
-from headrace_models.recipes import STRIDE, Recipe
+from headrace_models.recipes import STRIDE, Phase, Recipe
 from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
 
 GRADIENT_NORM = 10.0
@@ -62,6 +62,7 @@ def train(
     start: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     threads: int = 1,
+    device: str = "cpu",
 ) -> Path:
     """Train ``recipe`` on the training part of its data set; return the path of the quantized checkpoint.
 
@@ -73,23 +74,25 @@ def train(
         start: a float checkpoint of CoDeNet's authors, see `headrace_models.published`; it takes the float phase's place.
         progress: told of each epoch.
         threads: of torch. One is fastest on a small machine, and keeps sums in one order.
+        device: of torch, such as ``cuda``, where weights may differ in last bits from run to run.
 
     Raises:
         DataError: the data set is incomplete or damaged.
         CheckpointError: ``out_dir`` holds a run of another recipe, seed or start, or ``start`` is not of this network.
-        RecipeError: ``start`` is given and the recipe's network is no CoDeNet.
+        RecipeError: ``start`` is given and the recipe's network is no CoDeNet, or torch has no such device.
     """
     torch.set_num_threads(threads)
+    place = _device(device)
     first = None if start is None else _published(recipe, start)
     digest = "" if start is None else hashlib.sha256(start.read_bytes()).hexdigest()
     pictures = Pictures(training_samples(recipe, data_dir), recipe.shape.width, recipe.shape.height)
     tell = progress or (lambda _: None)
-    in_float = _Run(recipe, seed, digest, "float", pictures, out_dir)
+    in_float = _Run(name="float", recipe=recipe, seed=seed, start=digest, pictures=pictures, folder=out_dir, device=place)
     if first is None:
         in_float.advance(lambda: _fresh_float(recipe, seed), tell)
     else:
         in_float.skip(first)
-    quantized = _Run(recipe, seed, digest, "quant", pictures, out_dir)
+    quantized = replace(in_float, name="quant")
     quantized.advance(lambda: _fresh_quantized(recipe, seed, in_float.path, pictures), tell)
     return quantized.path
 
@@ -120,6 +123,13 @@ def build_quantized(recipe: Recipe, checkpoint: Checkpoint) -> Network:
     model = network(recipe.shape, QuantStyle())
     model.load_state_dict(checkpoint.average)
     return model.eval()
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built for the CPU alone
+        raise RecipeError(f"torch has no device {name!r} here: {str(error).splitlines()[0]}") from error
 
 
 def _published(recipe: Recipe, path: Path) -> Network:
@@ -155,14 +165,30 @@ def _batch_maker(recipe: Recipe, model: Network) -> BatchMaker:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Run:
     """One phase of training, from its checkpoint if there is one."""
 
-    def __init__(self, recipe: Recipe, seed: int, start: str, name: PhaseName, pictures: Pictures, folder: Path) -> None:
-        self.recipe, self.seed, self.start, self.name = recipe, seed, start, name
-        self.phase = recipe.float_phase if name == "float" else recipe.quant_phase
-        self.pictures, self.path = pictures, folder / f"{name}.pt"
-        self.batches = max(1, len(pictures) // recipe.batch)
+    name: PhaseName
+    recipe: Recipe
+    seed: int
+    start: str
+    pictures: Pictures
+    folder: Path
+    device: torch.device
+
+    @property
+    def phase(self) -> Phase:
+        return self.recipe.float_phase if self.name == "float" else self.recipe.quant_phase
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.name}.pt"
+
+    @property
+    def batches(self) -> int:
+        """In an epoch."""
+        return max(1, len(self.pictures) // self.recipe.batch)
 
     def skip(self, model: Network) -> None:
         """Save a network that is trained already as what the last epoch leaves."""
@@ -177,18 +203,19 @@ class _Run:
             return
         style = FloatStyle() if self.name == "float" else QuantStyle()
         model = network(self.recipe.shape, style) if saved else fresh()
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         average = {key: value.clone() for key, value in model.state_dict().items()}
         optimizer, schedule = self._optimizer(model)
         if saved is not None:
             model.load_state_dict(saved.model)
-            average = saved.average
+            average = {key: value.to(self.device) for key, value in saved.average.items()}
             optimizer.load_state_dict(saved.optimizer)
             schedule.load_state_dict(saved.schedule)
         for epoch in range(saved.epoch if saved else 0, self.phase.epochs):
             loss = self._epoch(model, average, optimizer, schedule, epoch)
             self._save(epoch + 1, model.state_dict(), average, optimizer.state_dict(), schedule.state_dict())
             tell(Progress(phase=self.name, epoch=epoch + 1, epochs=self.phase.epochs, loss=loss))
+        model.to("cpu")  # Brevitas' networks share constants: those of the next one are to be there, too
 
     def _saved(self) -> Checkpoint | None:
         """The checkpoint, if there is one; raises CheckpointError if it is of another run."""
@@ -221,8 +248,8 @@ class _Run:
         for index in range(self.batches):
             chosen = [self.pictures[i] for i in order[index * size : (index + 1) * size]]
             images, targets = maker.batch(chosen, rng)
-            maps = model(images.contiguous(memory_format=torch.channels_last))
-            loss = model.loss(maps, targets, self.recipe.class_weights)
+            maps = model(images.to(self.device).contiguous(memory_format=torch.channels_last))
+            loss = model.loss(maps, targets.to(self.device), self.recipe.class_weights)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own signature
             nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)

@@ -47,6 +47,7 @@ def test_voc_from_folder_to_figures(run: Run, devkit: Path) -> None:
         (("train", "cellnet"), r"data/cbc/Training/Images is missing; .* `headrace data cbc`"),
         (("train", "codenet-a-voc", "--start", "nowhere.pth"), r"nowhere\.pth is not a readable checkpoint"),
         (("train", "tiny", "--start", "nowhere.pth"), "recipe 'tiny' trains no CoDeNet"),
+        (("train", "codenet-a-voc", "--device", "abacus"), "torch has no device 'abacus' here"),
         (("data", "voc"), "voc is not fetched; unpack trainval and test of 2007"),
         (("data", "voc", "--data", "nowhere"), "nowhere/VOC2007/JPEGImages is missing"),
         (("eval", "cellnet", "--data", "nowhere", "--metric", "voc08"), "Invalid value for '--metric'"),

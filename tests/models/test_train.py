@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training is reproducible, resumes exactly, and refuses what is not its own."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from headrace_models import checkpoint as checkpoints
 from headrace_models.errors import CheckpointError, RecipeError
 from headrace_models.evaluate import evaluate
 from headrace_models.inference import TorchNetwork
-from headrace_models.recipes import RECIPES, SMOKE, Phase, Shape, recipe_named
+from headrace_models.networks import network
+from headrace_models.recipes import CODENET_SMOKE, RECIPES, SMOKE, Phase, Recipe, Shape, recipe_named
+from headrace_models.styles import FloatStyle, QuantStyle, calibrate, fold_into
+from headrace_models.targets import Targets
 from headrace_models.train import (
     Progress,
     build_float,
@@ -92,6 +96,25 @@ def test_held_out_pictures_are_not_trained_on(data_set: Path) -> None:
     assert len(held) == 2
     assert not held & trained_on
     assert len(held | trained_on) == 8
+
+
+@pytest.mark.parametrize("recipe", [SMOKE, CODENET_SMOKE], ids=lambda recipe: recipe.name)
+def test_whole_networks_move_to_a_device(recipe: Recipe) -> None:
+    """On ``meta``, which computes nothing and takes no tensor of another device."""
+    place = torch.device("meta")
+    shape = recipe.shape
+    images = torch.rand(2, 3, shape.height, shape.width, generator=torch.Generator().manual_seed(1))
+    plain, quantized = network(shape, FloatStyle()), network(shape, QuantStyle())
+    plain.train()(images)
+    fold_into(plain.eval(), quantized)
+    calibrate(quantized, images)
+    for model in (plain, quantized):
+        model = deepcopy(model).to(place).train()  # a copy, as Brevitas' networks share constants
+        maps = model(images.to(place))
+        heat = torch.zeros(maps[0].shape)
+        targets = Targets(heat=heat, box=heat[:, :1].repeat(1, 4, 1, 1), weight=heat[:, :1]).to(place)
+        model.loss(maps, targets, recipe.class_weights).backward()  # type: ignore[no-untyped-call]  # torch's own signature
+        assert all(parameter.grad is not None and parameter.grad.device == place for parameter in model.parameters())
 
 
 def test_recipes_by_name() -> None:

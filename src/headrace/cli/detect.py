@@ -226,9 +226,10 @@ def _show(
     out: Path,
     check: bool,
 ) -> None:
-    table = Table("image", *classes, "best scores")
+    labels = sorted({d.label for detections in found for d in detections})  # of the 80 of COCO few occur
+    table = Table("image", *(classes[label] for label in labels), "best scores")
     for path, detections in zip(images, found, strict=True):
-        counts = [str(sum(d.label == i for d in detections)) for i in range(len(classes))]
+        counts = [str(sum(d.label == label for d in detections)) for label in labels]
         best = ", ".join(f"{d.name} {d.score:.2f}" for d in detections[:3])
         table.add_row(path.name, *counts, best)
     printer = console(quiet=False)

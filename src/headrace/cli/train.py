@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=PATH, help="Folder of checkpoints.  [default: runs/RECIPE/seed-SEED]")
 @click.option("--start", type=PATH, help="A float checkpoint of CoDeNet's authors, which takes the float phase's place.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; weights differ in last bits.")
-def train(recipe: str, data_dir: Path | None, seed: int, out: Path | None, start: Path | None, threads: int) -> None:
+@click.option("--device", default="cpu", show_default=True, help="Of torch, such as cuda.")
+def train(
+    recipe: str, data_dir: Path | None, seed: int, out: Path | None, start: Path | None, threads: int, device: str
+) -> None:
     """Train RECIPE: in float, then quantized. Run again after an interruption, it goes on where it stopped.
 
     cellnet, cellnet-small, tiny and codenet-cbc learn blood cells (`headrace data cbc`). codenet-a-voc to codenet-e-voc learn
@@ -43,7 +46,9 @@ def train(recipe: str, data_dir: Path | None, seed: int, out: Path | None, start
             advance(done, f"{step.phase}, loss {step.loss:.3f}")
 
         data = data_dir or Path("data") / chosen.dataset
-        checkpoint = run(chosen, seed=seed, data_dir=data, out_dir=folder, start=start, progress=tell, threads=threads)
+        checkpoint = run(
+            chosen, seed=seed, data_dir=data, out_dir=folder, start=start, progress=tell, threads=threads, device=device
+        )
     console(quiet=False).print(f"{checkpoint}: export it with: headrace export {folder} -o {recipe}.onnx")
 
 
