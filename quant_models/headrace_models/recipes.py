@@ -203,8 +203,9 @@ def _codenet(config: str, dataset: str, shape: CoDeNetShape) -> Recipe:
     view) and colour. Not as theirs: they start from a backbone trained on ImageNet, we from random weights or, with
     ``headrace train --start``, from the float network that they published; they take Adam at 1.25e-4, a tenth after 50 and 70
     epochs, and lighting along principal components. For quantized training on VOC they publish no schedule (for COCO 270
-    epochs at 5e-4 in batches of 128). Learning rates, moving average, decay, shift and the whole quantized phase are ours, and
-    were never run on VOC or COCO: accuracies of these recipes are not known.
+    epochs at 5e-4 in batches of 128), nor any for COCO in float. Learning rates, moving average, decay, shift, what is left out
+    where pictures are cut, and the whole quantized phase are ours, and were never run on VOC or COCO: accuracies of these
+    recipes are not known.
     """
     return Recipe(
         name=f"codenet-{config}-{dataset}",
