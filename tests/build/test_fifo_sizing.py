@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nets import NetBuilder, lowered
+from network_check import random_folds
+from random_nets import random_network
 
 from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
@@ -17,6 +19,7 @@ from headrace.build.verilate import build_simulator, harness_of
 from headrace.ir.graph import Graph
 from headrace.operators import map_node
 from headrace.operators.base import Fold
+from headrace.operators.conv import streamed
 
 
 def residual() -> tuple[Graph, Mapping[str, Fold], str]:
@@ -74,6 +77,37 @@ def test_depths_do_not_depend_on_weights_and_are_remembered(tmp_path: Path, monk
     notes.clear()
     assert size_fifos(graph, folds, notes.append) == first
     assert "measuring FIFO levels" in notes
+
+
+def any_network(seed: int) -> tuple[Graph, Mapping[str, Fold]]:
+    """A random network at any foldings, some of its weights streamed where it has dense convolutions."""
+    graph = lowered(random_network(seed))
+    folds = dict(random_folds(graph, seed))
+    for node in graph.nodes:
+        options = list(streamed(graph, node, folds[node.name], least_bits=0)) if node.op.kind == "conv" else []
+        folds[node.name] = options[seed % len(options)] if options and seed % 2 else folds[node.name]
+    return graph, folds
+
+
+def deforming() -> tuple[Graph, Mapping[str, Fold]]:
+    """Windows at places that depend on data."""
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x = net.input((9, 8, 3))
+    d = net.quantize(net.conv(x, 1), -2, 3)
+    graph = lowered(net.graph(net.quantize(net.deform(x, d, 3, -2, 3), 0, 15)))
+    return graph, {node.name: Fold() for node in graph.nodes}
+
+
+SEEDS = (1, 4, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (*range(2, 4), *range(5, 16))))
+
+
+@pytest.mark.parametrize("seed", [None, *SEEDS])
+def test_timing_depends_on_no_data(seed: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model without data is sized like the whole network."""
+    graph, folds = deforming() if seed is None else any_network(seed)
+    whole = size_fifos(graph, folds)
+    monkeypatch.setattr("headrace.build.verilate.LONG", 0)
+    assert size_fifos(graph, folds) == whole
 
 
 def test_what_no_branch_waits_for_waits_in_no_fifo_where_weights_stream() -> None:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -110,8 +110,22 @@ def _shared_outputs(design: Design) -> dict[str, str]:
     return shared
 
 
-def render_network(design: Design, title: str) -> str:
-    """The network's top module as SystemVerilog text."""
+def _dataless(connections: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Zeros come in and nothing comes out, but for what says that it does."""
+    for port, signal in connections:
+        cut = signal.rstrip("}").endswith("_data")
+        yield port, ("" if port.endswith("_o") else "'0") if cut else signal
+
+
+def render_network(design: Design, title: str, *, dataless: bool = False) -> str:
+    """The network's top module as SystemVerilog text.
+
+    Args:
+        dataless: join only what says when beats pass, for simulations of the timing, which no data decide.
+    """
+    instances = [_instance(i) for i in design.instances]
+    if dataless:
+        instances = [replace(i, connections=tuple(_dataless(i.connections))) for i in instances]
     view = NetworkView(
         module=NETWORK,
         title=title,
@@ -120,7 +134,7 @@ def render_network(design: Design, title: str) -> str:
         wires=tuple(WireView(name=name, width=width) for name, width in design.wires.items()),
         shared=tuple(_shared_outputs(design).items()),
         unread=tuple(unread(design)),
-        instances=tuple(_instance(i) for i in design.instances),
+        instances=tuple(instances),
     )
     return template("network.sv.j2").render(net=view)
 
@@ -159,8 +173,12 @@ def rtl_sources(tops: Iterable[str]) -> list[Path]:
     return sorted((known[name] for name in found), key=lambda path: ("_pkg" not in path.stem, path.stem))
 
 
-def write_rtl(design: Design, folder: Path, title: str) -> list[str]:
-    """Writes top, engine sources and memory files into ``folder``; returns the source file names in compile order."""
+def write_rtl(design: Design, folder: Path, title: str, *, dataless: bool = False) -> list[str]:
+    """Writes top, engine sources and memory files into ``folder``; returns the source file names in compile order.
+
+    Args:
+        dataless: see `render_network`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     own = {i.engine.module: text for i in design.instances if (text := i.engine.own_module()) is not None}
@@ -171,7 +189,7 @@ def write_rtl(design: Design, folder: Path, title: str) -> list[str]:
     for module, text in own.items():
         (folder / f"{module}.sv").write_text(text)
         names.append(f"{module}.sv")
-    (folder / f"{NETWORK}.sv").write_text(render_network(design, title))
+    (folder / f"{NETWORK}.sv").write_text(render_network(design, title, dataless=dataless))
     write_roms(design, folder / "rom")
     return [*names, f"{NETWORK}.sv"]
 

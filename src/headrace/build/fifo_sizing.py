@@ -24,7 +24,7 @@ from headrace_host.simulator import NetworkSimulator, SimulationResult
 from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
-from headrace.build.verilate import build_simulator, harness_of, model_key
+from headrace.build.verilate import build_simulator, harness_of, model_key, takes_long, timing_harness
 from headrace.engines.base import Engine
 from headrace.engines.mac import Stationary
 from headrace.engines.technology import XC7, Technology, ceil_div
@@ -108,16 +108,19 @@ def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Calla
     """Does ``work`` on the Verilated design, or recalls what it gave before."""
     with TemporaryDirectory(prefix="headrace-fifo-") as name:
         folder = Path(name)
-        sources = [folder / n for n in write_rtl(design, folder, NETWORK)]
         kernels = {layer.name: layer.files() for layer in hls_layers(design)}
+        # A model of the timing alone is several times as fast; where little is to simulate, one of all serves simulations, too.
+        dataless = not kernels and takes_long(design)
+        sources = [folder / n for n in write_rtl(design, folder, NETWORK, dataless=dataless)]
+        harness = timing_harness(design) if dataless else harness_of(design)
 
         def size() -> FifoSizing:
             note(what)
-            library = build_simulator(sources, harness_of(design), kernels)
+            library = build_simulator(sources, harness, kernels)
             with open_simulator(graph, design, library, folder / "rom") as simulator:
                 return work(Sizer(graph, design, simulator, note))
 
-        return remembered(model_key(sources, harness_of(design), kernels), design, note, size)
+        return remembered(model_key(sources, harness, kernels), design, note, size)
 
 
 def remembered(key: str, design: Design, note: Note, size: Callable[[], FifoSizing]) -> FifoSizing:

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -158,10 +158,24 @@ def network_harness(
     return Harness(source="network_sim.cpp", top="sim_top", text=text, options=("-DHEADRACE_PROFILE",), fast=fast)
 
 
+def _work(design: Design) -> int:
+    return len(design.instances) * design.bottleneck.cycles
+
+
+def takes_long(design: Design) -> bool:
+    """Whether it does to simulate frames of it."""
+    return _work(design) >= LONG
+
+
 def harness_of(design: Design) -> Harness:
     """Of a design's streams."""
-    work = len(design.instances) * design.bottleneck.cycles
-    return network_harness(design.inputs, design.outputs, design.weights, work=work)
+    return network_harness(design.inputs, design.outputs, design.weights, work=_work(design))
+
+
+def timing_harness(design: Design) -> Harness:
+    """The same for a network without data, most of which then vanishes; nothing is left to assert of data."""
+    whole = harness_of(design)
+    return replace(whole, options=(*whole.options, "--no-assert", "--flatten"))
 
 
 BOARD = Harness(source="board_sim.cpp", top=IP)
