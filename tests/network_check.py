@@ -13,6 +13,7 @@ from hls_check import check_kernels
 from nets import board
 
 from headrace.backend.design import build_design
+from headrace.backend.fifo_parts import in_parts
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.csim import FAST, SANITIZERS
 from headrace.build.fifo_sizing import open_simulator, roomy_depths, size_fifos
@@ -66,6 +67,8 @@ class Pace:
     """Cycles of the slowest engine."""
     engines: tuple[str, ...]
     """Modules that the network instantiates."""
+    fifos: Mapping[str, int]
+    """Depths by edge."""
 
 
 def check(
@@ -92,6 +95,7 @@ def check(
     """
     depths = size_fifos(graph, folds, layers=layers).depths
     design = mixed_design(graph, folds, depths if ship else roomy_depths(build_design(graph, folds)), layers)
+    design = in_parts(design) if ship else design
     sources = [folder / name for name in write_rtl(design, folder, NETWORK)]
     among = {layer.name: layer.files() for layer in hls_layers(design)}
     assert set(among) == set(layers)
@@ -102,7 +106,7 @@ def check(
     target = design.bottleneck.cycles
     interval = 0.0
     with open_simulator(graph, design, library, folder / "rom") as simulator:
-        for edge in design.edges:
+        for edge in () if ship else design.edges:
             simulator.limit_fifo(edge.fifo.index, depths[edge.key])
         for stall, stall_seed in stalls:
             result = simulator.run(feeds, stall=stall, seed=stall_seed, idle_limit=10 * target + 20_000)
@@ -114,4 +118,5 @@ def check(
                 assert interval <= PACE * target, f"{interval} cycles per frame, slowest engine {target}"
     if kernels and not layers:
         check_kernels(graph, design, feeds, golden, SANITIZERS if sanitize else FAST)
-    return Pace(interval=interval, slowest=target, engines=tuple(sorted({i.engine.module for i in design.instances})))
+    modules = tuple(sorted({i.engine.module for i in design.instances}))
+    return Pace(interval=interval, slowest=target, engines=modules, fifos={e.key: e.fifo.depth for e in design.edges})

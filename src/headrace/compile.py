@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from headrace_host.images import find_images
 from headrace_host.manifest import MANIFEST, STREAMED
 
 from headrace.backend.block import blocks_for, write_block
+from headrace.backend.fifo_parts import in_parts
 from headrace.backend.ip import check_held
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.backend.weights import memory_of
@@ -130,13 +132,13 @@ def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[st
         note("choosing foldings")
         folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve, lean=lean)
         sizing = size_fifos(graph, folding.folds, note, layers, technology)
-        design = mixed_design(graph, folding.folds, sizing.depths, layers, technology)
+        design = in_parts(mixed_design(graph, folding.folds, sizing.depths, layers, technology))
         block = sum((b.resources() for b in blocks_for(board, graph, design).values()), Resources())
         total = design.resources() + block
         if total.share_of(board.resources) > 1.0:
             reserve = design.resources().less(folding.resources)  # the fill is the network's; the block has the rest
             continue
-        sizing = measure_design(graph, design, note)
+        sizing = replace(measure_design(graph, design, note), depths=sizing.depths)
         reached = board.clock_mhz * 1e6 / sizing.interval
         if goal.fps is None or fps is None or reached >= goal.fps:
             return Fitted(folding=folding, sizing=sizing, design=design, block=block)

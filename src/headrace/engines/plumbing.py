@@ -51,8 +51,9 @@ class Fifo(Engine):
         """Beats, unless they are in registers."""
         if self.depth <= REGISTER_DEPTH:
             return Resources()
-        memory = technology.memory(self.depth, self.width, block=technology.fifo_in_block(self.depth, self.width))
-        return replace(memory, ff=0)
+        block = technology.fifo_in_block(self.depth, self.width)
+        words = self.depth - 2 if block else self.depth  # two wait in registers behind block RAM
+        return replace(technology.memory(words, self.width, block=block), ff=0)
 
     def logic(self, technology: Technology) -> Resources:
         """Pointers, or registers and what selects from them (fitted to yosys)."""
