@@ -72,6 +72,7 @@ PARAMETER_SETS: dict[str, tuple[str, ...]] = {
         "LanesIn=4,OutC=5,Index=80'h00000003000200020001",
         "LanesIn=3,LanesOut=7,OutC=5,Index=80'h00000003000200020001",
         "LanesIn=3,LanesOut=3,OutC=5,Index=80'h00000003000200020001,Memory=1",
+        "LanesIn=1,LanesOut=1,InC=9,OutC=3,Index=48'h000500040001",
     ),
     "engine_matvec": (
         'RomFile="w.hex"',

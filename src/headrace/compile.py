@@ -36,6 +36,7 @@ from headrace.ir.graph import Graph, to_program
 from headrace.passes.certificate import Certificate
 from headrace.passes.fold import fold
 from headrace.passes.requantize import requantize
+from headrace.passes.rising import rising_choices
 from headrace.passes.simplify import simplify
 from headrace.passes.upsample_late import upsample_late
 
@@ -64,7 +65,7 @@ def lower_graph(graph: Graph) -> tuple[Graph, tuple[Certificate, ...]]:
         ModelError: a quantizer cannot be realised.
     """
     realised, certificates = requantize(simplify(graph))
-    return upsample_late(realised), certificates
+    return rising_choices(upsample_late(realised)), certificates
 
 
 def compile_model(

@@ -107,6 +107,8 @@ TOPK_FIRST = bench(topk.test_chooses_like_the_golden, 11, 5, 4, 3, False, {"Indi
 TOPK_LAST = bench(topk.test_chooses_like_the_golden, 6, 4, 1, 1, True, {"Last": 1, "Smallest": 1, "Indices": 1})
 SHIFT_MAP = bench(shift.test_shifts_like_the_golden, shift.NINE, 2, (3, 4), 1)
 GATHER_MEMORY = bench(gather.test_chooses_like_the_golden, 3, 2, 8, [7, 0, 3, 5, 1, 6, 2], 1)
+GATHER_FILTER = bench(gather.test_chooses_like_the_golden, 1, 1, 7, [0, 2, 3, 6], 0)
+GATHER_SWAPPED = bench(gather.test_chooses_like_the_golden, 2, 2, 6, [4, 5, 0, 1], 0)
 GATHER_WIRES = bench(gather.test_chooses_like_the_golden, 3, 2, 8, [7, 0, 3, 5, 1, 6, 2], 0)
 TRANSPOSE = bench(transpose.test_transposes_like_the_golden, 2, 4, 2, 3)
 TRANSPOSE_SINGLE = bench(transpose.test_transposes_like_the_golden, 1, 9, 8, 1)
@@ -248,6 +250,10 @@ MUTANTS = (
     mutant("gather_lane", "{read_bank_i, WORDS[read_beat_i]}", "{write_bank_i, WORDS[read_beat_i]}", GATHER_MEMORY, quick=True),
     mutant("gather_lane", "zero_q ? '0 : fetched[pick_q]", "fetched[pick_q]", GATHER_MEMORY),
     mutant("gather_memory", "ready_o    = !full_q[1]", "ready_o    = 1'b1", GATHER_MEMORY),
+    mutant("gather_filter", "keep_q <= Keep[next_q]", "keep_q <= Keep[0]", GATHER_FILTER),
+    mutant("gather_filter", "valid_i && keep_q", "valid_i", GATHER_FILTER, quick=True),
+    mutant("gather_filter", "valid_i && ready_o", "ready_o", GATHER_FILTER),
+    mutant("engine_gather", "(n != 0 && Index[n] <= Index[n-1])", "1'b0", GATHER_SWAPPED),
     mutant("gather_select", "ready_i && last;", "ready_i;", GATHER_WIRES),
     mutant("gather_collect", "take && beat_q == BEAT_W'(b)", "take", GATHER_WIRES),
     mutant("engine_transpose", "ready_o = !full_q;", "ready_o = 1'b1;", TRANSPOSE, quick=True),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the bench of ``engine_gather`` over its three forms, widths, repetitions and omissions."""
+"""Runs the bench of ``engine_gather`` over its four forms, widths, repetitions and omissions."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ CASES = [
     (6, 4, 6, [-1, 5, 0, -1, 3], 0),  # zeros
     (2, 2, 5, [-1, 4, -1, 3, 0, -1, -1], 1),
     (2, 3, 5, [-1, 4, -1, -1, 0, -1, -1], 0),
+    (1, 1, 7, [0, 2, 3, 6], 0),  # whole beats in their order
+    (1, 1, 9, [4], 1),
+    (2, 2, 7, [0, 1, 4, 5], 0),
+    (3, 3, 9, [3, 4, 5, 6, 7, 8], 1),
+    (2, 2, 6, [4, 5, 0, 1], 0),  # out of order
+    (2, 2, 6, [1, 2, 4, 5], 0),  # across beats
 ]
 
 

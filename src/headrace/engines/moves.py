@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -56,10 +57,19 @@ class Gatherer(Engine):
         """Reading and writing overlap; the longer one counts."""
         return self.pixels * max(self.beats_in, self.beats_out)
 
+    @cached_property
+    def filters(self) -> bool:
+        """Whether whole beats are chosen, in their order; the others are dropped."""
+        lanes, first = self.lanes_in, self.indices[:: self.lanes_in]
+        if self.lanes_out != lanes or len(self.indices) % lanes or self.beats_in == 1 or any(c % lanes for c in first):
+            return False
+        rising = all(a < b for a, b in pairwise(first)) and min(first) >= 0
+        return rising and self.indices == tuple(c + n for c in first for n in range(lanes))
+
     @property
     def in_memory(self) -> bool:
         """Whether memories hold the pixels rather than registers: whichever takes fewer LUTs and flip-flops."""
-        if self.beats_in == 1:
+        if self.beats_in == 1 or self.filters:
             return False
         registers, memories = self._registers, self._selection + self._stores(XC7)
         return memories.lut + memories.ff / 2 < registers.lut + registers.ff / 2
@@ -81,7 +91,10 @@ class Gatherer(Engine):
         return self._stores(technology) if self.in_memory else Resources()
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
-        """Multiplexers, or registers and multiplexers (fitted to yosys)."""
+        """What is kept; or multiplexers, or registers and multiplexers (fitted to yosys)."""
+        if self.filters:
+            bits = index_bits(self.beats_in)
+            return Resources(lut=5 + 3 * bits // 2 + self.beats_in // 64, ff=bits + 1)
         return self._selection if self.in_memory else self._registers
 
     @cached_property

@@ -28,7 +28,7 @@ from headrace.passes.waits import wait_bram36
 
 BANDWIDTH = 0.6
 """Part of the memory port's bandwidth that weights may take; frames and waiting have the rest."""
-LEAN_FIFOS = 0.1
+LEAN_FIFOS = 0.07
 """Part of the block RAMs that FIFOs take in builds that spare them, where joins and blocks of pixels wait."""
 PLUMBING = 0.02
 """Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""

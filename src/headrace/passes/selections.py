@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.ir.graph import Graph, Node
-from headrace.ir.ops import Op, Quantize
+from headrace.ir.ops import Op, Quantize, Requant
 from headrace.operators.blocks import DepthToSpace, SpaceToDepth
 from headrace.operators.channels import Concat, Shuffle, Slice
 from headrace.operators.conv import Conv
+from headrace.operators.deform import DeformDepthwise
 from headrace.operators.gather import Gather, selection
 from headrace.operators.raster import Crop, Raster
 from headrace.operators.shift import Shift
@@ -71,6 +72,11 @@ def _replaced(graph: Graph, changes: dict[str, Node | None], renames: dict[str, 
     return graph.with_nodes(tuple(nodes))
 
 
+def without(graph: Graph, node: Node) -> Graph:
+    """``graph`` without a node whose result is its input."""
+    return _replaced(graph, {node.name: None}, {node.outputs[0]: node.inputs[0]})
+
+
 def _compose(graph: Graph, node: Node) -> Graph | None:
     """A choice of a choice is one; one of all channels in order is none."""
     outer = indices_of(graph, node)
@@ -78,7 +84,7 @@ def _compose(graph: Graph, node: Node) -> Graph | None:
         return None
     source = graph.tensors[node.inputs[0]]
     if node.outputs[0] not in graph.outputs and np.array_equal(outer, np.arange(source.channels)):
-        return _replaced(graph, {node.name: None}, {node.outputs[0]: node.inputs[0]})
+        return without(graph, node)
     before = graph.producer(node.inputs[0])
     inner = None if before is None else indices_of(graph, before)
     if before is None or inner is None or not _only_reader(graph, node.inputs[0]):
@@ -145,7 +151,7 @@ def _into_filters(graph: Graph, node: Node) -> Graph | None:
         return None
     path = []
     for before in _upstream(graph, node):
-        if len(before.outputs) > 1 or (op := _chosen(before.op, indices)) is None:
+        if len(before.outputs) > 1 or (op := chosen(before.op, indices)) is None:
             return None
         path.append(replace(before, op=op))
         if isinstance(before.op, Conv) and before.op.groups == 1:
@@ -162,10 +168,14 @@ def _into_filters(graph: Graph, node: Node) -> Graph | None:
     return _replaced(replace(graph, tensors=tensors), {**changes, node.name: None})
 
 
-def _chosen(op: Op, indices: Indices) -> Op | None:
-    """``op`` on the chosen channels only; None if it mixes channels."""
+def chosen(op: Op, indices: Indices) -> Op | None:
+    """``op`` making the chosen channels only, or all in another order; None if it mixes channels."""
     if isinstance(op, Quantize):
         return replace(op, slope=op.slope[indices], offset=op.offset[indices])
+    if isinstance(op, Requant):
+        return replace(op, mul=op.mul[indices], add=op.add[indices])
+    if isinstance(op, DeformDepthwise):
+        return replace(op, weight=op.weight[..., indices])
     if isinstance(op, Conv) and (op.groups == 1 or op.depthwise):
         return replace(op, weight=op.weight[indices], groups=1 if op.groups == 1 else len(indices))
     if isinstance(op, Shift):
@@ -196,7 +206,7 @@ def _cancel_blocks(graph: Graph, node: Node) -> Graph | None:
     if node.outputs[0] in graph.outputs:
         return None
     if isinstance(node.op, Raster) and graph.tensors[node.inputs[0]].shape[:2] == node.op.size:
-        return _replaced(graph, {node.name: None}, {node.outputs[0]: node.inputs[0]})
+        return without(graph, node)
     if before is None or not isinstance(node.op, pair) or not isinstance(before.op, pair):
         return None
     if before.op.kind == node.op.kind or before.op.block != node.op.block:
