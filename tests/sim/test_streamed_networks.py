@@ -16,7 +16,7 @@ from headrace.ir.graph import Graph
 from headrace.operators import fold_options
 from headrace.operators.base import Fold
 from headrace.operators.conv import streamed
-from headrace.operators.requant import block_folds
+from headrace.operators.requant import block_folds, requantizer_of
 
 
 def dense(seed: int) -> Graph:
@@ -46,8 +46,9 @@ def requantized_early(graph: Graph, folds: Mapping[str, Fold]) -> Mapping[str, F
     """The same with requantizers before the order of pixels, where there is one to make."""
     early = dict(folds)
     for node in graph.nodes:
-        for mine, theirs in block_folds(graph, node, folds[node.name]):
-            early[node.name], early[graph.consumers(node.outputs[0])[0].name] = mine, theirs
+        if (reader := requantizer_of(graph, node)) is not None:
+            for mine, theirs in block_folds(reader, graph.tensors[node.outputs[0]], folds[node.name]):
+                early[node.name], early[reader.name] = mine, theirs
     return early
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,18 @@ from headrace.engines.mac import acc_bits, cost_name, product_luts
 from headrace.engines.technology import Resources, Technology
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
+
+
+@lru_cache(maxsize=4096)
+def multiplier_bits(op: Requant) -> int:
+    """Two's complement width of the multipliers."""
+    return fields_of(op.mul, 2)
+
+
+@lru_cache(maxsize=4096)
+def addend_bits(op: Requant) -> int:
+    """Two's complement width of the addends."""
+    return fields_of(op.add, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +48,12 @@ class Requantizer(ResultEngine):
     @property
     def mul_bits(self) -> int:
         """Two's complement width of the multipliers."""
-        return fields_of(self.op.mul, 2)
+        return multiplier_bits(self.op)
 
     @property
     def add_bits(self) -> int:
         """Two's complement width of the addends."""
-        return fields_of(self.op.add, 2)
+        return addend_bits(self.op)
 
     @property
     def in_widths(self) -> tuple[int, ...]:

@@ -179,7 +179,9 @@ class Technology:
 
     def calibrated(self, name: str, logic: Resources) -> Resources:
         """``logic`` as engines say it, in this family."""
-        lut, ff = self.factors.get(name, (1.0, 1.0))
+        if name not in self.factors:
+            return logic
+        lut, ff = self.factors[name]
         return replace(logic, lut=round(logic.lut * lut), ff=round(logic.ff * ff))
 
     def package(self) -> str:

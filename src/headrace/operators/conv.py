@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -69,6 +70,12 @@ class Conv(Op):
         """One window, which is the whole map, of all channels at once: a fully connected layer."""
         whole = self.kernel == source.shape[:2] and self.repeat == (1, 1)
         return self.groups == 1 and whole and self.dilation == (1, 1) and not any(self.pad)
+
+
+@lru_cache(maxsize=4096)
+def weight_bits(op: Conv) -> int:
+    """Two's complement width of the weights."""
+    return fields_of(op.weight, 2)
 
 
 def conv_weight(node: OnnxNode, value: Value | None) -> tuple[npt.NDArray[np.int64], ExactArray]:
@@ -237,7 +244,7 @@ def _conv_windows(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fo
 
 def conv_mac(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fold, *, raster: bool = False) -> Depthwise | MatVec:
     """The multipliers of a convolution, whose taps ``source`` come window by window, or with ``raster`` as one whole map."""
-    bits = fields_of(op.weight, 2)
+    bits = weight_bits(op)
     if lanes := whole_groups(op, fold):
         m, kh, kw, c = op.weight.shape
         grouped = op.weight.reshape(op.groups, m // op.groups, kh, kw, c).transpose(2, 3, 0, 1, 4)
@@ -342,7 +349,7 @@ def _conv_folds(graph: Graph, node: Node) -> Iterator[Fold]:
     op = cast(Conv, node.op)
     (source,) = graph.input_tensors(node)
     deep = op.weight.size * 4 > XC7.rom_bits
-    in_luts = product_luts(factor_bits(source), fields_of(op.weight, 2)) <= MAX_PRODUCT_LUTS
+    in_luts = product_luts(factor_bits(source), weight_bits(op)) <= MAX_PRODUCT_LUTS
     taps = _tap_options(op, source)
     for lanes, pe in widths(op, source):
         for t in taps:
@@ -368,7 +375,7 @@ def _lean_folds(graph: Graph, node: Node) -> Iterator[Fold]:
 def streamed(graph: Graph, node: Node, fold: Fold, least_bits: int = XC7.rom_bits) -> Iterator[Fold]:
     """``fold`` with weights that stream in, if ``node`` is a dense convolution with more than ``least_bits`` of them."""
     op = cast(Conv, node.op)
-    if op.groups == 1 and not fold.lut_rom and op.weight.size * fields_of(op.weight, 2) > least_bits:
+    if op.groups == 1 and not fold.lut_rom and op.weight.size * weight_bits(op) > least_bits:
         pixels = graph.output_tensors(node)[0].pixels
         yield from (replace(fold, held=held) for held in HELD if pixels % held == 0)
 

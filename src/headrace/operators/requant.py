@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
-from headrace.engines.base import fields_of
-from headrace.engines.elementwise import Requantizer
+from headrace.engines.elementwise import Requantizer, multiplier_bits
 from headrace.frontend.truncate import trunc
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Requant
+from headrace.ir.tensor import Tensor
 from headrace.operators.base import Fold, Mapped, Operator, lane_folds, same_lanes
 from headrace.operators.conv import Conv, in_blocks, pixel_order
 from headrace.operators.tables import map_search, map_table, table_folds
@@ -36,7 +36,7 @@ def map_requant(graph: Graph, node: Node, fold: Fold) -> Mapped:
 
 def _multipliers(node: Node) -> tuple[bool, ...]:
     """Products in DSPs, and in LUTs where they are narrow."""
-    return (False, True)[: 1 + (fields_of(cast(Requant, node.op).mul, 2) <= LUT_MUL_BITS)]
+    return (False, True)[: 1 + (multiplier_bits(cast(Requant, node.op)) <= LUT_MUL_BITS)]
 
 
 def _requant_folds(graph: Graph, node: Node) -> Iterator[Fold]:
@@ -53,9 +53,9 @@ def requantizer_of(graph: Graph, node: Node) -> Node | None:
     return readers[0] if isinstance(node.op, Conv) and single and isinstance(readers[0].op, Requant) else None
 
 
-def block_folds(graph: Graph, node: Node, fold: Fold) -> Iterator[tuple[Fold, Fold]]:
-    """A convolution with its requantizer before the order of pixels: blocks of results are held, not of sums."""
-    if (reader := requantizer_of(graph, node)) is not None and in_blocks(graph.tensors[node.outputs[0]], fold):
+def block_folds(reader: Node, sums: Tensor, fold: Fold) -> Iterator[tuple[Fold, Fold]]:
+    """A convolution to ``sums`` with its requantizer ``reader`` before the order of pixels: blocks of results are held."""
+    if in_blocks(sums, fold):
         for lut_mul in _multipliers(reader):
             yield replace(fold, blocked=True), Fold(lanes=fold.pe, held=fold.held, lut_mul=lut_mul)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.boards import Board
-from headrace.engines.base import fields_of
+from headrace.engines.elementwise import addend_bits, multiplier_bits
 from headrace.engines.mac import Stationary, acc_bits, weight_reader
 from headrace.engines.technology import Resources, technology_of
 from headrace.engines.window import Window
@@ -20,13 +20,13 @@ from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Requant
 from headrace.operators import fold_options, lean_folds, map_node
 from headrace.operators.base import Fold
-from headrace.operators.conv import Conv
+from headrace.operators.conv import Conv, weight_bits
 from headrace.operators.requant import block_folds, requantizer_of
 from headrace.passes.knapsack import FloatArray, efficient
 
 MANY = 400
 """Of more options than these, only those are tried that are at most `FASTER` times as fast as they must be."""
-FASTER = 4
+FASTER = 2
 
 
 class Candidates:
@@ -48,12 +48,13 @@ class Candidates:
         self.reader = requantizer_of(graph, node) if lean else None
         """The requantizer whose folding some options choose, too."""
         self._folds: list[tuple[Fold, Fold | None]] = [(fold, None) for fold in cycles]
-        self._folds += [pair for fold in cycles for pair in block_folds(graph, node, fold)] if lean else []
+        if self.reader is not None:
+            sums = graph.tensors[node.outputs[0]]
+            self._folds += [pair for fold in cycles for pair in block_folds(self.reader, sums, fold)]
         self.both = np.array([theirs is not None for _, theirs in self._folds])
         """Of each option, whether it does."""
         self.cycles = np.array([cycles[replace(mine, blocked=False)] for mine, _ in self._folds])
-        self._known: dict[int, Resources] = {}
-        self._traffic: dict[int, int] = {}
+        self._taken = np.full((len(self._folds), len(measures(budget)) + 1), np.nan)
         self._pauses: dict[int, tuple[Window, ...]] = {}
         self._efficient = None if lean else self._worth()
 
@@ -63,46 +64,50 @@ class Candidates:
 
     def resources(self, index: int) -> Resources:
         """Estimate of an option."""
-        if index not in self._known:
-            mine, theirs = self._folds[index]
-            mapped = map_node(self._graph, self._node, mine)
-            streamed = [engine for engine in mapped.chain if isinstance(engine, Stationary)]
-            readers = (weight_reader(engine.in_widths[1], 8 * self._word_bytes) for engine in streamed)
-            total = sum(readers, mapped.resources(self._technology))
-            if theirs is not None and self.reader is not None:
-                total += map_node(self._graph, self.reader, theirs).resources(self._technology)
-            self._known[index] = total
-            self._traffic[index] = sum(engine.weight_bytes(self._word_bytes) for engine in streamed)
-            self._pauses[index] = tuple(e for e in mapped.chain if isinstance(e, Window) and e.pause)
-        return self._known[index]
+        lut, ff, dsp, bram36, _ = self._estimates(np.array([index]))[0].tolist()
+        return Resources(lut=int(lut), ff=int(ff), dsp=int(dsp), bram36=bram36)
 
     def traffic(self, index: int) -> int:
         """Bytes from memory in a frame."""
-        self.resources(index)
-        return self._traffic[index]
+        return int(self._estimates(np.array([index]))[0, -1])
 
-    def _shares(self, indices: npt.NDArray[np.int64]) -> FloatArray:
-        return np.array([measures(self.resources(int(i))) for i in indices]) / self._budget
+    def _estimates(self, indices: npt.NDArray[np.int64]) -> FloatArray:
+        """Resources, and bytes from memory in a frame, of some options (n, 5)."""
+        for i in indices[np.isnan(self._taken[indices, 0])].tolist():
+            self._taken[i] = self._estimated(i)
+        return self._taken[indices]
+
+    def _estimated(self, index: int) -> list[float]:
+        mine, theirs = self._folds[index]
+        mapped = map_node(self._graph, self._node, mine)
+        streamed = [engine for engine in mapped.chain if isinstance(engine, Stationary)]
+        readers = (weight_reader(engine.in_widths[1], 8 * self._word_bytes) for engine in streamed)
+        total = sum(readers, mapped.resources(self._technology))
+        if theirs is not None and self.reader is not None:
+            total += map_node(self._graph, self.reader, theirs).resources(self._technology)
+        if pauses := tuple(e for e in mapped.chain if isinstance(e, Window) and e.pause):
+            self._pauses[index] = pauses
+        return [*measures(total), sum(engine.weight_bytes(self._word_bytes) for engine in streamed)]
 
     def _worth(self) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Options that no other one beats in every measure, pace included, and their shares of the budget (n, 4)."""
-        shares = self._shares(np.arange(len(self._folds)))
+        shares = self._estimates(np.arange(len(self._folds)))[:, :-1] / self._budget
         kept = efficient(np.column_stack([shares, self.cycles]))
         return kept, shares[kept]
 
     def _waits(self, index: int, interval: int) -> float:
         """Block RAMs of the FIFO before an engine that pauses, where what feeds it goes on."""
-        self.resources(index)
         return sum(
             self._technology.memory(ceil(e.source.pixels * e.beats * min(1.0, e.pause / interval)), e.in_widths[0]).bram36
-            for e in self._pauses[index]
+            for e in self._pauses.get(index, ())
         )
 
     def _lean_shares(self, indices: npt.NDArray[np.int64], interval: int, traffic: float) -> FloatArray:
-        """The same of some, and of ``traffic`` bytes from memory (n, 5)."""
-        taken = self._shares(indices)
-        taken[:, 3] += np.array([self._waits(int(i), interval) for i in indices]) / self._budget[3]
-        read = np.array([self.traffic(int(i)) for i in indices], np.float64)
+        """Shares of some at an interval, and of ``traffic`` bytes from memory (n, 5)."""
+        estimates = self._estimates(indices)
+        taken, read = estimates[:, :-1] / self._budget, estimates[:, -1]
+        if self._pauses:
+            taken[:, 3] += np.array([self._waits(int(i), interval) for i in indices]) / self._budget[3]
         return np.column_stack([taken, read / traffic if traffic > 0 else np.where(read > 0, np.inf, 0.0)])
 
     def within(self, interval: int, traffic: float) -> tuple[npt.NDArray[np.int64], FloatArray]:
@@ -134,7 +139,7 @@ def _alike(graph: Graph, node: Node) -> Hashable:
         return node.name
     (source,), (result,) = graph.input_tensors(node), graph.output_tensors(node)
     reader = requantizer_of(graph, node)
-    shape = (op.weight.shape, fields_of(op.weight, 2), op.stride, op.pad, op.dilation, op.groups, op.repeat)
+    shape = (op.weight.shape, weight_bits(op), op.stride, op.pad, op.dilation, op.groups, op.repeat)
     return (*shape, source.shape, source.bits, source.signed, result.shape, acc_bits(result), _requantizing(graph, reader))
 
 
@@ -143,7 +148,7 @@ def _requantizing(graph: Graph, node: Node | None) -> Hashable:
     if node is None:
         return None
     op = cast(Requant, node.op)
-    return (fields_of(op.mul, 2), fields_of(op.add, 2), op.shift, op.lo, op.hi, graph.output_tensors(node)[0].bits)
+    return (multiplier_bits(op), addend_bits(op), op.shift, op.lo, op.hi, graph.output_tensors(node)[0].bits)
 
 
 def candidates_of(graph: Graph, board: Board, budget: Resources, *, lean: bool) -> dict[str, Candidates]:

@@ -19,12 +19,11 @@ FloatArray = npt.NDArray[np.float64]
 
 def efficient(options: FloatArray) -> npt.NDArray[np.int64]:
     """Indices of the options (n, k) that no other one equals or beats in all k measures; smaller is better."""
-    kept = np.empty((0, options.shape[1]))
+    rest = np.lexsort(options.T[::-1])  # no option is beaten by one behind it
     indices = []
-    for i in np.lexsort(options.T[::-1]):
-        if not np.all(kept <= options[i], axis=1).any():
-            kept = np.vstack([kept, options[i]])
-            indices.append(int(i))
+    while len(rest):
+        indices.append(int(rest[0]))
+        rest = rest[~np.all(options[rest[0]] <= options[rest], axis=1)]
     return np.array(sorted(indices), np.int64)
 
 
