@@ -178,7 +178,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
         only = [row for row in some if row["cycles"] and not row["greedy"]]
         both = [row["greedy"] / row["cycles"] for row in some if row["cycles"] and row["greedy"]]
         losses = sum(times < 1 for times in both) + sum(not row["cycles"] and bool(row["greedy"]) for row in some)
-        fastest = sum(row["greedy"] == row["cycles"] == row["floor"] for row in some)
+        fastest = sum(row["cycles"] is not None and row["greedy"] == row["cycles"] == row["floor"] for row in some)
         most = max(both, default=1.0)
         lines.append(
             f"| {group} | {board} | {len(some)} | {fastest} | {both.count(1.0) - fastest} | {sum(times > 1 for times in both)} "
