@@ -1,74 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small networks built by headrace, beside the figures of other tools that need no vendor's software.
+"""Small networks built by headrace and by NNgen, which needs no vendor's software either.
 
-    python benchmarks/peers.py              all networks; writes the figures, and the table of docs/peers.md
-    python benchmarks/peers.py resnet8      this one; the others' figures stay as they are
+    python benchmarks/peers.py --install-nngen      make NNgen's environment first, in the cache
+    python benchmarks/peers.py                      all networks; writes the figures, and the tables of docs/peers.md
+    python benchmarks/peers.py resnet8              this one; the others' figures stay as they are
+    python benchmarks/peers.py --tool NNgen mbv1    by this tool only
+    python benchmarks/peers.py --no-synth           without Yosys for NNgen's, which takes up to an hour for each
+    python benchmarks/peers.py --table              only the page, from the figures that there are
 
-Two builds of each for a PYNQ-Z2: one that is at least as fast as NNgen's best with as few resources as that takes, and the
-fastest that fits. Weights have 8 bits, as NNgen's have, and are random. Cycles are of whole networks in Verilator, three frames
-and more, equal to golden in every bit; resources are Yosys' for 7 series, memory controller included. NNgen's figures were
-measured before, with the same Verilator and an earlier Yosys; it is not run here.
+Two builds of each by headrace, for a PYNQ-Z2: one that is at least as fast as NNgen's best with as few resources as that takes,
+and the fastest that fits. Weights have 8 bits, as NNgen's have, and are random. Cycles are of whole blocks in Verilator with a
+simulated memory, every output equal to golden; resources are Yosys' for 7 series, memory controllers included. Where NNgen's
+environment has not been made, its figures are those that were stored before, and marked.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import numpy as np
+import nngen_peers
+from codenet import on_simulated_board
 from headrace_host.manifest import Build
 from pages import with_table
 from peer_networks import NETWORKS, exported
+from peer_table import FAST, SMALL, best, table
 
 from headrace.boards import load_board
 from headrace.build.synthesis import synthesize
 from headrace.build.toolenv import cache_dir
+from headrace.build.verilate import build_simulator, model_key
 from headrace.compile import Goal, compile_model
+from headrace.errors import HeadraceError, ToolError
+from headrace.feeds import random_frames
 from headrace.files import replacing
-from headrace.ir.ops import IntArray
-from headrace.simulation import Simulation, ensure_simulator
+from headrace.simulation import Simulation, harness_of_build
 
 RESULTS = Path(__file__).resolve().parent / "results" / "peers.json"
 DOC = Path(__file__).resolve().parents[1] / "docs" / "peers.md"
 MARKS = ("<!-- table of peers.py -->", "<!-- end of table -->")
 BOARD = "pynq-z2"
+TOOLS = ("headrace", "NNgen")
 FRAMES = 6
 FILL = 0.85
 
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What NNgen 1.3.4 made of a network; None where it was not measured."""
-
-    folding: str
-    """Parallel input x output channels."""
-    cycles: int
-    lut: int | None = None
-    ff: int | None = None
-    dsp: int | None = None
-    bram36: float | None = None
-    generate_s: float | None = None
-
-
-NNGEN = {
-    "tiny16": (
-        Stored("1x1", 62_833, 18_027, 18_267, 11, 43, 13),
-        Stored("2x2", 22_753, 23_583, 29_115, 40, 33, 5),
-        Stored("4x4", 13_065, generate_s=19),
-    ),
-    "dsblock": (Stored("4x4", 36_689, generate_s=14),),
-    "resnet8": (
-        Stored("2x2", 599_289, generate_s=6),
-        Stored("4x4", 367_929, generate_s=21),
-        Stored("4x4, shifts tuned", 321_873, generate_s=18),
-    ),
-    "mbv1": (Stored("4x4", 1_708_977, generate_s=18),),
-}
-LEAST = {name: min(peer.cycles for peer in peers) for name, peers in NNGEN.items()}
+Rows = dict[tuple[str, str, str], dict[str, Any]]
 
 
 def built(name: str, kind: str, cycles: int | None) -> dict[str, Any]:
@@ -77,63 +61,126 @@ def built(name: str, kind: str, cycles: int | None) -> dict[str, Any]:
     folder = cache_dir() / "peers" / f"{name}-{kind}"
     folder.mkdir(parents=True, exist_ok=True)
     model = exported(name, folder / "model.onnx")
-    started = time.perf_counter()
     goal = Goal(fill=FILL, fps=board.clock_mhz * 1e6 / cycles if cycles else None)
-    manifest = compile_model(model, board, folder / "build", goal, print)
-    compiled = time.perf_counter()
+    with tempfile.TemporaryDirectory() as empty, patch.dict(os.environ, HEADRACE_CACHE=empty):
+        started = time.perf_counter()
+        manifest = compile_model(model, board, folder / "build", goal, print)
+        seconds = time.perf_counter() - started
     build = Build.load(folder / "build")
-    library = ensure_simulator(build, print).library
-    rng = np.random.default_rng(1)
-    frames: dict[str, IntArray] = {
-        e["tensor"]: rng.integers(e["lo"], e["hi"] + 1, (FRAMES, *e["shape"])) for e in manifest["inputs"]
-    }
+    library, verilate_s = verilated(build)
     with Simulation(build, library) as simulation:
-        result = simulation.compare(frames).result
+        result = simulation.compare(random_frames(manifest["inputs"], FRAMES, 1)).result
+    with tempfile.TemporaryDirectory() as scratch:
+        on_board = on_simulated_board(build, Path(scratch))
     return {
         "network": name,
-        "kind": kind,
+        "tool": "headrace",
+        "build": kind,
         "build_id": build.build_id,
-        "cycles": result.cycles_per_frame,
+        "cycles": on_board["cycles"],
+        "read_bytes": on_board["read_bytes"],
+        "network_cycles": result.cycles_per_frame,
         "latency_cycles": result.latency_cycles,
-        "frames": FRAMES,
-        "compile_s": round(compiled - started, 1),
+        "seconds": round(seconds, 1),
+        "verilate_s": round(verilate_s, 1),
         "expected": manifest["resources"]["estimated"],
         "made": synthesize(build, board.family, print).total.to_json(),
     }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The markdown of the figures."""
-    lines = ["| network | tool | cycles a frame | LUT | FF | DSP | BRAM36 | seconds |", "|---|---|---|---|---|---|---|---|"]
-    for name, peers in NNGEN.items():
-        for row in (row for row in rows if row["network"] == name):
-            made = row["made"]
-            cells = " | ".join(f"{made[key]:,g}" for key in ("lut", "ff", "dsp", "bram36"))
-            lines.append(f"| {name} | **headrace**, {row['kind']} | {row['cycles']:,.0f} | {cells} | {row['compile_s']:.0f} |")
-        for peer in peers:
-            known = [peer.lut, peer.ff, peer.dsp, peer.bram36, peer.generate_s]
-            cells = " | ".join("not measured" if value is None else f"{value:,g}" for value in known)
-            lines.append(f"| {name} | NNgen {peer.folding} (stored) | {peer.cycles:,} | {cells} |")
-    return "\n".join([*lines, ""])
+def verilated(build: Build) -> tuple[Path, float]:
+    """A build's Verilated network, compiled by one process though it may be in the cache, and the seconds that it took."""
+    sources = [build.folder / "rtl" / name for name in build.manifest["rtl"]["sources"]]
+    harness = harness_of_build(build)
+    (cache_dir() / "networks" / f"{model_key(sources, harness)}.so").unlink(missing_ok=True)
+    started = time.perf_counter()
+    return build_simulator(sources, harness, jobs=1), time.perf_counter() - started
 
 
-def main() -> None:
-    """See the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", choices=[*NETWORKS, []], metavar="NETWORK", help="all if none is given")
-    options = parser.parse_args()
+def by_nngen(name: str, options: argparse.Namespace, rows: Rows) -> Iterator[dict[str, Any]]:
+    """Figures of NNgen's builds; none where its environment is not there."""
+    python = nngen_peers.python_of(nngen_peers.environment())
+    if python is None:
+        print(f"{name}: NNgen is not installed, its figures are the stored ones; install it with: {nngen_peers.INSTALL}")
+        return
+    how = nngen_peers.Measuring(python=python, limit=options.limit, synth=not options.no_synth)
+    counts = options.parallel or nngen_peers.FOLDINGS[name]
+    yield from (nngen_peers.measured(name, n, how, rows.get((name, "NNgen", f"{n}x{n}"), {})) for n in counts)
+
+
+def by_headrace(name: str, options: argparse.Namespace, rows: Rows) -> Iterator[dict[str, Any]]:
+    """Figures of our builds."""
+    targets = {SMALL: int(best(name, list(rows.values()))["cycles"]), FAST: None}
+    yield from (built(name, kind, cycles) for kind, cycles in targets.items() if options.build in (kind, None))
+
+
+def read() -> Rows:
+    """The figures that there are."""
     stored = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    rows = {(row["network"], row["kind"]): row for row in stored}
-    for name in options.networks or NETWORKS:
-        for kind, cycles in (("small", LEAST[name]), ("fast", None)):
-            rows[name, kind] = built(name, kind, cycles)
-            print(rows[name, kind])
-    kept = [rows[name, kind] for name in NETWORKS for kind in ("small", "fast") if (name, kind) in rows]
+    return {(row["network"], row["tool"], row["build"]): row for row in stored}
+
+
+def add(rows: Rows, found: Iterable[dict[str, Any]]) -> None:
+    """Add figures to the others as they come, and write all of them, and the page."""
+    for row in found:
+        rows[row["network"], row["tool"], row["build"]] = row
+        print(row, flush=True)
+        write(rows)
+
+
+def write(rows: Rows) -> None:
+    """The results and the page."""
+    order = list(NETWORKS)
+    kept = sorted(rows.values(), key=lambda row: (order.index(row["network"]), TOOLS.index(row["tool"]), -row["cycles"]))
     with replacing(RESULTS) as partial:
         partial.write_text(json.dumps(kept, indent=1) + "\n")
-    DOC.write_text(with_table(DOC.read_text(), MARKS, table(kept)))
-    print(table(kept))
+    DOC.write_text(with_table(DOC.read_text(), MARKS, table(order, kept)))
+
+
+def arguments() -> argparse.Namespace:
+    """Of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", choices=[*NETWORKS, []], metavar="NETWORK", help="all if none is given")
+    parser.add_argument("--tool", choices=TOOLS, help="both if none is given")
+    parser.add_argument("--build", choices=(SMALL, FAST), help="of headrace's; both if none is given")
+    parser.add_argument("--parallel", type=int, action="append", help="channels at a time of NNgen's builds; may be repeated")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds that each of NNgen's steps may take")
+    parser.add_argument("--no-synth", action="store_true", help="no Yosys for NNgen: keep what it said of the same Verilog")
+    parser.add_argument("--install-nngen", action="store_true", help="make NNgen's environment, and nothing else")
+    parser.add_argument("--table", action="store_true", help="measure nothing")
+    return parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> None:
+    """What the command line asks for.
+
+    Raises:
+        HeadraceError: a build or a tool failed, or only NNgen was asked for and is not there.
+    """
+    if options.install_nngen:
+        print(nngen_peers.install())
+        return
+    if options.tool == "NNgen" and nngen_peers.python_of(nngen_peers.environment()) is None:
+        raise ToolError(f"NNgen is not installed; install it with: {nngen_peers.INSTALL}")
+    rows = read()
+    for name in () if options.table else options.networks or NETWORKS:
+        if options.tool != "headrace":
+            add(rows, by_nngen(name, options, rows))
+        if options.tool != "NNgen":
+            add(rows, by_headrace(name, options, rows))
+    write(rows)
+    print(table(list(NETWORKS), list(rows.values())))
+
+
+def main() -> int:
+    """See the module's docstring."""
+    try:
+        run(arguments())
+    except HeadraceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
