@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,16 @@ def test_what_no_branch_waits_for_waits_in_no_fifo_where_weights_stream() -> Non
     assert kept.depths[key] > 256  # most of a frame leaves the window of the whole map at once
     assert streamed.depths[key] <= SHALLOW + 1
     assert streamed.interval <= TOLERANCE * map_node(graph, graph.nodes[-2], Fold(lanes=4, pe=1, held=8)).cycles
+
+
+@pytest.mark.parametrize("fold", [Fold(pixels=51), Fold(pixels=55), Fold(rows=3, taps=3), Fold(rows=3)])
+def test_pixels_that_wait_for_a_slow_reader_are_expected(fold: Fold) -> None:
+    """Windows far apart over few pixels: while the reader works on a row's last ones, hardly any of the next row's come."""
+    net = NetBuilder(rng=np.random.default_rng(0))
+    graph = lowered(net.graph(net.conv(net.input((24, 24, 3)), 8, kernel=(3, 3), stride=(4, 4), pad=(1, 1, 1, 1))))
+    (conv,) = (node for node in graph.nodes if node.op.kind == "conv")
+    fold = replace(fold, lanes=1, pe=2)
+    mapped = map_node(graph, conv, fold)
+    assert mapped.cycles > 1.01 * max(engine.cycles for engine in mapped.chain[1:])
+    sizing = size_fifos(graph, {node.name: fold if node is conv else Fold() for node in graph.nodes})
+    assert sizing.interval == pytest.approx(mapped.cycles, rel=0.05)

@@ -180,8 +180,13 @@ class Sizer:
         """Depths, and the interval and latency with them."""
         self._note("measuring FIFO levels")
         peaks, result = self._measure({}, paced=True)
+        again = False
+        if (reached := self._interval(result) or 0) > self._target * TOLERANCE:
+            self._target, again = reached, True  # fed faster than it can be, a network piles up what it was fed
         if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:
             self._feed(min(frames, MAX_FRAMES))  # small frames: many are in the pipeline at once
+            again = True
+        if again:
             peaks, _ = self._measure({}, paced=True)
         shallow, peaks = self._spared(peaks)
         pins = self._pins(peaks)

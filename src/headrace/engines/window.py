@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from headrace.engines.base import Engine, Parameter
 from headrace.engines.technology import XC7, Resources, Technology, ceil_div, index_bits
+from headrace.engines.waits import WindowReads
 from headrace.ir.ops import Pads, Pair
 from headrace.ir.tensor import Tensor
 
@@ -101,6 +102,8 @@ class Window(Engine):
     """Rows and columns, powers of two, of the map of windows that a pixel stands for; 1 where padding is negative."""
     slots: int = 0
     """Row slots of the line buffer; 0: so many that writing never waits for reading, nor reading for writing."""
+    reader_cycles: int = 0
+    """In which what reads the windows takes a frame's; where slots are few, rows wait for it."""
 
     @property
     def in_ports(self) -> tuple[tuple[str, str, str], ...]:  # type: ignore[override]
@@ -221,6 +224,10 @@ class Window(Engine):
         width, read = self.source.shape[1], self.out_hw[1] * self.beats * self.steps
         if self._one_map:
             return self._whole_map_cycles
+        if not self.deform and self.repeat == (1, 1) and self.reads.fits:
+            work = ceil_div(self.reader_cycles, self.out_hw[0] * self.out_hw[1])
+            pixels, steps = self.rows * width, self.beats * self.steps
+            return self.reads.interval(pixels, beats=self.beats, steps=steps, work=work, whole_rows=True)
         reach = 2 * self.deform.reach if self.deform else (self.kernel[1] - 1) * self.dilation[1]
         late = min(self.out_hw[1], ceil_div(reach + self.repeat[1], self.stride[1])) * self.beats * self.steps
         together = max(1, self.repeat[0] // self.stride[0])  # output rows for each row that comes
@@ -250,6 +257,18 @@ class Window(Engine):
             read_cycles=self.out_hw[1] * self.beats * self.steps,
         )
         return reads.interval(self.rows)
+
+    @property
+    def reads(self) -> WindowReads:
+        """Which pixels static windows read."""
+        return WindowReads(
+            in_hw=self.source.shape[:2],
+            out_hw=self.out_hw,
+            kernel=self.kernel,
+            stride=self.stride,
+            pad=self.pad[:2],
+            dilation=self.dilation,
+        )
 
     @property
     def in_block_ram(self) -> bool:

@@ -231,9 +231,10 @@ def _conv_windows(node: Node, op: Conv, source: Tensor, result: Tensor, fold: Fo
         groups=op.groups,
         repeat=op.repeat,
         slots=fold.rows,
+        reader_cycles=mac.cycles,
     )
     if fold.pixels:
-        return (as_ring(window, fold.pixels),)
+        return (as_ring(window, fold.pixels, mac.cycles),)
     if op.repeat == (1, 1) or fold.taps < window.kernel[0] * window.kernel[1]:
         return (line_buffer(window, mac.cycles),)
     repeater = Upsampler(name=f"{node.name}_repeat", source=source, factors=op.repeat, lanes=fold.lanes)
