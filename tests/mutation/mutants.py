@@ -115,6 +115,8 @@ TRANSPOSE_SINGLE = bench(transpose.test_transposes_like_the_golden, 1, 9, 8, 1)
 DEFORM_UP = bench(deform.test_layers, "one_side_up")
 UPSAMPLE = bench(upsample.test_repeats_like_the_golden, (2, 2), 5, 2, 6)
 TAPS_FEWEST = bench(taps.test_windows, "same_fewest")
+TAPS_BESIDE = bench(taps.test_windows, "strided_beside_the_map")
+TAPS_DILATED = bench(taps.test_windows, "dilated_asymmetric")
 TAPS_GROUPED = bench(taps.test_windows, "grouped")
 TAPS_STRIDED = bench(taps.test_windows, "stride_two_fewest")
 TAPS_PADDED = bench(taps.test_windows, "padding_in_steps")
@@ -279,12 +281,18 @@ MUTANTS = (
     mutant("engine_taps", "waddr_q == AddrW'(WORDS - 1)", "waddr_q == AddrW'(WORDS - 2)", TAPS_FEWEST),
     mutant("taps_walk", "sum - (AddrW + 1)'(WORDS)", "sum - (AddrW + 1)'(WORDS - 1)", TAPS_FEWEST),
     mutant("taps_walk", "move = words(TO_TOP + 1)", "move = words(TO_TOP)", TAPS_GROUPED),
-    mutant("taps_walk", "row_release = CountW'(n * int'(InW));", "row_release = CountW'(StrideH * InW);", TAPS_PADDED),
-    mutant("taps_walk", "col_release = CountW'(n);", "col_release = CountW'(StrideW);", TAPS_PADDED),
-    mutant("taps_walk", "if (y_next <= 0) row_release = '0;", "", TAPS_FEWEST),
-    mutant("taps_walk", "if (above || x_next <= 0) col", "if (x_next <= 0) col", TAPS_FEWEST),
-    mutant("taps_walk", "(above ? '0 : CountW'(LAST_COL))", "CountW'(LAST_COL)", TAPS_FEWEST),
-    mutant("taps_walk", "(int'(InH) - LAST_ROW) * int'(InW)", "(int'(InH) - LAST_ROW + 1) * int'(InW)", TAPS_LEFT_OVER),
+    mutant("taps_place", "row_release = CountW'(n * ROW);", "row_release = CountW'(SH * ROW);", TAPS_PADDED),
+    mutant("taps_place", "col_release = CountW'(n);", "col_release = CountW'(SW);", TAPS_PADDED),
+    mutant("taps_place", "if (y_q <= YW'(-SH)) row_release = '0;", "", TAPS_FEWEST),
+    mutant("taps_place", "if (above || x_q <= XW'(-SW)) col", "if (x_q <= XW'(-SW)) col", TAPS_FEWEST),
+    mutant("taps_place", "(above ? '0 : CountW'(LAST_COL))", "CountW'(LAST_COL)", TAPS_FEWEST),
+    mutant("taps_place", "(int'(InH) - LAST_ROW) * ROW", "(int'(InH) - LAST_ROW + 1) * ROW", TAPS_LEFT_OVER),
+    mutant("taps_place", "CountW'(n * ROW + TO_LINE);", "CountW'(SH * ROW + TO_LINE);", TAPS_PADDED),
+    mutant("taps_place", "col_claim = CountW'(least(n, ROW - 1));", "col_claim = CountW'(SW);", TAPS_BESIDE),
+    mutant("taps_place", "(X_END - n)) col_claim = CountW'(n);", "(X_END - n)) col_claim = '0;", TAPS_PADDED),
+    mutant("taps_place", "claim = whole_q ? '0 : col_claim;", "claim = col_claim;", TAPS_FEWEST),
+    mutant("taps_place", "claim = row_ends ? '0 : row_claim;", "claim = row_claim;", TAPS_DILATED),
+    mutant("taps_place", "owed_q <= 0;", "owed_q <= 1;", TAPS_FEWEST),
     mutant("taps_walk", "x_q >= 0 && x_q < IN_W", "x_q < IN_W", TAPS_STRIDED),
     mutant("engine_slide", "filled_q || level_q == LevelW'(TAIL - 1)", "1'b1", SLIDE_SAME, quick=True),
     mutant("engine_slide", "!(first_q && walking_q) ||", "", SLIDE_STRIDED),

@@ -55,6 +55,9 @@ SHAPES: dict[str, tuple[dict[str, int], bool]] = {
         {"KH": 1, "KW": 1, "PadT": 0, "PadL": 0, "StrideH": 3, "StrideW": 2, "OutH": 3, "OutW": 4, "Pixels": 26}, True,
     ),
     "more_out_than_in": ({"PadT": 2, "PadL": 4, "OutH": 10, "OutW": 12, "Pixels": 64, "PadValue": 1}, True),
+    "strided_beside_the_map": (
+        {"StrideW": 3, "PadT": 0, "PadL": 4, "OutH": 6, "OutW": 4, "Pixels": 21, "PadValue": 5}, False,
+    ),
     "windows_beside_the_map": ({"KW": 1, "PadL": 3, "OutW": 11, "Pixels": 17, "PadValue": 77}, False),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@
 /// each, all taps, down the columns; for each of these, the group's channel beats: the order of
 /// `engine_window` with Taps = 1.
 ///
-/// Latency: six cycles from the last input beat of a window to its first output beat. Throughput: one
+/// Latency: five cycles from the last input beat of a window to its first output beat. Throughput: one
 /// beat in and one beat out per cycle; pixels and frames follow each other without a pause as long as
 /// there is room. A window starts as soon as its last pixel has come; a pixel is released with the last
 /// window that reads it.
@@ -60,11 +60,8 @@ module engine_taps #(
   localparam int unsigned YW = 1 + $clog2((Y_MAX > InH ? Y_MAX : InH) + 1);
   localparam int unsigned XW = 1 + $clog2((X_MAX > InW ? X_MAX : InW) + 1);
   localparam int unsigned AddrW = WORDS > 1 ? $clog2(WORDS) : 1;
-  localparam int unsigned PixelW = InW > 1 ? $clog2(InW) : 1;
   // Pixels that may be written: a frame's last rows may be released before they come.
   localparam int unsigned CountW = $clog2(Pixels + MAP + 1) + 1;
-  // Rows in the stream; two positions of interest are never half a round apart.
-  localparam int unsigned RowW = $clog2(2 * InH + Pixels / InW + 3) + 1;
 
   if (LaneW == 0 || Lanes == 0 || Channels == 0 || InH == 0 || InW == 0 || OutH == 0 || OutW == 0 ||
       KH == 0 || KW == 0 || StrideH == 0 || StrideW == 0 || DilH == 0 || DilW == 0) begin : gen_size
@@ -85,73 +82,26 @@ module engine_taps #(
     $fatal(1, "need Pixels >= %0d for windows that span %0d; got %0d", MIN_PIXELS, SPAN, Pixels);
   end
 
-  // ---- the windows: where each begins and which pixel must have come, then those whose pixel has
-  logic                 scan_valid, scan_ready, wait_valid, walk_ready;
-  logic signed [YW-1:0] scan_y, y;
-  logic signed [XW-1:0] scan_x, x;
-  logic [RowW-1:0]      need_row, row_q;
-  logic [PixelW-1:0]    need_col, col_q;
+  // ---- the windows whose last pixel has come: where each begins
+  logic                 place_valid, walk_ready, pixel_written, line_last, frame_last;
+  logic signed [YW-1:0] y;
+  logic signed [XW-1:0] x;
+  logic [CountW-1:0]    place_release;
 
-  // Slots and released rows are of no interest here.
-  localparam int unsigned SlotW = 1;
-  localparam int unsigned ColW = 1;
-  localparam int unsigned SpentW = $clog2(InH + 1) + 1;
-  logic [SlotW-1:0]  scan_slot, unused_slot;
-  logic [ColW-1:0]   scan_addr, unused_addr;
-  logic              scan_kind, unused_kind, unused_dil;
-  logic [SpentW-1:0] spent, spent_next, unused_release;
-
-  window_scan #(
-    .InW(InW), .OutH(OutH), .OutW(OutW), .KH(KH), .KW(KW), .StrideH(StrideH), .StrideW(StrideW),
-    .DilH(DilH), .DilW(DilW), .PadT(int'(PadT)), .PadL(int'(PadL)), .UsedH(InH), .Beats(1), .Rows(1),
-    .DilationW(1), .YW(YW), .XW(XW), .SlotW(SlotW), .ColW(ColW), .CountW(SpentW), .RowW(RowW),
-    .PixelW(PixelW)
-  ) u_scan (
+  taps_place #(
+    .InH(InH), .InW(InW), .KH(KH), .KW(KW), .StrideH(StrideH), .StrideW(StrideW), .DilH(DilH),
+    .DilW(DilW), .PadT(PadT), .PadL(PadL), .OutH(OutH), .OutW(OutW), .YW(YW), .XW(XW), .CountW(CountW)
+  ) u_place (
     .clk_i,
     .rst_ni,
-    .dil_valid_i (1'b0),
-    .dil_ready_o (unused_dil),
-    .dil_i       (1'b0),
-    .valid_o     (scan_valid),
-    .ready_i     (scan_ready),
-    .y_o         (scan_y),
-    .x_o         (scan_x),
-    .slot_o      (scan_slot),
-    .addr_o      (scan_addr),
-    .kind_o      (scan_kind),
-    .need_row_o  (need_row),
-    .need_col_o  (need_col),
-    .spent_o     (spent),
-    .spent_next_o(spent_next)
-  );
-
-  window_wait #(
-    .KH(KH), .KW(KW), .Rows(1), .YW(YW), .XW(XW), .SlotW(SlotW), .ColW(ColW), .CountW(SpentW),
-    .RowW(RowW), .PixelW(PixelW)
-  ) u_wait (
-    .clk_i,
-    .rst_ni,
-    .valid_i     (scan_valid),
-    .ready_o     (scan_ready),
-    .y_i         (scan_y),
-    .x_i         (scan_x),
-    .slot_i      (scan_slot),
-    .addr_i      (scan_addr),
-    .kind_i      (scan_kind),
-    .need_row_i  (need_row),
-    .need_col_i  (need_col),
-    .spent_i     (spent),
-    .spent_next_i(spent_next),
-    .row_i       (row_q),
-    .col_i       (col_q),
-    .valid_o     (wait_valid),
+    .came_i      (pixel_written),
+    .valid_o     (place_valid),
     .ready_i     (walk_ready),
     .y_o         (y),
     .x_o         (x),
-    .slot_o      (unused_slot),
-    .addr_o      (unused_addr),
-    .kind_o      (unused_kind),
-    .release_o   (unused_release)
+    .line_last_o (line_last),
+    .frame_last_o(frame_last),
+    .release_o   (place_release)
   );
 
   // ---- the beats of a window, and the one that is being read
@@ -171,16 +121,19 @@ module engine_taps #(
   ) u_walk (
     .clk_i,
     .rst_ni,
-    .valid_i    (wait_valid),
-    .ready_o    (walk_ready),
-    .y_i        (y),
-    .x_i        (x),
-    .valid_o    (walk_valid),
-    .issue_i    (issue),
-    .addr_o     (beat.addr),
-    .inside_o   (beat.in_map),
-    .beat_last_o(beat.beat_last),
-    .release_o  (walk_release)
+    .valid_i     (place_valid),
+    .ready_o     (walk_ready),
+    .y_i         (y),
+    .x_i         (x),
+    .line_last_i (line_last),
+    .frame_last_i(frame_last),
+    .release_i   (place_release),
+    .valid_o     (walk_valid),
+    .issue_i     (issue),
+    .addr_o      (beat.addr),
+    .inside_o    (beat.in_map),
+    .beat_last_o (beat.beat_last),
+    .release_o   (walk_release)
   );
 
   assign advance = !valid_o || ready_i;
@@ -207,12 +160,11 @@ module engine_taps #(
   end
 
   // ---- writer
-  logic              write, beat_written, pixel_written, row_end, open_q;
+  logic              write, beat_written, open_q;
   logic [AddrW-1:0]  waddr_q;
   logic [CountW-1:0] room_q, room;   // pixels that may come, the one that is being written included
 
   beat_counter #(.Beats(BEATS)) u_wbeat (.clk_i, .rst_ni, .step_i(write), .last_o(beat_written));
-  beat_counter #(.Beats(InW)) u_wcol (.clk_i, .rst_ni, .step_i(pixel_written), .last_o(row_end));
 
   assign ready_o       = open_q;
   assign write         = valid_i && ready_o;
@@ -221,15 +173,11 @@ module engine_taps #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      row_q   <= '0;
-      col_q   <= '0;
       waddr_q <= '0;
       room_q  <= CountW'(Pixels);
       open_q  <= 1'b1;
     end else begin
       if (write) waddr_q <= waddr_q == AddrW'(WORDS - 1) ? '0 : waddr_q + 1'b1;
-      if (pixel_written) col_q <= row_end ? '0 : col_q + 1'b1;
-      if (pixel_written && row_end) row_q <= row_q + 1'b1;
       room_q <= room - CountW'(pixel_written);
       open_q <= pixel_written ? room > CountW'(1) : room != 0;
     end

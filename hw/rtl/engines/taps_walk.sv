@@ -2,7 +2,7 @@
 
 /// Walks the beats of one window of `engine_taps` after the other: groups of channel beats, in each
 /// the kernel's columns, in each its rows, in each the group's beats. Takes the place of each window
-/// from `window_wait`, and gives of the beat that is to be read next its word in the ring and whether
+/// from `taps_place`, and gives of the beat that is to be read next its word in the ring and whether
 /// it lies inside the map.
 ///
 /// The order of windows is fixed, so words are told by one number that moves by constants, round and
@@ -34,11 +34,15 @@ module taps_walk #(
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
-  // The next window: the place of its first tap.
+  // The next window: the place of its first tap, whether it is the last one of its row, and one of
+  // the last row, and the pixels that no later one reads.
   input  logic                 valid_i,
   output logic                 ready_o,
   input  logic signed [YW-1:0] y_i,
   input  logic signed [XW-1:0] x_i,
+  input  logic                 line_last_i,
+  input  logic                 frame_last_i,
+  input  logic [CountW-1:0]    release_i,
   // The beat.
   output logic                 valid_o,
   input  logic                 issue_i,
@@ -52,8 +56,8 @@ module taps_walk #(
   localparam logic signed [YW-1:0] IN_H = YW'(InH);
   localparam logic signed [XW-1:0] IN_W = XW'(InW);
 
-  // ---- place in the window, and of the window in its frame
-  logic beat_last, row_last, col_last, group_last, window_last, line_last, frame_last;
+  // ---- place in the window
+  logic beat_last, row_last, col_last, group_last, window_last, line_last_q, frame_last_q;
   logic row_done, col_done, group_done, load;
 
   beat_counter #(.Beats(GroupBeats)) u_beat (.clk_i, .rst_ni, .step_i(issue_i), .last_o(beat_last));
@@ -61,12 +65,6 @@ module taps_walk #(
   beat_counter #(.Beats(KW)) u_col (.clk_i, .rst_ni, .step_i(col_done), .last_o(col_last));
   beat_counter #(.Beats(Beats / GroupBeats)) u_group (
     .clk_i, .rst_ni, .step_i(group_done), .last_o(group_last)
-  );
-  beat_counter #(.Beats(OutW)) u_ox (
-    .clk_i, .rst_ni, .step_i(issue_i && window_last), .last_o(line_last)
-  );
-  beat_counter #(.Beats(OutH)) u_oy (
-    .clk_i, .rst_ni, .step_i(issue_i && window_last && line_last), .last_o(frame_last)
   );
   assign row_done    = issue_i && beat_last;
   assign col_done    = row_done && row_last;
@@ -99,8 +97,8 @@ module taps_walk #(
     else if (!row_last) move = words(TO_ROW);
     else if (!col_last) move = words(TO_COL);
     else if (!group_last) move = words(TO_TOP + 1);
-    else if (!line_last) move = words(TO_NEXT + int'(StrideW * Beats));
-    else if (!frame_last) move = words(TO_LINE);
+    else if (!line_last_q) move = words(TO_NEXT + int'(StrideW * Beats));
+    else if (!frame_last_q) move = words(TO_LINE);
     else move = words(TO_FRAME);
   end
   assign sum  = {1'b0, addr_o} + {1'b0, move};
@@ -124,44 +122,14 @@ module taps_walk #(
   end
   assign inside_o = y_q >= 0 && y_q < IN_H && x_q >= 0 && x_q < IN_W;
 
-  // ---- what is read for the last time: pixels before the first one that the next window reaches. Rows
-  // above the map begin with it, and so does the left padding of each row.
-  localparam int LAST_X   = int'((OutW - 1) * StrideW) - int'(PadL);
-  localparam int LAST_Y   = int'((OutH - 1) * StrideH) - int'(PadT);
-  localparam int LAST_COL = LAST_X > 0 ? LAST_X : 0;   // of the first tap in a line's last window
-  localparam int LAST_ROW = LAST_Y > 0 ? LAST_Y : 0;
-
-  logic [CountW-1:0]    release_q, row_release, col_release;
-  logic                 above, line_ends, frame_ends;
-  logic signed [YW-1:0] y_next;
-  logic signed [XW-1:0] x_next;
-  beat_counter #(.Beats(OutW)) u_next_ox (.clk_i, .rst_ni, .step_i(load), .last_o(line_ends));
-  beat_counter #(.Beats(OutH)) u_next_oy (
-    .clk_i, .rst_ni, .step_i(load && line_ends), .last_o(frame_ends)
-  );
-  assign above  = y_i < 0;
-  assign y_next = y_i + YW'(StrideH);
-  assign x_next = x_i + XW'(StrideW);
-  always_comb begin
-    row_release = CountW'(StrideH * InW);
-    for (int n = 1; n < int'(StrideH); n++) begin
-      if (y_next == YW'(n)) row_release = CountW'(n * int'(InW));
-    end
-    if (y_next <= 0) row_release = '0;
-    col_release = CountW'(StrideW);
-    for (int n = 1; n < int'(StrideW); n++) begin
-      if (x_next == XW'(n)) col_release = CountW'(n);
-    end
-    if (above || x_next <= 0) col_release = '0;
-  end
-
+  logic [CountW-1:0] release_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_o <= 1'b0;
     else if (ready_o) valid_o <= valid_i;
     if (load) begin
-      if (!line_ends) release_q <= col_release;
-      else if (!frame_ends) release_q <= row_release - (above ? '0 : CountW'(LAST_COL));
-      else release_q <= CountW'((int'(InH) - LAST_ROW) * int'(InW) - (LAST_Y < 0 ? 0 : LAST_COL));
+      line_last_q  <= line_last_i;
+      frame_last_q <= frame_last_i;
+      release_q    <= release_i;
     end
   end
   assign release_o = window_last ? release_q : '0;

@@ -25,8 +25,6 @@ from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, harness_of, model_key, takes_long, timing_harness
-from headrace.engines.base import Engine
-from headrace.engines.mac import Stationary
 from headrace.engines.technology import XC7, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
@@ -42,14 +40,14 @@ TOLERANCE = 1.01
 MIN_DEPTH = 2
 PINNED_ROWS = 2
 """What a pinned FIFO may still hold: joins behind an upsampling take rows in bursts."""
-SHALLOW = 32
-"""Beats of a FIFO that smooths no more than what engines need for a beat."""
+SHALLOW = 31
+"""Beats of a FIFO that smooths no more than what engines need for a beat; with one more, a memory of five address bits."""
 SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
-BUSY = 0.9
-"""Part of the interval that an engine may work to have pauses of note."""
-FEWER = 4
-"""Where the FIFOs of more bits cannot all be spared, those of so many times as many are tried."""
+PARTS = (0.0, 0.25, 0.5)
+"""Of a FIFO's depth, that are tried."""
+SPARINGS = 16
+"""Sets of FIFOs tried at each, at most."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.1
@@ -188,13 +186,15 @@ class Sizer:
             again = True
         if again:
             peaks, _ = self._measure({}, paced=True)
-        shallow, peaks = self._spared(peaks)
         pins = self._pins(peaks)
         if pins:
             self._note(f"moving {len(pins)} long waits to where a frame is smaller")
-            moved, result = self._measure({**shallow, **pins}, paced=True)
+            moved, result = self._measure(pins, paced=True)
             if self._fast_enough(result) and self._bits(moved) < self._bits(peaks):
                 peaks = moved
+        if self._design.weights:
+            for part in PARTS:
+                peaks = self._spared(peaks, part)
         # A schedule that keeps the pace exists within these levels, and back-pressure alone finds one at least as fast (a
         # marked graph runs no slower for running early). One word more: a full FIFO takes none in the cycle that it gives one.
         depths = {key: max(MIN_DEPTH, level + 1) for key, level in peaks.items()}
@@ -226,45 +226,30 @@ class Sizer:
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
-    def _spared(self, peaks: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-        """FIFOs to keep shallow, and the levels then, in networks whose weights find no room on the chip.
+    def _spared(self, levels: dict[str, int], part: float) -> dict[str, int]:
+        """Levels that do as well, where those that take many bits are this part of what they were, or shallow.
 
-        What no other branch waits for need not wait in a FIFO: back-pressure leaves it in the buffer that it comes from, of
-        rows or of a block. On its way there it fills the FIFOs between, so these are kept shallow in their turn. What an
-        engine without a pause reads is left as it is, unless it is much, or the engine holds a block of it. Where sparing
-        costs pace all the same, it may be that of some FIFOs only, so the smaller ones are left as they are.
+        Networks whose weights find no room on the chip are short of memory. What waits in a FIFO need not always: back-pressure
+        leaves it in the buffer that it comes from, of rows or of a block, or makes bursts even. All other FIFOs may hold
+        what they held and no more, so that waits cannot move from one to another. Where lowering some costs pace, each half
+        of them is tried, that of more bits first.
         """
-        best: tuple[dict[str, int], dict[str, int]] = {}, peaks
-        if not self._design.weights:
-            return best
-        alone = {n.name for n in self._graph.nodes if len(n.inputs) == 1 and len(self._graph.consumers(n.inputs[0])) == 1}
-        edges = [edge for edge in self._design.edges if edge.reader in alone]
-        readers = {edge.key: self._read_by(edge) for edge in edges}
-        busy = {k for k, e in readers.items() if e.cycles > BUSY * self._target and not isinstance(e, Stationary)}
-        pins, levels, least = *best, SPARED_BITS
-        for _ in range(ROUNDS):
-            large = (e for e in edges if levels[e.key] * e.fifo.width > (max(least, LARGE_BITS) if e.key in busy else least))
-            if not (further := {e.key: SHALLOW for e in large if e.key not in pins}):
+        joins = {node.name for node in self._graph.nodes if len(node.inputs) > 1}
+        edges = [edge for edge in self._design.edges if part or edge.reader not in joins]  # these wait for each other
+        bits = {edge.key: levels[edge.key] * edge.fifo.width for edge in edges}
+        groups = [sorted((key for key, size in bits.items() if size > SPARED_BITS), key=lambda key: -bits[key])]
+        for _ in range(SPARINGS):
+            if not groups or not (group := groups.pop(0)):
                 break
-            self._note(f"trying {len(pins) + len(further)} FIFOs shallow")
-            moved, result = self._measure({**pins, **further}, paced=True)
-            if not self._fast_enough(result):
-                least *= FEWER
-                continue
-            pins, levels = {**pins, **further}, moved
-            if self._bits(levels) < self._bits(best[1]):
-                best = pins, levels
-        return best
-
-    def _read_by(self, edge: Edge) -> Engine:
-        """The engine behind the FIFO of ``edge`` and what adapts widths."""
-        instance = next(i for i in self._design.instances if i.engine == edge.fifo)
-        while instance.engine.module.startswith("stream_"):
-            behind = next((i for i in self._design.instances if instance.outputs[0] in i.inputs), None)
-            if behind is None:
-                break
-            instance = behind
-        return instance.engine
+            self._note(f"trying {len(group)} FIFOs at {part:.0%} of their depth")
+            lower = {**levels, **{key: min(levels[key], max(SHALLOW, int(levels[key] * part))) for key in group}}
+            moved, result = self._measure({key: level + 1 for key, level in lower.items()}, paced=True)
+            if self._fast_enough(result):
+                levels = {key: min(level, moved[key]) for key, level in lower.items()}
+            elif len(group) > 1:
+                half = ceil_div(len(group), 2)
+                groups = [group[:half], group[half:], *groups]
+        return levels
 
     def _feed(self, count: int) -> None:
         """Prepares ``count`` frames; what is in them does not matter to timing."""
@@ -279,7 +264,7 @@ class Sizer:
         result = self._simulator.run(
             self._frames,
             interval=self._target if paced else 0,
-            idle_limit=4 * self._target + 10_000,
+            idle_limit=2 * self._target + 10_000,
             partial=True,
         )
         return {edge.key: self._simulator.fifo_peak(edge.fifo.index) for edge in self._design.edges}, result

@@ -54,7 +54,7 @@ class Taps(Engine):
     def cycles(self) -> int:
         """Reading windows and writing pixels overlap as far as there is room."""
         work = ceil_div(self.reader_cycles, self.reads.out_hw[0] * self.reads.out_hw[1])
-        return self.reads.interval(self.pixels, beats=self.beats, steps=self.steps * self.beats, work=work)
+        return self.reads.interval(self.pixels, beats=self.beats, steps=self.steps * self.beats, late=1, work=work)
 
     def parameters(self) -> Mapping[str, Parameter]:
         """See engine_taps.sv."""
@@ -85,11 +85,12 @@ class Taps(Engine):
         return technology.memory(self.pixels * self.beats, self.lanes * self.source.bits)
 
     def logic(self, technology: Technology) -> Resources:  # noqa: ARG002
-        """Where windows lie, what has come, and one address (constants fitted to yosys)."""
+        """Where windows lie, what is still to come, and one address (constants fitted to yosys)."""
         width = self.lanes * self.source.bits
         address = index_bits(self.pixels * self.beats)
         places = sum(size.bit_length() for size in self.reads.in_hw)
-        return Resources(lut=95 + 3 * address + 9 * places + width, ff=75 + 3 * address + 12 * places + 2 * width)
+        strides = 3 * (sum(self.reads.stride) - 2)
+        return Resources(lut=60 + 3 * address + 6 * places + strides + width, ff=47 + 3 * address + 6 * places + 2 * width)
 
 
 def tap_rings(window: Window) -> list[int]:

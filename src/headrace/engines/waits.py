@@ -12,7 +12,7 @@ from headrace.ir.ops import Pair
 FRAMES = 4
 """After which frames follow each other evenly."""
 TURN = 2
-"""Cycles from a pixel's coming to its being read, and from there to another one's coming into its place."""
+"""Cycles from a pixel's being read to another one's coming into its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +50,21 @@ class WindowReads:
                 right = min(max(left + cols, 0), width - 1)
                 yield max(left, 0) + top * width if top >= 0 else 0, bottom * width + right + 1
 
-    def interval(self, pixels: int, *, beats: int, steps: int, work: int = 0, whole_rows: bool = False) -> int:
+    def interval(self, pixels: int, *, beats: int, steps: int, late: int, work: int = 0, whole_rows: bool = False) -> int:
         """Cycles from frame to frame with room for so many pixels.
 
         Args:
             beats: cycles in which a pixel comes.
             steps: those in which a window is read.
+            late: those from a pixel's coming to its being read.
             work: those that its reader works on it, meanwhile taking the next one.
             whole_rows: a row's pixels make room together, after its last window.
         """
-        return _interval(self, pixels, beats, steps, work, whole_rows)
+        return _interval(self, pixels, beats, steps, late, work, whole_rows)
 
 
 @lru_cache(maxsize=4096)
-def _interval(reads: WindowReads, pixels: int, beats: int, steps: int, work: int, whole_rows: bool) -> int:
+def _interval(reads: WindowReads, pixels: int, beats: int, steps: int, late: int, work: int, whole_rows: bool) -> int:
     (height, width), windows = reads.in_hw, list(reads.windows())
     firsts = [first // width * width if whole_rows else first for first, _ in windows] + [height * width]
     room, at = [(pixels, 0)], 0  # pixels there is room for, and since when
@@ -78,7 +79,7 @@ def _interval(reads: WindowReads, pixels: int, beats: int, steps: int, work: int
                 upto = min(before + need, room[at][0])
                 came = max(came, room[at][1]) + beats * (upto - arrived)
                 arrived = upto
-            start = max(read, came + TURN, begun)
+            start = max(read, came + late, begun)
             read = start + steps
             begun = max(start + 1, done)
             done = max(begun + work, read)

@@ -227,7 +227,7 @@ class Window(Engine):
         if not self.deform and self.repeat == (1, 1) and self.reads.fits:
             work = ceil_div(self.reader_cycles, self.out_hw[0] * self.out_hw[1])
             pixels, steps = self.rows * width, self.beats * self.steps
-            return self.reads.interval(pixels, beats=self.beats, steps=steps, work=work, whole_rows=True)
+            return self.reads.interval(pixels, beats=self.beats, steps=steps, late=2, work=work, whole_rows=True)
         reach = 2 * self.deform.reach if self.deform else (self.kernel[1] - 1) * self.dilation[1]
         late = min(self.out_hw[1], ceil_div(reach + self.repeat[1], self.stride[1])) * self.beats * self.steps
         together = max(1, self.repeat[0] // self.stride[0])  # output rows for each row that comes
