@@ -44,9 +44,9 @@ SHALLOW = 31
 """Beats of a FIFO that smooths no more than what engines need for a beat; with one more, a memory of five address bits."""
 SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
-PARTS = (0.0, 0.25, 0.5)
+PARTS = (0.0, 0.5)
 """Of a FIFO's depth, that are tried."""
-SPARINGS = 16
+SPARINGS = 12
 """Sets of FIFOs tried at each, at most."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
