@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from headrace.ir.ops import Pair
 
-FRAMES = 4
+FRAMES = 3
 """After which frames follow each other evenly."""
 TURN = 2
 """Cycles from a pixel's being read to another one's coming into its place."""
@@ -67,22 +67,25 @@ class WindowReads:
 def _interval(reads: WindowReads, pixels: int, beats: int, steps: int, late: int, work: int, whole_rows: bool) -> int:
     (height, width), windows = reads.in_hw, list(reads.windows())
     firsts = [first // width * width if whole_rows else first for first, _ in windows] + [height * width]
+    windows_in_turn = [(need, kept + pixels) for (_, need), kept in zip(windows, firsts[1:], strict=True)]
     room, at = [(pixels, 0)], 0  # pixels there is room for, and since when
     came, arrived = 0, 0  # when the last pixel did, and how many
     read, begun, done, ends = 0, 0, 0, []
     for frame in range(FRAMES):
         before = frame * height * width
-        for (_, need), kept in zip(windows, firsts[1:], strict=True):
+        for need, kept in windows_in_turn:  # a hundred thousand times: no calls
             while arrived < before + need:
                 while room[at][0] <= arrived:
                     at += 1
-                upto = min(before + need, room[at][0])
-                came = max(came, room[at][1]) + beats * (upto - arrived)
+                upto, since = room[at]
+                upto = upto if upto < before + need else before + need
+                came = (came if came > since else since) + beats * (upto - arrived)
                 arrived = upto
-            start = max(read, came + late, begun)
+            start = came + late if came + late > read else read
+            start = start if start > begun else begun
             read = start + steps
-            begun = max(start + 1, done)
-            done = max(begun + work, read)
-            room.append((before + kept + pixels, read + TURN))
+            begun = start + 1 if start + 1 > done else done
+            done = begun + work if begun + work > read else read
+            room.append((before + kept, read + TURN))
         ends.append(done)
     return ends[-1] - ends[-2]

@@ -161,7 +161,9 @@ def fold(
         picks = choice.fit(goal)
         if picks is not None:
             return choice.folding(picks)
-    low, high, best = 0, len(intervals) - 1, None
+    if (picks := choice.fit(int(intervals[-1]))) is None:
+        raise FoldingError(_too_large(candidates, board, fill))
+    low, high, best = 0, len(intervals) - 2, choice.folding(picks)
     while low <= high:
         middle = (low + high) // 2
         picks = choice.fit(int(intervals[middle]))
@@ -169,8 +171,6 @@ def fold(
             low = middle + 1
         else:
             best, high = choice.folding(picks), middle - 1
-    if best is None:
-        raise FoldingError(_too_large(candidates, board, fill))
     if fps is not None and best.interval > goal:
         reached = board.clock_mhz * 1e6 / best.interval
         raise FoldingError(
