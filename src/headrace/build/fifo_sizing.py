@@ -44,10 +44,8 @@ SHALLOW = 31
 """Beats of a FIFO that smooths no more than what engines need for a beat; with one more, a memory of five address bits."""
 SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
-PARTS = (0.0, 0.5)
-"""Of a FIFO's depth, that are tried."""
-SPARINGS = 12
-"""Sets of FIFOs tried at each, at most."""
+PARTS = {0.0: 16, 0.5: 8}
+"""Of a FIFO's depth, that are tried, and on how many sets of FIFOs at most."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.1
@@ -193,8 +191,8 @@ class Sizer:
             if self._fast_enough(result) and self._bits(moved) < self._bits(peaks):
                 peaks = moved
         if self._design.weights:
-            for part in PARTS:
-                peaks = self._spared(peaks, part)
+            for part, most in PARTS.items():
+                peaks = self._spared(peaks, part, most)
         # A schedule that keeps the pace exists within these levels, and back-pressure alone finds one at least as fast (a
         # marked graph runs no slower for running early). One word more: a full FIFO takes none in the cycle that it gives one.
         depths = {key: max(MIN_DEPTH, level + 1) for key, level in peaks.items()}
@@ -226,19 +224,19 @@ class Sizer:
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
-    def _spared(self, levels: dict[str, int], part: float) -> dict[str, int]:
+    def _spared(self, levels: dict[str, int], part: float, most: int) -> dict[str, int]:
         """Levels that do as well, where those that take many bits are this part of what they were, or shallow.
 
         Networks whose weights find no room on the chip are short of memory. What waits in a FIFO need not always: back-pressure
         leaves it in the buffer that it comes from, of rows or of a block, or makes bursts even. All other FIFOs may hold
         what they held and no more, so that waits cannot move from one to another. Where lowering some costs pace, each half
-        of them is tried, that of more bits first.
+        of them is tried, large sets before small ones.
         """
         joins = {node.name for node in self._graph.nodes if len(node.inputs) > 1}
         edges = [edge for edge in self._design.edges if part or edge.reader not in joins]  # these wait for each other
         bits = {edge.key: levels[edge.key] * edge.fifo.width for edge in edges}
         groups = [sorted((key for key, size in bits.items() if size > SPARED_BITS), key=lambda key: -bits[key])]
-        for _ in range(SPARINGS):
+        for _ in range(most):
             if not groups or not (group := groups.pop(0)):
                 break
             self._note(f"trying {len(group)} FIFOs at {part:.0%} of their depth")
@@ -248,7 +246,7 @@ class Sizer:
                 levels = {key: min(level, moved[key]) for key, level in lower.items()}
             elif len(group) > 1:
                 half = ceil_div(len(group), 2)
-                groups = [group[:half], group[half:], *groups]
+                groups += [group[:half], group[half:]]
         return levels
 
     def _feed(self, count: int) -> None:
