@@ -3,8 +3,9 @@
 
 The network is built once with FIFOs that hold whole frames and can be limited at run time. Fed at the pace of its slowest
 engine it never waits, and the levels that its FIFOs reach are what that schedule needs. Where a long wait (the short side of
-a skip connection) can be spent before or behind an operator, it is moved to where a frame is smaller. At last the depths
-are checked at full speed, where back-pressure alone sets the pace.
+a skip connection) can be spent before or behind an operator, it is moved to where a frame is smaller; where weights stream,
+waits are left to the buffers of engines as far as the pace allows. At last the depths are checked at full speed, where
+back-pressure alone sets the pace.
 """
 
 from __future__ import annotations
@@ -174,28 +175,10 @@ class Sizer:
 
     def run(self) -> FifoSizing:
         """Depths, and the interval and latency with them."""
-        self._note("measuring FIFO levels")
-        peaks, result = self._measure({}, paced=True)
-        again = False
-        if (reached := self._interval(result) or 0) > self._target * TOLERANCE:
-            self._target, again = reached, True  # fed faster than it can be, a network piles up what it was fed
-        if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:
-            self._feed(min(frames, MAX_FRAMES))  # small frames: many are in the pipeline at once
-            again = True
-        if again:
-            peaks, _ = self._measure({}, paced=True)
-        pins = self._pins(peaks)
-        if pins:
-            self._note(f"moving {len(pins)} long waits to where a frame is smaller")
-            moved, result = self._measure(pins, paced=True)
-            if self._fast_enough(result) and self._bits(moved) < self._bits(peaks):
-                peaks = moved
-        if self._design.weights:
-            for part, most in PARTS.items():
-                peaks = self._spared(peaks, part, most)
+        levels = self._levels()
         # A schedule that keeps the pace exists within these levels, and back-pressure alone finds one at least as fast (a
         # marked graph runs no slower for running early). One word more: a full FIFO takes none in the cycle that it gives one.
-        depths = {key: max(MIN_DEPTH, level + 1) for key, level in peaks.items()}
+        depths = {key: max(MIN_DEPTH, level + 1) for key, level in levels.items()}
         best: FifoSizing | None = None
         for attempt in range(ROUNDS):
             self._note(f"checking at full speed (round {attempt + 1})")
@@ -210,6 +193,28 @@ class Sizer:
         if best is None:
             raise BuildError("the network deadlocks at every FIFO depth tried; please report it as a bug, with the model")
         return best
+
+    def _levels(self) -> dict[str, int]:
+        """Of all FIFOs, within which a schedule keeps the pace."""
+        self._note("measuring FIFO levels")
+        levels, result = self._measure({}, paced=True)
+        again = False
+        if (reached := self._interval(result) or 0) > self._target * TOLERANCE:
+            self._target, again = reached, True  # fed faster than it can be, a network piles up what it was fed
+        if result.frame_ends and (frames := ceil_div(result.latency_cycles, self._target) + 2) > self._count:
+            self._feed(min(frames, MAX_FRAMES))  # small frames: many are in the pipeline at once
+            again = True
+        if again:
+            levels, _ = self._measure({}, paced=True)
+        if pins := self._pins(levels):
+            self._note(f"moving {len(pins)} long waits to where a frame is smaller")
+            moved, result = self._measure(pins, paced=True)
+            if self._fast_enough(result) and self._bits(moved) < self._bits(levels):
+                levels = moved
+        if self._design.weights:
+            for part, most in PARTS.items():
+                levels = self._spared(levels, part, most)
+        return levels
 
     def confirm(self) -> FifoSizing:
         """Interval and latency with the depths that the design has."""
