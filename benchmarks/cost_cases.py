@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from finn_peers import Peer, in_hls, node, stream
@@ -19,6 +19,7 @@ from headrace.engines.pointwise import Pointwise
 from headrace.engines.pools import Chooser, Pooler, Reducer
 from headrace.engines.slide import Slide
 from headrace.engines.tables import StepFunction, Table, Thresholder
+from headrace.engines.taps import as_ring
 from headrace.engines.window import Window
 from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
@@ -121,6 +122,13 @@ def window(lanes: int, taps: int) -> Case:
         beats=beats,
         peer=None if taps == 3 else Peer(nodes=(pad, swg), beats=beats),  # it gives one tap or all
     )
+
+
+def ring(lanes: int) -> Case:
+    """The same, a tap a beat, from a ring of one pixel more than a window spans."""
+    case = window(lanes, 1)
+    assert isinstance(case.engine, Window)
+    return replace(case, engine=as_ring(case.engine, case.engine.reads.span + 1))
 
 
 def thresholds(lanes: int, out_bits: int) -> tuple[Case, ...]:
@@ -381,6 +389,7 @@ CASES: tuple[Case, ...] = (
     *(matvec(simd, pe) for simd, pe in ((4, 4), (8, 8), (16, 16))),
     *(stationary(simd, pe, held) for simd, pe, held in ((4, 4, 8), (8, 8, 8), (16, 4, 64))),
     *(window(lanes, taps) for lanes, taps in ((4, 1), (16, 1), (16, 3), (1, 9), (4, 9), (16, 9))),
+    *(ring(lanes) for lanes in (4, 16)),
     *(case for lanes, bits in ((1, 4), (4, 4), (16, 4), (4, 8)) for case in thresholds(lanes, bits)),
     wide_requant(4),
     *(repack(*lanes) for lanes in ((8, 2), (2, 8), (6, 4))),

@@ -90,7 +90,7 @@ class Taps(Engine):
         address = index_bits(self.pixels * self.beats)
         places = sum(size.bit_length() for size in self.reads.in_hw)
         strides = 3 * (sum(self.reads.stride) - 2)
-        return Resources(lut=60 + 3 * address + 6 * places + strides + width, ff=47 + 3 * address + 6 * places + 2 * width)
+        return Resources(lut=68 + 3 * address + 6 * places + strides, ff=55 + 3 * address + 6 * places + width)
 
 
 def tap_rings(window: Window) -> list[int]:
