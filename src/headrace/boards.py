@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headrace.engines.technology import Resources, technology_of
+from headrace.engines.technology import ULTRA_BITS, Resources, Technology, technology_of
 from headrace.errors import BuildError
 from headrace.resources import data_dir
 
@@ -105,6 +105,11 @@ class Board:
     pins: Pins | None = None
     """None where a processor's design knows them, and where no bitstream is to be made."""
 
+    @property
+    def technology(self) -> Technology:
+        """Of its device: that of the family, with UltraRAM if it has some."""
+        return replace(technology_of(self.family), ultra_bits=ULTRA_BITS if self.resources.uram else 0)
+
 
 def board_names() -> list[str]:
     """Names that :func:`load_board` takes."""
@@ -134,7 +139,11 @@ def load_board(name: str) -> Board:
             family=str(raw["family"]),
             clock_mhz=float(raw["clock_mhz"]),
             resources=Resources(
-                lut=int(amounts["lut"]), ff=int(amounts["ff"]), dsp=int(amounts["dsp"]), bram36=float(amounts["bram36"])
+                lut=int(amounts["lut"]),
+                ff=int(amounts["ff"]),
+                dsp=int(amounts["dsp"]),
+                bram36=float(amounts["bram36"]),
+                uram=int(amounts.get("uram", 0)),
             ),
             memory=None
             if memory is None

@@ -25,7 +25,7 @@ from headrace.backend.weights import memory_of
 from headrace.boards import Board
 from headrace.build.fifo_sizing import measure_design, size_fifos
 from headrace.description import Compilation, Fitted, Goal, Lowered, describe, hardware_id
-from headrace.engines.technology import Resources, technology_of
+from headrace.engines.technology import Resources
 from headrace.errors import BuildError, FoldingError
 from headrace.files import BITSTREAMS, SYNTHESES, check_target, save_json
 from headrace.frontend.importer import import_model
@@ -128,7 +128,7 @@ def _concerns(path: Path, scratch: Path, out: Path) -> bool:
 
 def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[str], *, lean: bool) -> Fitted:
     """Looks for what fits: what the FIFOs took is set aside in the next try. ``layers`` are C++ kernels."""
-    reserve, fps, technology = None, goal.fps, technology_of(board.family)
+    reserve, fps, technology = None, goal.fps, board.technology
     for _ in range(FIT_TRIES):
         note("choosing foldings")
         folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve, lean=lean)

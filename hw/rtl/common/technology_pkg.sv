@@ -4,7 +4,8 @@
 /// UltraScale+ bring a package of their own.
 ///
 /// Memories of more words and more bits than these go into block RAM, others into LUTs; FIFOs deeper
-/// than FifoDeep in any case. A multiplier takes operands of WideW and NarrowW signed bits.
+/// than FifoDeep in any case. Memories of UltraBits and more go into UltraRAM, unless that is 0. A
+/// multiplier takes operands of WideW and NarrowW signed bits.
 package technology_pkg;
   /* verilator lint_off UNUSEDPARAM */
   localparam int unsigned RamWords = 64;
@@ -16,6 +17,7 @@ package technology_pkg;
   localparam int unsigned FifoDeep = 1024;
   localparam int unsigned WideW = 25;
   localparam int unsigned NarrowW = 18;
+  localparam int unsigned UltraBits = 0;
   /* verilator lint_on UNUSEDPARAM */
 
   /// Parts of a signed number of `bits` that hold `step` bits each, the upper one and a sign.

@@ -20,6 +20,7 @@ class CellPrices:
     ff: frozenset[str]
     dsp: frozenset[str]
     bram36: Mapping[str, float]
+    uram: frozenset[str]
     free: frozenset[str]
     """Multiplexers and carries beside the LUTs, buffers, pads."""
 
@@ -29,7 +30,7 @@ class CellPrices:
         Raises:
             ToolError: the price of a cell is not known.
         """
-        known = {*self.lut, *self.ff, *self.dsp, *self.bram36, *self.free}
+        known = {*self.lut, *self.ff, *self.dsp, *self.bram36, *self.uram, *self.free}
         unknown = sorted(cell for cell in cells if cell not in known and not cell.startswith("$"))
         if unknown:
             raise ToolError(f"no price is known of the cells {', '.join(unknown)}")
@@ -38,6 +39,7 @@ class CellPrices:
             ff=sum(cells.get(cell, 0) for cell in self.ff),
             dsp=sum(cells.get(cell, 0) for cell in self.dsp),
             bram36=sum(n * cells.get(cell, 0) for cell, n in self.bram36.items()),
+            uram=sum(cells.get(cell, 0) for cell in self.uram),
         )
 
 
@@ -58,6 +60,7 @@ PRICES: Mapping[str, CellPrices] = {
         ff=_FFS,
         dsp=frozenset(("DSP48E1",)),
         bram36={"RAMB36E1": 1.0, "RAMB18E1": 0.5},
+        uram=frozenset(),
         free=_FREE,
     ),
     "xcup": CellPrices(
@@ -66,6 +69,7 @@ PRICES: Mapping[str, CellPrices] = {
         ff=_FFS,
         dsp=frozenset(("DSP48E2",)),
         bram36={"RAMB36E2": 1.0, "RAMB18E2": 0.5},
+        uram=frozenset(("URAM288",)),
         free=_FREE,
     ),
     "ecp5": CellPrices(
@@ -74,6 +78,7 @@ PRICES: Mapping[str, CellPrices] = {
         ff=frozenset(("TRELLIS_FF",)),
         dsp=frozenset(("MULT18X18D",)),
         bram36={"DP16KD": 0.5, "PDPW16KD": 0.5},
+        uram=frozenset(),
         free=frozenset(("PFUMX", "L6MUX21", "TRELLIS_IO", "EHXPLLL", "DCCA")),
     ),
 }

@@ -123,6 +123,7 @@ def _taken(row: Mapping[str, str]) -> Resources:
         ff=number("FFs"),
         dsp=number("DSP Blocks", "DSP48 Blocks"),
         bram36=number("RAMB36") + number("RAMB18") / 2,
+        uram=number("URAM"),
     )
 
 

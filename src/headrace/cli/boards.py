@@ -29,8 +29,8 @@ def boards(as_json: bool) -> None:
             ]
         )
         return
-    table = Table("name", "board", "part", "clock MHz", "LUT", "DSP", "BRAM36", title=None)
+    table = Table("name", "board", "part", "clock MHz", "LUT", "DSP", "BRAM36", "URAM", title=None)
     for b in known:
         r = b.resources
-        table.add_row(b.name, b.title, b.part, f"{b.clock_mhz:g}", f"{r.lut:,}", str(r.dsp), f"{r.bram36:g}")
+        table.add_row(b.name, b.title, b.part, f"{b.clock_mhz:g}", f"{r.lut:,}", str(r.dsp), f"{r.bram36:g}", str(r.uram))
     console(quiet=False).print(table)

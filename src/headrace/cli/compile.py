@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from headrace.boards import load_board
-from headrace.cli.common import PATH, FiniteRange, console, emit_json, json_option, status
+from headrace.cli.common import COLUMNS, PATH, FiniteRange, console, emit_json, json_option, status
 from headrace.compile import Goal, HlsOptions, compile_model
 from headrace.models import resolve_model
 
@@ -156,9 +156,9 @@ def _show(manifest: dict[str, Any], folder: Path) -> None:
             f"weights of {len(layers)} layers are read from memory again and again ({', '.join(layers)}): with all tensors "
             f"{moved:,} bytes a frame, {moved * p['frames_per_second'] / 1e6:,.0f} MB/s"
         )
-    table = Table("", "LUT", "FF", "DSP", "BRAM36")
+    table = Table("", *(COLUMNS[key] for key in r["board"]))
     for title, row in (("estimated", r["estimated"]), ("board", r["board"])):
-        table.add_row(title, *(f"{row[key]:,g}" for key in ("lut", "ff", "dsp", "bram36")))
+        table.add_row(title, *(f"{row.get(key, 0):,g}" for key in r["board"]))
     out.print(table)
     out.print(
         f"{c['exact']} of {c['requantizers']} requantizers proven exact, {c['float32_exact']} also in float32"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ from headrace.backend.ecp5 import FAMILY
 from headrace.build.cells import PRICES
 from headrace.build.levels import LIMIT, Way
 from headrace.build.synthesis import BLOCK, Synthesis, synthesize, ways_of
-from headrace.cli.common import PATH, console, emit_json, json_option, status
+from headrace.cli.common import COLUMNS, PATH, console, emit_json, json_option, status
 from headrace.simulation import record_step
-
-COLUMNS = ("lut", "ff", "dsp", "bram36")
 
 
 @click.command()
@@ -56,11 +54,12 @@ def show(build: Build, found: Synthesis) -> None:
     if same := found.family == manifest["board"]["family"]:
         estimates = {entry["name"]: entry["resources"] for entry in manifest["engines"]}
         estimates |= {BLOCK: manifest["resources"]["block"], "all": manifest["resources"]["estimated"]}
-    table = Table("made / expected", "LUT", "FF", "DSP", "BRAM36")
+    shown = [key for key in COLUMNS if key != "uram" or found.total.uram]
+    table = Table("made / expected", *(COLUMNS[key] for key in shown))
     for name, made in found.engines.items():
-        table.add_row("around the network" if name == BLOCK else name, *_pairs(made.to_json(), estimates.get(name)))
+        table.add_row("around the network" if name == BLOCK else name, *_pairs(shown, made.to_json(), estimates.get(name)))
     table.add_section()
-    table.add_row("all", *_pairs(found.total.to_json(), estimates.get("all")))
+    table.add_row("all", *_pairs(shown, found.total.to_json(), estimates.get("all")))
     console(quiet=False).print(table)
     if not same:
         console(quiet=False).print(f"expected: known of {manifest['board']['family']} alone, for which it was compiled")
@@ -76,8 +75,8 @@ def _clock(build: Build, family: str) -> str:
     return f"clock: {facts['reached_mhz']:.1f} MHz, placed and routed ({facts['clock_mhz']:g} wanted)"
 
 
-def _pairs(made: Mapping[str, float], expected: Mapping[str, float] | None) -> list[str]:
-    return [f"{made[key]:,g} / " + (f"{expected[key]:,g}" if expected else "-") for key in COLUMNS]
+def _pairs(shown: Sequence[str], made: Mapping[str, float], expected: Mapping[str, float] | None) -> list[str]:
+    return [f"{made.get(key, 0):,g} / " + (f"{expected.get(key, 0):,g}" if expected else "-") for key in shown]
 
 
 def _show_ways(ways: Mapping[str, Way]) -> None:

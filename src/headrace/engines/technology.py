@@ -14,6 +14,10 @@ from headrace.errors import BuildError
 
 BRAM36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 """Words and bits of a block RAM of 36 kbit (AMD UG473); half of one is a DP16KD of an ECP5 (Lattice FPGA-TN-02204)."""
+ULTRA_ROWS, ULTRA_WIDTH = 4096, 72
+"""Of an UltraRAM block (AMD UG573)."""
+ULTRA_BITS = 4 * 36 * 1024
+"""Memories of four block RAMs and more are in UltraRAM, where there is some: half of one of its blocks."""
 CALIBRATION = Path(__file__).with_name("calibration.json")
 """Factors by family; benchmarks/calibrate.py writes them."""
 
@@ -36,6 +40,8 @@ class Resources:
     ff: int = 0
     dsp: int = 0
     bram36: float = 0.0
+    uram: int = 0
+    """UltraRAM blocks of 288 kbit, which some UltraScale+ devices have."""
 
     def __add__(self, other: Resources) -> Resources:
         return Resources(
@@ -43,11 +49,18 @@ class Resources:
             ff=self.ff + other.ff,
             dsp=self.dsp + other.dsp,
             bram36=self.bram36 + other.bram36,
+            uram=self.uram + other.uram,
         )
 
     def times(self, count: int) -> Resources:
         """Of so many alike."""
-        return Resources(lut=self.lut * count, ff=self.ff * count, dsp=self.dsp * count, bram36=self.bram36 * count)
+        return Resources(
+            lut=self.lut * count,
+            ff=self.ff * count,
+            dsp=self.dsp * count,
+            bram36=self.bram36 * count,
+            uram=self.uram * count,
+        )
 
     def less(self, other: Resources) -> Resources:
         """The difference, not below zero."""
@@ -56,16 +69,22 @@ class Resources:
             ff=max(0, self.ff - other.ff),
             dsp=max(0, self.dsp - other.dsp),
             bram36=max(0.0, self.bram36 - other.bram36),
+            uram=max(0, self.uram - other.uram),
         )
 
     def share_of(self, whole: Resources) -> float:
         """The largest fraction that any resource takes of ``whole``."""
-        pairs = ((self.lut, whole.lut), (self.ff, whole.ff), (self.dsp, whole.dsp), (self.bram36, whole.bram36))
+        pairs = zip(self.measures(), whole.measures(), strict=True)
         return max(used / total if total else (0.0 if not used else float("inf")) for used, total in pairs)
 
+    def measures(self) -> tuple[float, ...]:
+        """What is budgeted."""
+        return (self.lut, self.ff, self.dsp, self.bram36, self.uram)
+
     def to_json(self) -> dict[str, float]:
-        """The four figures."""
-        return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36}
+        """The figures; of UltraRAM if there is any."""
+        ultra = {"uram": self.uram} if self.uram else {}
+        return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36, **ultra}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +118,8 @@ class Technology:
     """LUTs of a bit of a read-only memory that the slices' own multiplexers select from."""
     dsp_registers: bool
     """Whether synthesis puts registers and an adder into multipliers."""
+    ultra_bits: int = 0
+    """A memory that is in block RAM by its size, written and read, is in UltraRAM from so many bits on; 0: there is none."""
     factors: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
     """LUTs and flip-flops of an engine's logic, relative to what it says for 7 series, by `Engine.cost_name`."""
 
@@ -110,6 +131,8 @@ class Technology:
         """
         if block is None:
             block = words > self.ram_words and words * bits > self.ram_bits
+            if block and 0 < self.ultra_bits <= words * bits:
+                return self.ultra_memory(words, bits)
         return self.block_memory(words, bits) if block else Resources(lut=self._in_luts(words, bits), ff=bits)
 
     def _in_luts(self, words: int, bits: int) -> int:
@@ -129,6 +152,13 @@ class Technology:
         shapes = ((ceil_div(words, depth), ceil_div(bits * 2, width)) for depth, width in BRAM36_SHAPES)
         halves, rows = min((rows * columns, rows) for rows, columns in shapes)
         return Resources(lut=self._chosen(rows, bits), bram36=halves / 2)
+
+    def ultra_memory(self, words: int, bits: int) -> Resources:
+        """A memory in UltraRAM: rows of as many words, 1, 2, 4 or 8, as their bytes of 9 bits hold."""
+        across = next((count for count in (8, 4, 2) if ULTRA_WIDTH // count >= bits), 1)
+        deep = ceil_div(ceil_div(words, across), ULTRA_ROWS)
+        lut = self._chosen(across * deep, bits) + (across if across > 1 else 0)  # the second: which word is written
+        return Resources(lut=lut, ff=index_bits(across) if across > 1 else 0, uram=deep * ceil_div(bits, ULTRA_WIDTH))
 
     def read_only(self, words: int, bits: int, *, block: bool | None = None, late: bool = False) -> Resources:
         """A read-only memory with an address of its own and a registered output (fitted to yosys).
@@ -189,7 +219,7 @@ class Technology:
         names = {
             "RamWords": self.ram_words, "RamBits": self.ram_bits, "RomWords": self.rom_words, "RomBits": self.rom_bits,
             "FifoWords": self.fifo_words, "FifoBits": self.fifo_bits, "FifoDeep": self.fifo_deep,
-            "WideW": self.wide_bits, "NarrowW": self.narrow_bits,
+            "WideW": self.wide_bits, "NarrowW": self.narrow_bits, "UltraBits": self.ultra_bits,
         }  # fmt: skip
         lines = "\n".join(f"  localparam int unsigned {name} = {value};" for name, value in names.items())
         return _PACKAGE.format(lines=lines)
@@ -208,7 +238,8 @@ _PACKAGE = """\
 /// UltraScale+ bring a package of their own.
 ///
 /// Memories of more words and more bits than these go into block RAM, others into LUTs; FIFOs deeper
-/// than FifoDeep in any case. A multiplier takes operands of WideW and NarrowW signed bits.
+/// than FifoDeep in any case. Memories of UltraBits and more go into UltraRAM, unless that is 0. A
+/// multiplier takes operands of WideW and NarrowW signed bits.
 package technology_pkg;
   /* verilator lint_off UNUSEDPARAM */
 {lines}

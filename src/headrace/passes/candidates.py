@@ -14,7 +14,7 @@ import numpy.typing as npt
 from headrace.boards import Board
 from headrace.engines.elementwise import addend_bits, multiplier_bits
 from headrace.engines.mac import Stationary, acc_bits, weight_reader
-from headrace.engines.technology import Resources, technology_of
+from headrace.engines.technology import Resources
 from headrace.engines.window import Window
 from headrace.ir.graph import Graph, Node
 from headrace.ir.ops import Requant
@@ -37,8 +37,8 @@ class Candidates:
     """
 
     def __init__(self, graph: Graph, node: Node, board: Board, budget: Resources, *, lean: bool) -> None:
-        self._graph, self._node, self._technology = graph, node, technology_of(board.family)
-        self._budget = np.maximum(np.array(measures(budget), np.float64), 1e-9)
+        self._graph, self._node, self._technology = graph, node, board.technology
+        self._budget = np.maximum(np.array(budget.measures()[: 5 if board.resources.uram else 4], np.float64), 1e-9)
         self._word_bytes = board.memory.data_bits // 8 if board.memory else 0
         cycles = {fold: map_node(graph, node, fold).cycles for fold in fold_options(graph, node)}
         for fold in lean_folds(graph, node) if lean else []:
@@ -54,7 +54,7 @@ class Candidates:
         self.both = np.array([theirs is not None for _, theirs in self._folds])
         """Of each option, whether it does."""
         self.cycles = np.array([cycles[replace(mine, blocked=False)] for mine, _ in self._folds])
-        self._taken = np.full((len(self._folds), len(measures(budget)) + 1), np.nan)
+        self._taken = np.full((len(self._folds), len(self._budget) + 1), np.nan)
         self._pauses: dict[int, tuple[Window, ...]] = {}
         self._efficient = None if lean else self._worth()
 
@@ -64,15 +64,15 @@ class Candidates:
 
     def resources(self, index: int) -> Resources:
         """Estimate of an option."""
-        lut, ff, dsp, bram36, _ = self._estimates(np.array([index]))[0].tolist()
-        return Resources(lut=int(lut), ff=int(ff), dsp=int(dsp), bram36=bram36)
+        lut, ff, dsp, bram36, *uram = self._estimates(np.array([index]))[0, :-1].tolist()
+        return Resources(lut=int(lut), ff=int(ff), dsp=int(dsp), bram36=bram36, uram=int(sum(uram)))
 
     def traffic(self, index: int) -> int:
         """Bytes from memory in a frame."""
         return int(self._estimates(np.array([index]))[0, -1])
 
     def _estimates(self, indices: npt.NDArray[np.int64]) -> FloatArray:
-        """Resources, and bytes from memory in a frame, of some options (n, 5)."""
+        """Resources, and bytes from memory in a frame, of some options (n, 5 or, with UltraRAM, 6)."""
         for i in indices[np.isnan(self._taken[indices, 0])].tolist():
             self._taken[i] = self._estimated(i)
         return self._taken[indices]
@@ -87,10 +87,10 @@ class Candidates:
             total += map_node(self._graph, self.reader, theirs).resources(self._technology)
         if pauses := tuple(e for e in mapped.chain if isinstance(e, Window) and e.pause):
             self._pauses[index] = pauses
-        return [*measures(total), sum(engine.weight_bytes(self._word_bytes) for engine in streamed)]
+        return [*total.measures()[: len(self._budget)], sum(engine.weight_bytes(self._word_bytes) for engine in streamed)]
 
     def _worth(self) -> tuple[npt.NDArray[np.int64], FloatArray]:
-        """Options that no other one beats in every measure, pace included, and their shares of the budget (n, 4)."""
+        """Options that no other one beats in every measure, pace included, and their shares of the budget (n, 4 or 5)."""
         shares = self._estimates(np.arange(len(self._folds)))[:, :-1] / self._budget
         kept = efficient(np.column_stack([shares, self.cycles]))
         return kept, shares[kept]
@@ -103,7 +103,7 @@ class Candidates:
         )
 
     def _lean_shares(self, indices: npt.NDArray[np.int64], interval: int, traffic: float) -> FloatArray:
-        """Shares of some at an interval, and of ``traffic`` bytes from memory (n, 5)."""
+        """Shares of some at an interval, and of ``traffic`` bytes from memory (n, 5 or 6)."""
         estimates = self._estimates(indices)
         taken, read = estimates[:, :-1] / self._budget, estimates[:, -1]
         if self._pauses:
@@ -120,16 +120,11 @@ class Candidates:
         if len(allowed) > MANY:
             allowed = allowed[self.cycles[allowed] * FASTER > self.cycles[allowed].max()]
         if not len(allowed):
-            return allowed, np.zeros((0, 5))
+            return allowed, np.zeros((0, len(self._budget) + 1))
         shares = self._lean_shares(allowed, interval, traffic)
         parts = [np.flatnonzero(self.both[allowed] == both) for both in (False, True)]  # which cost incomparable things
         kept = np.concatenate([part[efficient(shares[part])] for part in parts])
         return allowed[kept], shares[kept]
-
-
-def measures(r: Resources) -> list[float]:
-    """What is budgeted, in the order of shares."""
-    return [r.lut, r.ff, r.dsp, r.bram36]
 
 
 def _alike(graph: Graph, node: Node) -> Hashable:

@@ -109,6 +109,7 @@ def budget_of(board: Board, fill: float, reserve: Resources) -> Resources:
         ff=max(0, int(whole.ff * fill) - reserve.ff),
         dsp=max(0, int(whole.dsp * HARD_FILL) - reserve.dsp),
         bram36=max(0.0, whole.bram36 * HARD_FILL - reserve.bram36),
+        uram=max(0, int(whole.uram * HARD_FILL) - reserve.uram),
     )
 
 
@@ -181,11 +182,11 @@ def fold(
 
 
 def _too_large(candidates: Mapping[str, Candidates], board: Board, fill: float) -> str:
-    load = np.zeros(4)
+    load = np.zeros(5 if board.resources.uram else 4)
     for c in candidates.values():
         indices, shares = c.within(int(c.cycles.max()), np.inf)
-        load += shares[shares.sum(axis=1).argmin(), :4] if len(indices) else 0.0
-    names = ("LUTs", "flip-flops", "DSPs", "block RAMs")
+        load += shares[shares.sum(axis=1).argmin(), : len(load)] if len(indices) else 0.0
+    names = ("LUTs", "flip-flops", "DSPs", "block RAMs", "UltraRAMs")
     worst = int(np.argmax(load))
     return (
         f"the network does not fit {board.title} at any folding: it needs {load[worst]:.2f} times the {names[worst]} that "
