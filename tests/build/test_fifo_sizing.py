@@ -136,3 +136,18 @@ def test_pixels_that_wait_for_a_slow_reader_are_expected(fold: Fold) -> None:
     assert mapped.cycles > 1.01 * max(engine.cycles for engine in mapped.chain[1:])
     sizing = size_fifos(graph, {node.name: fold if node is conv else Fold() for node in graph.nodes})
     assert sizing.interval == pytest.approx(mapped.cycles, rel=0.05)
+
+
+@pytest.mark.parametrize("fold", [Fold(pixels=35), Fold(rows=3)])
+def test_narrow_beats_collect_while_windows_over_few_pixels_take_none(fold: Fold) -> None:
+    """Such windows are read at the pace that their engine has alone, though their pixels come one channel at a time."""
+    net = NetBuilder(rng=np.random.default_rng(0))
+    x = net.quantize(net.conv(net.input((16, 16, 3)), 8), 0, 255)
+    y = net.conv(x, 8, kernel=(3, 3), stride=(2, 2), pad=(1, 1, 1, 1), groups=8)
+    graph = lowered(net.graph(y))
+    window = next(node for node in graph.nodes if node.outputs == (y,))
+    folds = {node.name: Fold(lanes=4, pe=8) if node.op.kind == "conv" else Fold() for node in graph.nodes}
+    folds[window.name] = replace(fold, lanes=2)
+    mapped = {node.name: map_node(graph, node, folds[node.name]) for node in graph.nodes}
+    assert mapped[window.name].cycles == max(m.cycles for m in mapped.values())
+    assert size_fifos(graph, folds).interval <= TOLERANCE * mapped[window.name].cycles

@@ -17,7 +17,6 @@ from headrace.ir.ops import Requant
 from headrace.ir.tensor import Tensor
 from headrace.operators import map_node
 from headrace.operators.base import Fold, Mapped
-from headrace.operators.channels import Concat
 from headrace.operators.constant import Constant, at_readers
 from headrace.operators.conv import Conv
 from headrace.operators.deform import DeformDepthwise
@@ -165,20 +164,20 @@ class _Builder:
         out = {}
         for (reader, port), wire in zip(readers, wires, strict=True):
             branch = Stream(wire=wire, tensor=stream.tensor, lanes=stream.lanes, bits=stream.bits, signed=stream.signed)
-            branch = self.widened_for_concat(branch, reader, port)
+            branch = self.widened(branch, reader, port)
             out[reader, port] = self.buffered(branch, reader, port) if self.needs_fifo(branch) else branch
         return out
 
-    def widened_for_concat(self, stream: Stream, reader: str, port: int) -> Stream:
-        """``stream`` at the lanes of the concat that reads it, if those are more.
+    def widened(self, stream: Stream, reader: str, port: int) -> Stream:
+        """``stream`` at the lanes of what reads it, if those are more and it reads in bursts.
 
-        A concat takes all beats of one input in a row, then none for a while. Behind the FIFO a widening converter would hold
-        one beat at most, and the concat would wait for it to collect the next one; before the FIFO it never pauses.
+        Behind the FIFO a converter would hold one beat at most, and the reader would wait for it to collect the next one;
+        before the FIFO it never pauses.
         """
-        node = next((n for n in self.graph.nodes if n.name == reader), None)
-        lanes = self.mapped[reader].in_lanes[port] if node and isinstance(node.op, Concat) else 0
-        if lanes <= stream.lanes:
+        mapped = self.mapped.get(reader)
+        if mapped is None or not mapped.chain[0].in_bursts or mapped.in_lanes[port] <= stream.lanes:
             return stream
+        lanes = mapped.in_lanes[port]
         wire = self.fitted(stream, lanes, stream.bits)
         return Stream(wire=wire, tensor=stream.tensor, lanes=lanes, bits=stream.bits, signed=stream.signed)
 

@@ -84,6 +84,11 @@ class Engine(ABC):
     bundled_out: ClassVar[bool] = False
     """All output streams share the valid and ready ports, and one data bus."""
 
+    @property
+    def in_bursts(self) -> bool:
+        """Whether it takes no input for a while, then all that comes, so that beats must not have to collect behind a FIFO."""
+        return False
+
     @abstractmethod
     def parameters(self) -> Mapping[str, Parameter]:
         """Module parameters by name."""

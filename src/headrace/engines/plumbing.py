@@ -159,6 +159,11 @@ class Repack(Engine):
         return (self.lanes_out * self.bits,) * len(self.out_channels)
 
     @property
+    def in_bursts(self) -> bool:
+        """One input after the other."""
+        return len(self.in_channels) > 1
+
+    @property
     def cycles(self) -> int:
         """Reading and writing overlap; the longer one counts."""
         beats_in = sum(ceil_div(c, self.lanes_in) for c in self.in_channels)

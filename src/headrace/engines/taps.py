@@ -51,6 +51,11 @@ class Taps(Engine):
         return (self.lanes * self.source.bits,)
 
     @property
+    def in_bursts(self) -> bool:
+        """A row that no window reads any more makes room at once."""
+        return True
+
+    @property
     def cycles(self) -> int:
         """Reading windows and writing pixels overlap as far as there is room."""
         work = ceil_div(self.reader_cycles, self.reads.out_hw[0] * self.reads.out_hw[1])

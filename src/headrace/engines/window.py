@@ -213,6 +213,11 @@ class Window(Engine):
         return (self.taps * self.lanes * self.source.bits,)
 
     @property
+    def in_bursts(self) -> bool:
+        """A row makes room when its last window was read."""
+        return self.rows < self.free_rows
+
+    @property
     def cycles(self) -> int:
         """Reading windows and writing pixels overlap; the longer one counts."""
         reads = self.out_hw[0] * self.out_hw[1] * self.beats * self.steps
