@@ -176,7 +176,7 @@ def _fitted(steps: Mapping[str, _Step], cycles: int, budget: FloatArray) -> Gree
     groups = [np.array([_vector(steps[name].resources[i]) for i in indices]) / budget for name, indices in allowed.items()]
     if np.any(np.sum([group.min(axis=0) for group in groups], axis=0) > 1):
         return None
-    picks = choose(groups)
+    picks = choose(groups).picks
     if picks is None:
         return None
     chosen = {name: indices[pick] for (name, indices), pick in zip(allowed.items(), picks, strict=True)}

@@ -105,6 +105,7 @@ def describe(
             "frames_per_second": board.clock_mhz * 1e6 / sizing.interval,
         },
         "resources": _resources(made),
+        "folding": made.fitted.folding.proven(),
         "layers": _layers(graph, made.fitted.folding),
         "engines": [_engine(i.engine, design.bottleneck.cycles, design.technology) for i in design.instances],
         "fifos": _fifos(graph, design),

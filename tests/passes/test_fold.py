@@ -19,7 +19,7 @@ from headrace.engines.technology import Resources
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
-from headrace.passes.fold import BANDWIDTH, budget_of, expected_plumbing, fold
+from headrace.passes.fold import BANDWIDTH, KNOWN_FILL, budget_of, expected_plumbing, fold
 from headrace.passes.knapsack import GAP, Included, choose, efficient
 
 NONE = Resources()
@@ -85,7 +85,7 @@ def test_the_choice_is_the_best_of_all(seed: int) -> None:
         for picks in itertools.product(*(range(len(options)) for options in groups))
     }
     fitting = {picks: float(np.sum(load)) for picks, load in sums.items() if np.max(load) <= 1}
-    found = choose(groups)
+    found = choose(groups).picks
     if found is None:
         assert not fitting
     else:
@@ -105,13 +105,21 @@ def test_options_that_include_another_groups_work_are_taken_with_it(seed: int, b
         load = sum(options[p] for options, p in zip(groups, picks, strict=True))
         if both[picks[1]] == (picks[3] == len(groups[3]) - 1) and np.max(load) <= 1:
             best = min(best, float(np.max(load) if balanced else np.sum(load)))
-    found = choose(groups, balanced=balanced, included=[Included(group=1, options=both, other=3)])
+    included = [Included(group=1, options=both, other=3)]
+    chosen = choose(groups, balanced=balanced, included=included)
+    found = chosen.picks
     if found is None:
         assert best == np.inf
+        assert chosen.gap == 0
         return
     assert both[found[1]] == (found[3] == len(groups[3]) - 1)
     load = sum(options[p] for options, p in zip(groups, found, strict=True))
     assert float(np.max(load) if balanced else np.sum(load)) == pytest.approx(best, abs=GAP if balanced else 1e-5)
+    assert chosen.gap <= GAP if balanced else 1e-5
+    some = choose(groups, balanced=True, enough=True, included=included).picks
+    assert some is not None
+    assert both[some[1]] == (some[3] == len(groups[3]) - 1)
+    assert np.max(sum(options[p] for options, p in zip(groups, some, strict=True))) <= 1 + 1e-6
 
 
 def test_no_option_that_is_worth_its_cost_is_left_out() -> None:
@@ -128,7 +136,7 @@ def test_small_networks_are_folded_as_well_as_by_trying_everything(seed: int) ->
     rng = np.random.default_rng(seed)
     graph = chain(*(int(c) for c in rng.integers(1, 9, 3)), hw=(3, 3))
     scarce = board(lut=10**7, ff=10**7, dsp=int(rng.integers(6, 60)), bram36=10**4)
-    budget = budget_of(scarce, 0.7, NONE).dsp
+    budget = budget_of(scarce, 0.7, NONE, KNOWN_FILL).dsp
     options = [[map_node(graph, n, f) for f in fold_options(graph, n)] for n in graph.nodes]
     intervals = sorted({m.cycles for node in options for m in node})
 
@@ -209,11 +217,15 @@ def test_the_design_keeps_the_folds_pace() -> None:
         assert build_design(graph, result.folds).bottleneck.cycles == result.interval
 
 
-def test_figures_for_the_manifest() -> None:
-    graph = chain(2, 3)
-    result = fold(graph, board())
-    assert set(result.to_json()) == {"interval_cycles", "resources", "folds"}
-    assert set(result.to_json()["folds"]) == {n.name for n in graph.nodes}
+@pytest.mark.parametrize("lean", [False, True])
+def test_what_is_proven_of_a_folding(lean: bool) -> None:
+    graph = chain(8, 24, 24, hw=(12, 12))
+    tight = board(lut=6_000, ff=12_000)
+    fastest = fold(graph, tight, lean=lean)
+    assert fastest.proven() == {"gap": pytest.approx(0, abs=GAP), "bound_cycles": fastest.interval}  # easily searched through
+    with pytest.raises(FoldingError, match=f"the shortest on .* is {fastest.interval} "):
+        fold(graph, tight, lean=lean, fps=1.01 * tight.clock_mhz * 1e6 / fastest.interval)
+    assert fold(graph, tight, lean=lean, fps=tight.clock_mhz * 1e6 / fastest.interval).proven()["bound_cycles"] == 0
 
 
 def cramped(bram36: float, clock_mhz: float = 100) -> Board:

@@ -54,7 +54,7 @@ def test_brings_weights_from_memory(name: str, tmp_path: Path) -> None:
     [
         ("weight_feed", {"BurstBeats": 3}, "BurstBeats one of 2 to 16"),
         ("weight_feed", {"LastBeats": 0}, "LastBeats of 1 to BurstBeats"),
-        ("weight_feed", {"Depth": 0}, "Depth and Outstanding"),
+        ("weight_feed", {"Depths": 0}, "Outstanding and Depths"),
         ("weight_unpack", {"Width": 0}, "Width and Words above 0"),
     ],
 )

@@ -16,13 +16,13 @@ module weight_feed #(
   parameter int unsigned AddrW      = 32,
   parameter int unsigned Streams    = 2,
   parameter int unsigned BurstBeats = 16,
-  /// Full bursts that each buffer holds.
-  parameter int unsigned Depth      = 2,
   /// Bursts that are on their way.
   parameter int unsigned Outstanding = 8,
   parameter logic [Streams-1:0][15:0] First     = '0,
   parameter logic [Streams-1:0][15:0] Bursts    = {Streams{16'd1}},
   parameter logic [Streams-1:0][7:0]  LastBeats = {Streams{8'd2}},
+  /// Full bursts that each buffer holds.
+  parameter logic [Streams-1:0][7:0]  Depths    = {Streams{8'd2}},
   parameter logic [63:0] Start = '0,
   localparam int unsigned BeatsW = $clog2(BurstBeats) + 1
 ) (
@@ -47,8 +47,6 @@ module weight_feed #(
   output logic                          fault_o  // one cycle: a stream is not as it was packed
 );
   localparam int unsigned STREAM_W = Streams > 1 ? $clog2(Streams) : 1;
-  localparam int unsigned ROOM     = BurstBeats * Depth;
-  localparam int unsigned ROOM_W   = $clog2(ROOM + 1);
   localparam int unsigned BURST_W  = $clog2(BurstBeats * DataW / 8);  // of a burst's bytes
 
   typedef logic [STREAM_W-1:0] stream_t;
@@ -56,15 +54,15 @@ module weight_feed #(
   function automatic bit legal();
     legal = 1'b1;
     for (int unsigned s = 0; s < Streams; s++) begin
-      if (Bursts[s] == 0 || LastBeats[s] == 0 || 32'(LastBeats[s]) > BurstBeats ||
+      if (Depths[s] == 0 || Bursts[s] == 0 || LastBeats[s] == 0 || 32'(LastBeats[s]) > BurstBeats ||
           (Bursts[s] == 1 && LastBeats[s] == 1)) legal = 1'b0;
     end
   endfunction
 
   if (DataW < 64 || (DataW & (DataW - 1)) != 0 || BurstBeats < 2 || BurstBeats > 16 ||
-      (BurstBeats & (BurstBeats - 1)) != 0 || Depth == 0 || Outstanding == 0 || !legal()) begin : gen_check
-    $fatal(1, "need DataW a power of two from 64, BurstBeats one of 2 to 16, Depth and Outstanding, two words or more in Bursts and LastBeats of 1 to BurstBeats; got %0d, %0d, %0d, %0d, %0h, %0h",
-           DataW, BurstBeats, Depth, Outstanding, Bursts, LastBeats);
+      (BurstBeats & (BurstBeats - 1)) != 0 || Outstanding == 0 || !legal()) begin : gen_check
+    $fatal(1, "need DataW a power of two from 64, BurstBeats one of 2 to 16, Outstanding and Depths, two words or more in Bursts and LastBeats of 1 to BurstBeats; got %0d, %0d, %0d, %0h, %0h, %0h",
+           DataW, BurstBeats, Outstanding, Depths, Bursts, LastBeats);
   end
 
   logic              active_q;
@@ -136,6 +134,8 @@ module weight_feed #(
 
   logic [Streams-1:0] fifo_ready, mine;
   for (genvar s = 0; s < Streams; s++) begin : gen_stream
+    localparam int unsigned ROOM   = BurstBeats * 32'(Depths[s]);
+    localparam int unsigned ROOM_W = $clog2(ROOM + 1);
     logic [ROOM_W-1:0] room_q;  // words that the buffer can take besides those on their way
 
     assign hungry[s] = room_q >= ROOM_W'(BurstBeats);

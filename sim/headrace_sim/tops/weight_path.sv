@@ -53,7 +53,7 @@ module weight_path #(
     .DataW(DataW), .AddrW(AddrW), .Streams(3), .Outstanding(Outstanding),
     .First({16'(FirstC), 16'(FirstB), 16'(FirstA)}),
     .Bursts({16'(BurstsC), 16'(BurstsB), 16'(BurstsA)}),
-    .LastBeats({8'(LastC), 8'(LastB), 8'(LastA)}), .Start(64'h0123456789abcdef)
+    .LastBeats({8'(LastC), 8'(LastB), 8'(LastA)}), .Depths({8'd5, 8'd3, 8'd2}), .Start(64'h0123456789abcdef)
   ) u_feed (
     .clk_i, .rst_ni, .command_valid_i, .command_ready_o, .command_address_i(command_i),
     .request_valid_o(request_valid), .request_ready_i(request_ready),

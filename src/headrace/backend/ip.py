@@ -14,9 +14,10 @@ from headrace_host.registers import MAP_VERSION, MAX_PER_SIDE, MAX_TENSORS, tens
 from headrace.backend.design import Design, Stream, WeightStream
 from headrace.backend.ports import PortView, layout_of, ports_of
 from headrace.backend.rtl import NETWORK, rtl_sources, template
-from headrace.backend.weights import Region, bus_bytes, region_bytes, regions_of
+from headrace.backend.weights import BURST, Region, bus_bytes, depths_of, region_bytes, regions_of
 from headrace.boards import Memory
 from headrace.engines.mac import weight_reader
+from headrace.engines.plumbing import Fifo
 from headrace.engines.technology import Resources
 from headrace.errors import BuildError
 from headrace.ir.graph import Graph
@@ -45,6 +46,8 @@ class IpView:
     weights: tuple[WeightStream, ...] = ()
     regions: tuple[Region, ...] = ()
     """Of the weights, in memory."""
+    depths: tuple[int, ...] = ()
+    """Bursts that their buffers hold."""
 
     @property
     def size(self) -> int:
@@ -83,6 +86,10 @@ class Ip:
     def _regions(self) -> tuple[Region, ...]:
         return regions_of(self.design.weights, self.memory.data_bits // 8)
 
+    @property
+    def _depths(self) -> tuple[int, ...]:
+        return depths_of(self.design.weights, self.design.bottleneck.cycles, self.memory.data_bits // 8)
+
     def render(self, build_id: str) -> str:
         """The top module; ``build_id`` is 16 hexadecimal digits."""
         inputs, outputs = ports_of(self.graph, self.design, self.held)
@@ -97,6 +104,7 @@ class Ip:
             outputs=tuple(replace(port, index=port.index + behind) for port in outputs),
             weights=self.design.weights,
             regions=self._regions,
+            depths=self._depths,
         )
         return template("ip.sv.j2").render(ip=view)
 
@@ -111,7 +119,14 @@ class Ip:
             around = Resources(lut=450 + 913 * tensors, ff=960 + 435 * tensors)
         else:
             around = Resources(lut=610 + 1200 * tensors, ff=1020 + 500 * tensors)
-        return sum((weight_reader(stream.width, self.memory.data_bits) for stream in self.design.weights), around)
+        for stream, depth in zip(self.design.weights, self._depths, strict=True):
+            around += weight_reader(stream.width, self.memory.data_bits)
+            around += self._buffer(depth).less(self._buffer(2))
+        return around
+
+    def _buffer(self, bursts: int) -> Resources:
+        words = bursts * BURST
+        return Fifo(name="", index=0, width=self.memory.data_bits, depth=words, frame_beats=0).resources(self.design.technology)
 
     def beside(self) -> Mapping[str, str]:
         """None."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from headrace.engines.technology import ceil_div
 
 BURST = 16
 """Words of memory."""
+ROUND_TRIP = 256
+"""Cycles that a stream must bridge from the request of a burst to its words: memory's latency, and bursts asked for before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,12 @@ def regions_of(streams: Sequence[WeightStream], word_bytes: int) -> tuple[Region
         found.append(Region(first=first, bursts=bursts, last_beats=beats - (bursts - 1) * BURST))
         first += bursts
     return tuple(found)
+
+
+def depths_of(streams: Sequence[WeightStream], interval: int, word_bytes: int) -> tuple[int, ...]:
+    """Bursts that the buffer of each stream holds: one that comes, and what engines take meanwhile at a frame an interval."""
+    rates = (bus_words(s.width, s.words, 8 * word_bytes) * s.passes / interval for s in streams)
+    return tuple(1 + max(1, ceil(rate * ROUND_TRIP / BURST)) for rate in rates)
 
 
 def bus_bytes(stream: WeightStream, word_bytes: int) -> int:

@@ -45,7 +45,7 @@ SHALLOW = 31
 """Beats of a FIFO that smooths no more than what engines need for a beat; with one more, a memory of five address bits."""
 SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
-PARTS = {0.0: 16, 0.5: 8}
+PARTS = {0.0: 24, 0.5: 12}
 """Of a FIFO's depth, that are tried, and on how many sets of FIFOs at most."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""

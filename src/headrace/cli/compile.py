@@ -100,7 +100,7 @@ def compile_command(
 
 def summary(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The manifest's figures that a script is likely to want."""
-    keys = ("build_id", "name", "board", "clock_mhz", "performance", "resources")
+    keys = ("build_id", "name", "board", "clock_mhz", "performance", "folding", "resources")
     hls = manifest.get("hls")
     certificates = manifest["certificates"]
     return {
@@ -140,6 +140,8 @@ def _show(manifest: dict[str, Any], folder: Path) -> None:
         f"{p['interval_cycles']:,}), latency {p['latency_cycles']:,}; "
         f"{p['frames_per_second']:.1f} frames/s at {facts['clock_mhz']:g} MHz if timing closes"
     )
+    if bound := facts["folding"]["bound_cycles"]:
+        out.print(f"no folding within the board and --fill takes fewer than {bound:,} cycles a frame, by the estimates")
     if "layers" in facts.get("hls", {}):
         out.print(
             f"C++ kernels in {folder}/hls: layers {', '.join(facts['hls']['layers'])}; not synthesised here (no Vitis HLS), so "

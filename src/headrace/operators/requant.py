@@ -56,8 +56,9 @@ def requantizer_of(graph: Graph, node: Node) -> Node | None:
 def block_folds(reader: Node, sums: Tensor, fold: Fold) -> Iterator[tuple[Fold, Fold]]:
     """A convolution to ``sums`` with its requantizer ``reader`` before the order of pixels: blocks of results are held."""
     if in_blocks(sums, fold):
+        blocked = replace(fold, blocked=True)
         for lut_mul in _multipliers(reader):
-            yield replace(fold, blocked=True), Fold(lanes=fold.pe, held=fold.held, lut_mul=lut_mul)
+            yield blocked, Fold(lanes=fold.pe, held=fold.held, lut_mul=lut_mul)
 
 
 OPERATORS = (Operator(op=Requant, map=map_requant, folds=_requant_folds, handlers={"Trunc": trunc}),)

@@ -48,12 +48,16 @@ class Candidates:
         self.reader = requantizer_of(graph, node) if lean else None
         """The requantizer whose folding some options choose, too."""
         self._folds: list[tuple[Fold, Fold | None]] = [(fold, None) for fold in cycles]
+        each = list(cycles.values())
         if self.reader is not None:
             sums = graph.tensors[node.outputs[0]]
-            self._folds += [pair for fold in cycles for pair in block_folds(self.reader, sums, fold)]
+            for fold, taken in cycles.items():
+                pairs = list(block_folds(self.reader, sums, fold))
+                self._folds += pairs
+                each += [taken] * len(pairs)
         self.both = np.array([theirs is not None for _, theirs in self._folds])
         """Of each option, whether it does."""
-        self.cycles = np.array([cycles[replace(mine, blocked=False)] for mine, _ in self._folds])
+        self.cycles = np.array(each)
         self._taken = np.full((len(self._folds), len(self._budget) + 1), np.nan)
         self._pauses: dict[int, tuple[Window, ...]] = {}
         self._efficient = None if lean else self._worth()

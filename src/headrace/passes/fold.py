@@ -3,17 +3,17 @@
 
 A dataflow network runs at the pace of its slowest engine, so for a given interval the operators are independent: each takes a
 folding that is fast enough. What couples them is the board: of all choices that stay within its resources the cheapest is
-taken, found exactly. The interval itself is found by bisection.
+taken, or one proven to be close to it. The interval itself is found by bisection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from headrace.boards import Board
 from headrace.engines.technology import Resources
@@ -32,7 +32,8 @@ LEAN_FIFOS = 0.07
 """Part of the block RAMs that FIFOs take in builds that spare them, where joins and blocks of pixels wait."""
 PLUMBING = 0.02
 """Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""
-HARD_FILL = 0.95
+HARD_FILL, KNOWN_FILL = 0.95, 0.99
+"""Part of the DSPs and block RAMs that may be used; more where it is known what FIFOs took with a folding much like this."""
 INCLUDED = -1
 """Choice of a requantizer that comes with the convolution before it."""
 
@@ -47,10 +48,23 @@ class Folding:
     resources: Resources
     """Estimate, without FIFOs and width converters."""
 
-    def to_json(self) -> dict[str, Any]:
+    gap: float
+    """By how much less the best folding at this interval may take, at most: of the scarcest budget, where it is balanced, else
+    of the sum of all."""
+    bound: int
+    """No folding within the budget has a shorter interval; 0 where one was asked for, and the shortest was not looked for."""
+
+    def proven(self) -> dict[str, float]:
         """For the manifest."""
-        folds = {n: asdict(f) for n, f in self.folds.items()}
-        return {"interval_cycles": self.interval, "resources": self.resources.to_json(), "folds": folds}
+        return {"gap": round(self.gap, 5), "bound_cycles": self.bound}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fit:
+    """What was found at an interval; see `headrace.passes.knapsack.Chosen`."""
+
+    picks: Mapping[str, int] | None
+    gap: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +77,8 @@ class _Choice:
     """From the memory that weights stream from."""
     lean: bool
 
-    def fit(self, interval: int) -> dict[str, int] | None:
-        """The cheapest options that meet ``interval`` within the budget; None if there are none."""
+    def fit(self, interval: int, *, enough: bool = False) -> _Fit:
+        """The cheapest options that meet ``interval`` within the budget; with ``enough``, any of a lean folding."""
         traffic = interval * self.bytes_per_cycle
         known = {id(c): c.within(interval, traffic) for c in self.candidates.values()}
         allowed = {name: known[id(c)] for name, c in self.candidates.items()}
@@ -76,14 +90,17 @@ class _Choice:
                 indices, shares = allowed[reader.name]
                 allowed[reader.name] = np.append(indices, INCLUDED), np.vstack([shares, np.zeros(shares.shape[1])])
                 included.append(Included(group=place[node.name], options=both, other=place[reader.name]))
-        picks = choose([shares for _, shares in allowed.values()], balanced=self.lean, included=included)
-        if picks is None:
-            return None
-        return {name: int(indices[pick]) for (name, (indices, _)), pick in zip(allowed.items(), picks, strict=True)}
+        groups = [shares for _, shares in allowed.values()]
+        chosen = choose(groups, balanced=self.lean, enough=enough, included=included)
+        if chosen.picks is None:
+            return _Fit(picks=None, gap=chosen.gap)
+        options = zip(allowed.items(), chosen.picks, strict=True)
+        return _Fit(picks={name: int(indices[pick]) for (name, (indices, _)), pick in options}, gap=chosen.gap)
 
-    def folding(self, picks: Mapping[str, int]) -> Folding:
-        """The folding of the options ``picks``."""
-        taken = {name: (self.candidates[name], pick) for name, pick in picks.items() if pick != INCLUDED}
+    def folding(self, fit: _Fit, bound: int = 0) -> Folding:
+        """The folding of the options in ``fit``; none has a shorter interval than ``bound``."""
+        assert fit.picks is not None
+        taken = {name: (self.candidates[name], pick) for name, pick in fit.picks.items() if pick != INCLUDED}
         folds: dict[str, Fold] = {}
         for node in self.graph.nodes:
             if node.name in taken:
@@ -98,18 +115,20 @@ class _Choice:
             folds=at_readers(self.graph, folds),
             interval=max(slowest, ceil(read / self.bytes_per_cycle) if read else 0),
             resources=sum((c.resources(pick) for c, pick in taken.values()), Resources()),
+            gap=fit.gap,
+            bound=bound,
         )
 
 
-def budget_of(board: Board, fill: float, reserve: Resources) -> Resources:
-    """What the operators may use: ``fill`` of the board's LUTs and flip-flops, most DSPs and block RAMs, less ``reserve``."""
+def budget_of(board: Board, fill: float, reserve: Resources, hard: float = HARD_FILL) -> Resources:
+    """What the operators may use: ``fill`` of the board's LUTs and flip-flops, ``hard`` of the rest, less ``reserve``."""
     whole = board.resources
     return Resources(
         lut=max(0, int(whole.lut * fill) - reserve.lut),
         ff=max(0, int(whole.ff * fill) - reserve.ff),
-        dsp=max(0, int(whole.dsp * HARD_FILL) - reserve.dsp),
-        bram36=max(0.0, whole.bram36 * HARD_FILL - reserve.bram36),
-        uram=max(0, int(whole.uram * HARD_FILL) - reserve.uram),
+        dsp=max(0, int(whole.dsp * hard) - reserve.dsp),
+        bram36=max(0.0, whole.bram36 * hard - reserve.bram36),
+        uram=max(0, int(whole.uram * hard) - reserve.uram),
     )
 
 
@@ -134,7 +153,7 @@ def fold(
 
     Args:
         fill: fraction of the board's LUTs and flip-flops that may be used; fuller devices are hard to route. DSPs and block
-            RAMs, which are not, may be used up to ``HARD_FILL``.
+            RAMs, which are not, may be used up to ``HARD_FILL``, or ``KNOWN_FILL`` with a ``reserve``.
         fps: frames per second to reach with the fewest resources; without it, as many as fit.
         reserve: set aside for FIFOs and width converters; estimated if not given.
         lean: take foldings that spare block RAM too: weights that stream in from the board's memory, if it has one, and line
@@ -144,7 +163,7 @@ def fold(
         FoldingError: the goal cannot be met within the budget; says what is possible.
     """
     aside = reserve or expected_plumbing(graph, board, fill, lean=lean)
-    budget = budget_of(board, fill, aside)
+    budget = budget_of(board, fill, aside, KNOWN_FILL if reserve else HARD_FILL)
     for resource, name in (("lut", "LUTs"), ("ff", "flip-flops"), ("bram36", "block RAMs")):
         if getattr(budget, resource) <= 0:
             raise FoldingError(
@@ -159,19 +178,11 @@ def fold(
     intervals = intervals[intervals >= slowest_best]
     if fps is not None:
         goal = int(board.clock_mhz * 1e6 / fps)
-        picks = choice.fit(goal)
-        if picks is not None:
-            return choice.folding(picks)
-    if (picks := choice.fit(int(intervals[-1]))) is None:
+        if (found := choice.fit(goal)).picks is not None:
+            return choice.folding(found)
+    if choice.fit(int(intervals[-1]), enough=True).picks is None:
         raise FoldingError(_too_large(candidates, board, fill))
-    low, high, best = 0, len(intervals) - 2, choice.folding(picks)
-    while low <= high:
-        middle = (low + high) // 2
-        picks = choice.fit(int(intervals[middle]))
-        if picks is None:
-            low = middle + 1
-        else:
-            best, high = choice.folding(picks), middle - 1
+    best = _shortest(choice, intervals)
     if fps is not None and best.interval > goal:
         reached = board.clock_mhz * 1e6 / best.interval
         raise FoldingError(
@@ -179,6 +190,21 @@ def fold(
             f"at --fill {fill:g} is {best.interval} ({reached:.1f} frames/s); lower --fps, raise --fill or take a larger board"
         )
     return best
+
+
+def _shortest(choice: _Choice, intervals: npt.NDArray[np.int64]) -> Folding:
+    """The folding with the shortest of ``intervals``, ascending, of which the last one is met."""
+    low, high, bound = 0, len(intervals) - 1, 0
+    while low < high:
+        middle = (low + high) // 2
+        found = choice.fit(int(intervals[middle]), enough=True)
+        if found.picks is not None:
+            high = middle
+        else:
+            low = middle + 1
+            if found.gap == 0:
+                bound = low
+    return choice.folding(choice.fit(int(intervals[low])), int(intervals[bound]))
 
 
 def _too_large(candidates: Mapping[str, Candidates], board: Board, fill: float) -> str:

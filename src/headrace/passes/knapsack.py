@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One option of each group, the cheapest in all that stays within several budgets: a multiple-choice knapsack.
 
-Stated as a mixed-integer program and solved to proven optimality by HiGHS (Huangfu and Hall, 2018,
-doi:10.1007/s12532-017-0130-5).
+Stated as a mixed-integer program and solved by HiGHS (Huangfu and Hall, 2018, doi:10.1007/s12532-017-0130-5): to proven
+optimality, or up to a proven gap.
 """
 
 from __future__ import annotations
@@ -28,7 +28,19 @@ def efficient(options: FloatArray) -> npt.NDArray[np.int64]:
 
 
 GAP = 0.002
-"""Of a balanced choice: by how much of a budget the best one may be better, at most."""
+"""Of a balanced choice: by how much of a budget a better one that is not looked for may be better, at most."""
+NODES = 200
+"""Of the search for one, after which the best that was seen is taken; a bound in seconds would not give the same each time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What was found."""
+
+    picks: list[int] | None
+    """An option for each group; None: no choice that fits was found."""
+    gap: float
+    """By how much the least value may be lower, at most; without a choice, 0: there is none that fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +53,19 @@ class Included:
     other: int
 
 
-def choose(groups: Sequence[FloatArray], *, balanced: bool = False, included: Sequence[Included] = ()) -> list[int] | None:
+def choose(
+    groups: Sequence[FloatArray], *, balanced: bool = False, enough: bool = False, included: Sequence[Included] = ()
+) -> Chosen:
     """The option of each group with the least sum of shares, no budget exceeded.
 
     Args:
         groups: for each group its options' shares (n, k) of k budgets.
-        balanced: the least share of the budget that is used most instead, up to `GAP`.
+        balanced: the least share of the budget that is used most instead, up to `GAP`, or what `NODES` give.
+        enough: of a balanced choice: any that fits.
         included: options that stand for one of another group, too; no two are of the same group, nor for the same other.
-
-    Returns:
-        An index per group; None if no choice fits.
     """
     if any(not len(options) for options in groups):
-        return None
+        return Chosen(picks=None, gap=0.0)
     shares = np.concatenate(groups)
     count, budgets = shares.shape
     members = np.repeat(np.arange(len(groups)), [len(options) for options in groups])
@@ -91,8 +103,14 @@ def choose(groups: Sequence[FloatArray], *, balanced: bool = False, included: Se
         for row in largest:
             solver.changeRowBounds(int(row), -highspy.kHighsInf, 0.0)
         solver.changeColsCost(count, np.arange(count, dtype=np.int32), np.zeros(count))
+        solver.setOptionValue("mip_max_nodes", NODES)
+        if enough:
+            solver.setOptionValue("objective_target", 1.0)
     solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    taken = np.flatnonzero(np.array(solver.getSolution().col_value[:count]) > 0.5)
-    return [int(i) for i in taken - np.searchsorted(members, np.arange(len(groups)))]
+    found, info = solver.getSolution(), solver.getInfo()
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible.value:
+        proven = solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible
+        return Chosen(picks=None, gap=0.0 if proven else np.inf)
+    taken = np.flatnonzero(np.array(found.col_value[:count]) > 0.5)
+    picks = [int(i) for i in taken - np.searchsorted(members, np.arange(len(groups)))]
+    return Chosen(picks=picks, gap=max(0.0, info.objective_function_value - info.mip_dual_bound))
