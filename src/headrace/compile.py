@@ -132,9 +132,10 @@ def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[st
     for _ in range(FIT_TRIES):
         note("choosing foldings")
         folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve, lean=lean)
-        sizing = size_fifos(graph, folding.folds, note, layers, technology)
+        unsized = mixed_design(graph, folding.folds, {}, layers, technology)
+        block = sum((b.resources() for b in blocks_for(board, graph, unsized).values()), Resources())
+        sizing = size_fifos(graph, folding.folds, note, layers, technology, board.resources.less(block))
         design = in_parts(mixed_design(graph, folding.folds, sizing.depths, layers, technology))
-        block = sum((b.resources() for b in blocks_for(board, graph, design).values()), Resources())
         total = design.resources() + block
         if total.share_of(board.resources) > 1.0:
             reserve = design.resources().less(folding.resources)  # the fill is the network's; the block has the rest

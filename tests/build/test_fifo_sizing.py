@@ -17,6 +17,7 @@ from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
 from headrace.build.fifo_sizing import MIN_DEPTH, SHALLOW, TOLERANCE, open_simulator, size_fifos
 from headrace.build.verilate import build_simulator, harness_of
+from headrace.engines.technology import Resources
 from headrace.ir.graph import Graph
 from headrace.operators import map_node
 from headrace.operators.base import Fold
@@ -111,15 +112,20 @@ def test_timing_depends_on_no_data(seed: int | None, monkeypatch: pytest.MonkeyP
     assert size_fifos(graph, folds) == whole
 
 
-def test_what_no_branch_waits_for_waits_in_no_fifo_where_weights_stream() -> None:
+def before_a_slow_layer() -> tuple[Graph, dict[str, Fold], str, str]:
+    """A deformable layer before a slow dense one, foldings of the others, the slow one, and the key of the FIFO before it."""
     net = NetBuilder(rng=np.random.default_rng(0))
     x = net.quantize(net.conv(net.input((8, 8, 4)), 32), 0, 255)
     y = net.quantize(net.deform(x, net.quantize(net.conv(x, 1), -8, 7), 3, -8, 7), 0, 255)
     graph = lowered(net.graph(net.quantize(net.conv(y, 64), 0, 255)))
     slow = graph.nodes[-2].name
     quick = {node.name: Fold(lanes=4, pe=4 if node.op.kind == "conv" else 1) for node in graph.nodes}
+    return graph, quick, slow, f"{y}->{slow}.0"
+
+
+def test_what_no_branch_waits_for_waits_in_no_fifo_where_weights_stream() -> None:
+    graph, quick, slow, key = before_a_slow_layer()
     kept, streamed = (size_fifos(graph, {**quick, slow: Fold(lanes=4, pe=1, held=held)}) for held in (0, 8))
-    key = f"{y}->{slow}.0"
     assert kept.depths[key] > 256  # most of a frame leaves the window of the whole map at once
     assert streamed.depths[key] <= SHALLOW + 1
     assert streamed.interval <= TOLERANCE * map_node(graph, graph.nodes[-2], Fold(lanes=4, pe=1, held=8)).cycles
@@ -151,3 +157,13 @@ def test_narrow_beats_collect_while_windows_over_few_pixels_take_none(fold: Fold
     mapped = {node.name: map_node(graph, node, folds[node.name]) for node in graph.nodes}
     assert mapped[window.name].cycles == max(m.cycles for m in mapped.values())
     assert size_fifos(graph, folds).interval <= TOLERANCE * mapped[window.name].cycles
+
+
+def test_no_more_is_spared_than_there_is_need_for() -> None:
+    graph, quick, slow, key = before_a_slow_layer()
+    depths = {}
+    for luts in (1_000, 10_000):  # it takes about 2,500
+        room = Resources(lut=luts, ff=10**6, dsp=10**6, bram36=10**4)
+        depths[luts] = size_fifos(graph, {**quick, slow: Fold(lanes=4, pe=1, held=8)}, room=room).depths[key]
+    assert depths[1_000] <= SHALLOW + 1
+    assert depths[10_000] > 256

@@ -23,10 +23,11 @@ import numpy as np
 from headrace_host.simulator import NetworkSimulator, SimulationResult
 
 from headrace.backend.design import Design, Edge, build_design, stream_spec
+from headrace.backend.fifo_parts import in_parts
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, harness_of, model_key, takes_long, timing_harness
-from headrace.engines.technology import XC7, Technology, ceil_div
+from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph
@@ -47,6 +48,8 @@ SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
 PARTS = {0.0: 24, 0.5: 12}
 """Of a FIFO's depth, that are tried, and on how many sets of FIFOs at most."""
+AMPLE = 0.95
+"""Of each resource, at most, where no FIFOs need be spared any more."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.1
@@ -55,6 +58,7 @@ _METHOD = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
 """Part of the cache key: another way of sizing gives other depths."""
 
 Note = Callable[[str], None]
+Ample = Callable[[Mapping[str, int]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ def size_fifos(
     note: Note = lambda _: None,
     layers: Sequence[str] = (),
     technology: Technology = XC7,
+    room: Resources | None = None,
 ) -> FifoSizing:
     """Depths of all FIFOs of the network at these foldings.
 
@@ -86,6 +91,7 @@ def size_fifos(
         note: told what is going on, for progress displays.
         layers: those that are C++ kernels.
         technology: of the device; FIFOs in block RAM have another latency.
+        room: what the network may take; where weights stream, waits are left to engines until it takes `AMPLE` of that.
 
     Raises:
         BuildError: the network deadlocks.
@@ -93,7 +99,14 @@ def size_fifos(
     """
     roomy = roomy_depths(build_design(graph, folds))
     design = mixed_design(graph, folds, roomy, layers, technology)
-    return _remembered(graph, design, "compiling the network with roomy FIFOs", note, lambda sizer: sizer.run())
+
+    def ample(depths: Mapping[str, int]) -> bool:
+        sized = in_parts(mixed_design(graph, folds, depths, layers, technology))
+        return room is not None and sized.resources().share_of(room) <= AMPLE
+
+    what = "compiling the network with roomy FIFOs"
+    bounded = room if design.weights else None
+    return _remembered(graph, design, what, note, lambda sizer: sizer.run(ample), bounded)
 
 
 def measure_design(graph: Graph, design: Design, note: Note = lambda _: None) -> FifoSizing:
@@ -101,8 +114,15 @@ def measure_design(graph: Graph, design: Design, note: Note = lambda _: None) ->
     return _remembered(graph, design, "compiling the network", note, lambda sizer: sizer.confirm())
 
 
-def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Callable[[Sizer], FifoSizing]) -> FifoSizing:
-    """Does ``work`` on the Verilated design, or recalls what it gave before."""
+def _remembered(
+    graph: Graph,
+    design: Design,
+    what: str,
+    note: Note,
+    work: Callable[[Sizer], FifoSizing],
+    room: Resources | None = None,
+) -> FifoSizing:
+    """Does ``work`` on the Verilated design, or recalls what it gave before with the same ``room``."""
     with TemporaryDirectory(prefix="headrace-fifo-") as name:
         folder = Path(name)
         kernels = {layer.name: layer.files() for layer in hls_layers(design)}
@@ -117,7 +137,8 @@ def _remembered(graph: Graph, design: Design, what: str, note: Note, work: Calla
             with open_simulator(graph, design, library, folder / "rom") as simulator:
                 return work(Sizer(graph, design, simulator, note))
 
-        return remembered(model_key(sources, harness, kernels), design, note, size)
+        bound = "-".join(f"{amount:g}" for amount in room.measures()) if room else ""
+        return remembered("-".join([model_key(sources, harness, kernels), *([bound] if bound else [])]), design, note, size)
 
 
 def remembered(key: str, design: Design, note: Note, size: Callable[[], FifoSizing]) -> FifoSizing:
@@ -165,6 +186,11 @@ class LevelSimulator(Protocol):
         """Simulates frames, fed one each ``interval`` cycles at most; with ``partial``, as far as they come."""
 
 
+def _depths(levels: Mapping[str, int]) -> dict[str, int]:
+    """With one word more: a full FIFO takes none in the cycle that it gives one."""
+    return {key: max(MIN_DEPTH, level + 1) for key, level in levels.items()}
+
+
 class Sizer:
     """Finds the depths of a design whose FIFOs are roomy in ``simulator``."""
 
@@ -173,12 +199,12 @@ class Sizer:
         self._target = design.bottleneck.cycles
         self._feed(MIN_FRAMES)
 
-    def run(self) -> FifoSizing:
-        """Depths, and the interval and latency with them."""
-        levels = self._levels()
+    def run(self, ample: Ample = lambda _: False) -> FifoSizing:
+        """Depths, and the interval and latency with them; ``ample`` says of depths that none need be spared any more."""
+        levels = self._levels(ample)
         # A schedule that keeps the pace exists within these levels, and back-pressure alone finds one at least as fast (a
-        # marked graph runs no slower for running early). One word more: a full FIFO takes none in the cycle that it gives one.
-        depths = {key: max(MIN_DEPTH, level + 1) for key, level in levels.items()}
+        # marked graph runs no slower for running early).
+        depths = _depths(levels)
         best: FifoSizing | None = None
         for attempt in range(ROUNDS):
             self._note(f"checking at full speed (round {attempt + 1})")
@@ -194,7 +220,7 @@ class Sizer:
             raise BuildError("the network deadlocks at every FIFO depth tried; please report it as a bug, with the model")
         return best
 
-    def _levels(self) -> dict[str, int]:
+    def _levels(self, ample: Ample) -> dict[str, int]:
         """Of all FIFOs, within which a schedule keeps the pace."""
         self._note("measuring FIFO levels")
         levels, result = self._measure({}, paced=True)
@@ -213,7 +239,7 @@ class Sizer:
                 levels = moved
         if self._design.weights:
             for part, most in PARTS.items():
-                levels = self._spared(levels, part, most)
+                levels = self._spared(levels, part, most, ample)
         return levels
 
     def confirm(self) -> FifoSizing:
@@ -229,7 +255,7 @@ class Sizer:
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
-    def _spared(self, levels: dict[str, int], part: float, most: int) -> dict[str, int]:
+    def _spared(self, levels: dict[str, int], part: float, most: int, ample: Ample) -> dict[str, int]:
         """Levels that do as well, where those that take many bits are this part of what they were, or shallow.
 
         Networks whose weights find no room on the chip are short of memory. What waits in a FIFO need not always: back-pressure
@@ -242,7 +268,7 @@ class Sizer:
         bits = {edge.key: levels[edge.key] * edge.fifo.width for edge in edges}
         groups = [sorted((key for key, size in bits.items() if size > SPARED_BITS), key=lambda key: -bits[key])]
         for _ in range(most):
-            if not groups or not (group := groups.pop(0)):
+            if not groups or not (group := groups.pop(0)) or ample(_depths(levels)):
                 break
             self._note(f"trying {len(group)} FIFOs at {part:.0%} of their depth")
             lower = {**levels, **{key: min(levels[key], max(SHALLOW, int(levels[key] * part))) for key in group}}
