@@ -260,23 +260,26 @@ class Sizer:
 
         Networks whose weights find no room on the chip are short of memory. What waits in a FIFO need not always: back-pressure
         leaves it in the buffer that it comes from, of rows or of a block, or makes bursts even. All other FIFOs may hold
-        what they held and no more, so that waits cannot move from one to another. Where lowering some costs pace, each half
-        of them is tried, large sets before small ones.
+        what they held and no more, so that waits cannot move from one to another. Where lowering some costs pace, those that
+        take half of their bits are tried, and the others; sets of many bits first.
         """
         joins = {node.name for node in self._graph.nodes if len(node.inputs) > 1}
         edges = [edge for edge in self._design.edges if part or edge.reader not in joins]  # these wait for each other
         bits = {edge.key: levels[edge.key] * edge.fifo.width for edge in edges}
-        groups = [sorted((key for key, size in bits.items() if size > SPARED_BITS), key=lambda key: -bits[key])]
+        group = sorted((key for key, size in bits.items() if size > SPARED_BITS), key=lambda key: -bits[key])
+        groups = [group] if group else []
         for _ in range(most):
-            if not groups or not (group := groups.pop(0)) or ample(_depths(levels)):
+            if not groups or ample(_depths(levels)):
                 break
+            group = groups.pop(int(np.argmax([sum(bits[key] for key in each) for each in groups])))
             self._note(f"trying {len(group)} FIFOs at {part:.0%} of their depth")
             lower = {**levels, **{key: min(levels[key], max(SHALLOW, int(levels[key] * part))) for key in group}}
             moved, result = self._measure({key: level + 1 for key, level in lower.items()}, paced=True)
             if self._fast_enough(result):
                 levels = {key: min(level, moved[key]) for key, level in lower.items()}
             elif len(group) > 1:
-                half = ceil_div(len(group), 2)
+                upto = np.cumsum([bits[key] for key in group])
+                half = min(1 + int(np.searchsorted(upto, upto[-1] / 2)), len(group) - 1)
                 groups += [group[:half], group[half:]]
         return levels
 
