@@ -15,7 +15,7 @@ from random_nets import random_network
 
 from headrace.backend.design import build_design
 from headrace.backend.rtl import write_rtl
-from headrace.build.fifo_sizing import MIN_DEPTH, SHALLOW, TOLERANCE, open_simulator, size_fifos
+from headrace.build.fifo_sizing import MIN_DEPTH, SHALLOW, TOLERANCE, measure_design, open_simulator, size_fifos
 from headrace.build.verilate import build_simulator, harness_of
 from headrace.engines.technology import Resources
 from headrace.ir.graph import Graph
@@ -167,3 +167,15 @@ def test_no_more_is_spared_than_there_is_need_for() -> None:
         depths[luts] = size_fifos(graph, {**quick, slow: Fold(lanes=4, pe=1, held=8)}, room=room).depths[key]
     assert depths[1_000] <= SHALLOW + 1
     assert depths[10_000] > 256
+
+
+def test_where_beats_are_rare_a_register_does() -> None:
+    graph, quick, slow, _ = before_a_slow_layer()
+    folds = {**quick, slow: Fold(lanes=4, pe=1, held=8)}
+    sizing = size_fifos(graph, folds)
+    design = build_design(graph, folds, sizing.depths)
+    rare = {e.key for e in design.edges if 4 * e.fifo.frame_beats <= design.bottleneck.cycles}
+    single = {key for key, depth in sizing.depths.items() if depth == 1}
+    assert single
+    assert single <= rare
+    assert measure_design(graph, design).interval <= TOLERANCE * design.bottleneck.cycles

@@ -48,6 +48,8 @@ SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
 PARTS = {0.0: 24, 0.5: 12}
 """Of a FIFO's depth, that are tried, and on how many sets of FIFOs at most."""
+REGISTER, MOST_REGISTERS = 0, 12
+"""Level for which a FIFO is one register, which takes a beat every other cycle; how many sets of FIFOs are tried with it."""
 AMPLE = 0.95
 """Of each resource, at most, where no FIFOs need be spared any more."""
 LARGE_BITS = 18 * 1024
@@ -188,7 +190,7 @@ class LevelSimulator(Protocol):
 
 def _depths(levels: Mapping[str, int]) -> dict[str, int]:
     """With one word more: a full FIFO takes none in the cycle that it gives one."""
-    return {key: max(MIN_DEPTH, level + 1) for key, level in levels.items()}
+    return {key: 1 if level == REGISTER else max(MIN_DEPTH, level + 1) for key, level in levels.items()}
 
 
 class Sizer:
@@ -239,7 +241,8 @@ class Sizer:
                 levels = moved
         if self._design.weights:
             for part, most in PARTS.items():
-                levels = self._spared(levels, part, most, ample)
+                levels = self._spared(levels, self._shallow(levels, part), most, ample)
+            levels = self._spared(levels, self._registers(levels), MOST_REGISTERS, ample)
         return levels
 
     def confirm(self) -> FifoSizing:
@@ -255,28 +258,37 @@ class Sizer:
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
-    def _spared(self, levels: dict[str, int], part: float, most: int, ample: Ample) -> dict[str, int]:
-        """Levels that do as well, where those that take many bits are this part of what they were, or shallow.
+    def _shallow(self, levels: Mapping[str, int], part: float) -> dict[str, int]:
+        """Lower levels of what takes many bits: this part of what they were, or what smooths no more than an engine's beat."""
+        joins = {node.name for node in self._graph.nodes if len(node.inputs) > 1}
+        edges = [edge for edge in self._design.edges if part or edge.reader not in joins]  # these wait for each other
+        large = [edge.key for edge in edges if levels[edge.key] * edge.fifo.width > SPARED_BITS]
+        return {key: min(levels[key], max(SHALLOW, int(levels[key] * part))) for key in large}
+
+    def _registers(self, levels: Mapping[str, int]) -> dict[str, int]:
+        """`REGISTER` for what is shallow already and has few beats: a roomy FIFO limited to one takes four cycles each."""
+        edges = [edge for edge in self._design.edges if levels[edge.key] <= SHALLOW]
+        return {edge.key: REGISTER for edge in edges if 4 * edge.fifo.frame_beats <= self._target}
+
+    def _spared(self, levels: dict[str, int], lower: Mapping[str, int], most: int, ample: Ample) -> dict[str, int]:
+        """Levels that do as well, where as many as possible of those in ``lower`` are as low as that.
 
         Networks whose weights find no room on the chip are short of memory. What waits in a FIFO need not always: back-pressure
         leaves it in the buffer that it comes from, of rows or of a block, or makes bursts even. All other FIFOs may hold
         what they held and no more, so that waits cannot move from one to another. Where lowering some costs pace, those that
         take half of their bits are tried, and the others; sets of many bits first.
         """
-        joins = {node.name for node in self._graph.nodes if len(node.inputs) > 1}
-        edges = [edge for edge in self._design.edges if part or edge.reader not in joins]  # these wait for each other
-        bits = {edge.key: levels[edge.key] * edge.fifo.width for edge in edges}
-        group = sorted((key for key, size in bits.items() if size > SPARED_BITS), key=lambda key: -bits[key])
-        groups = [group] if group else []
+        bits = {e.key: levels[e.key] * e.fifo.width for e in self._design.edges if e.key in lower}
+        groups = [sorted(bits, key=lambda key: -bits[key])] if bits else []
         for _ in range(most):
             if not groups or ample(_depths(levels)):
                 break
             group = groups.pop(int(np.argmax([sum(bits[key] for key in each) for each in groups])))
-            self._note(f"trying {len(group)} FIFOs at {part:.0%} of their depth")
-            lower = {**levels, **{key: min(levels[key], max(SHALLOW, int(levels[key] * part))) for key in group}}
-            moved, result = self._measure({key: level + 1 for key, level in lower.items()}, paced=True)
+            self._note(f"trying {len(group)} FIFOs with less room")
+            lowered = {**levels, **{key: lower[key] for key in group}}
+            moved, result = self._measure({key: level + 1 for key, level in lowered.items()}, paced=True)
             if self._fast_enough(result):
-                levels = {key: min(level, moved[key]) for key, level in lower.items()}
+                levels = {key: min(level, moved[key]) for key, level in lowered.items()}
             elif len(group) > 1:
                 upto = np.cumsum([bits[key] for key in group])
                 half = min(1 + int(np.searchsorted(upto, upto[-1] / 2)), len(group) - 1)

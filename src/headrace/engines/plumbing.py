@@ -57,6 +57,8 @@ class Fifo(Engine):
 
     def logic(self, technology: Technology) -> Resources:
         """Pointers, or registers and what selects from them (fitted to yosys)."""
+        if self.depth == 1:
+            return Resources(lut=5, ff=self.width + 3)
         if self.depth <= REGISTER_DEPTH:
             return Resources(lut=self.width + 5, ff=self.depth * self.width + 4)
         pointer = index_bits(self.depth)
