@@ -19,7 +19,7 @@ from headrace.engines.technology import Resources
 from headrace.errors import FoldingError
 from headrace.ir.graph import Graph
 from headrace.operators import fold_options, map_node
-from headrace.passes.fold import BANDWIDTH, KNOWN_FILL, budget_of, expected_plumbing, fold
+from headrace.passes.fold import BANDWIDTH, budget_of, expected_plumbing, fold
 from headrace.passes.knapsack import GAP, Included, choose, efficient
 
 NONE = Resources()
@@ -136,7 +136,7 @@ def test_small_networks_are_folded_as_well_as_by_trying_everything(seed: int) ->
     rng = np.random.default_rng(seed)
     graph = chain(*(int(c) for c in rng.integers(1, 9, 3)), hw=(3, 3))
     scarce = board(lut=10**7, ff=10**7, dsp=int(rng.integers(6, 60)), bram36=10**4)
-    budget = budget_of(scarce, 0.7, NONE, KNOWN_FILL).dsp
+    budget = budget_of(scarce, 0.7, NONE).dsp
     options = [[map_node(graph, n, f) for f in fold_options(graph, n)] for n in graph.nodes]
     intervals = sorted({m.cycles for node in options for m in node})
 

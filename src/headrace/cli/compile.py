@@ -141,7 +141,7 @@ def _show(manifest: dict[str, Any], folder: Path) -> None:
         f"{p['frames_per_second']:.1f} frames/s at {facts['clock_mhz']:g} MHz if timing closes"
     )
     if bound := facts["folding"]["bound_cycles"]:
-        out.print(f"no folding within the board and --fill takes fewer than {bound:,} cycles a frame, by the estimates")
+        out.print(f"fewest cycles a frame by estimates, of any folding within the board, --fill and what FIFOs take: {bound:,}")
     if "layers" in facts.get("hls", {}):
         out.print(
             f"C++ kernels in {folder}/hls: layers {', '.join(facts['hls']['layers'])}; not synthesised here (no Vitis HLS), so "

@@ -33,7 +33,7 @@ LEAN_FIFOS = 0.07
 PLUMBING = 0.02
 """Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""
 HARD_FILL, KNOWN_FILL = 0.95, 0.99
-"""Part of the DSPs and block RAMs that may be used; more where it is known what FIFOs took with a folding much like this."""
+"""Part of the DSPs and block RAMs that may be used; of lean foldings, more once it is known what the FIFOs of one took."""
 INCLUDED = -1
 """Choice of a requantizer that comes with the convolution before it."""
 
@@ -153,7 +153,7 @@ def fold(
 
     Args:
         fill: fraction of the board's LUTs and flip-flops that may be used; fuller devices are hard to route. DSPs and block
-            RAMs, which are not, may be used up to ``HARD_FILL``, or ``KNOWN_FILL`` with a ``reserve``.
+            RAMs, which are not, may be used up to ``HARD_FILL``, or lean ones up to ``KNOWN_FILL`` with a ``reserve``.
         fps: frames per second to reach with the fewest resources; without it, as many as fit.
         reserve: set aside for FIFOs and width converters; estimated if not given.
         lean: take foldings that spare block RAM too: weights that stream in from the board's memory, if it has one, and line
@@ -163,7 +163,7 @@ def fold(
         FoldingError: the goal cannot be met within the budget; says what is possible.
     """
     aside = reserve or expected_plumbing(graph, board, fill, lean=lean)
-    budget = budget_of(board, fill, aside, KNOWN_FILL if reserve else HARD_FILL)
+    budget = budget_of(board, fill, aside, KNOWN_FILL if reserve and lean else HARD_FILL)
     for resource, name in (("lut", "LUTs"), ("ff", "flip-flops"), ("bram36", "block RAMs")):
         if getattr(budget, resource) <= 0:
             raise FoldingError(
