@@ -45,6 +45,7 @@ BUS_MUTANTS = (
     mutant("axi_read_mux", "open_o && owner == PORT_W'(p)", "open_o && chosen == PORT_W'(p)", READ),
     mutant("axi_read_mux", "last         = beat_q == owed - 1'b1", "last         = m_axi_rlast && beat_q != '0", READ),
     mutant("axi_read_mux", "order_ready && (!m_axi_arvalid || m_axi_arready)", "order_ready", READ),
+    mutant("weight_feed", "32'(Depths[s])", "32'(Depths[0])", WEIGHTS_WIDER),
     mutant("weight_feed", "room_q >= ROOM_W'(BurstBeats)", "room_q != '0", WEIGHTS, quick=True),
     mutant("weight_feed", "begun_q[stream_q] ? next_q[stream_q] : '0", "next_q[stream_q]", WEIGHTS_WIDER),
     mutant("weight_feed", "last ? '0 : burst + 16'd1", "burst + 16'd1", WEIGHTS),
