@@ -118,13 +118,16 @@ class Source(_Stream):
 class Sink(_Stream):
     """Takes beats, refusing in a cycle with probability ``stall``; collects ``words``.
 
-    With ``endless`` there may be more beats than ``count``, which are not taken.
+    With ``endless`` there may be more beats than ``count``, which are not taken. With ``work`` each is taken so many cycles
+    after the first in which it is offered, as by an engine that works on it where it stands.
     """
 
     count: int
     stall: float
     words: list[int]
     endless: bool = False
+    work: int = 0
+    worked: int = 0
     accepting: bool = False
 
     @property
@@ -134,12 +137,16 @@ class Sink(_Stream):
 
     def drive(self, cycle: int, rng: random.Random) -> None:  # noqa: ARG002
         """Decide whether this cycle's beat is taken."""
-        self.accepting = rng.random() >= self.stall and not (self.endless and self.done)
+        self.accepting = rng.random() >= self.stall and not (self.endless and self.done) and self.worked >= self.work
         self.ready.set_slice(self.bit, 1, int(self.accepting))
 
     def sample(self, cycle: int) -> None:
         """Collect the beat of this cycle, if there is one."""
-        if self.accepting and self.valid.read() >> self.bit & 1:
+        if not self.valid.read() >> self.bit & 1:
+            return
+        self.worked += 1
+        if self.accepting:
+            self.worked = 0
             self.cycles.append(cycle)
             self.words.append(self.data.read() >> self.offset & ((1 << self.width) - 1))
 
@@ -191,11 +198,12 @@ class StreamBench:
         index: int | None = None,
         shared_data: bool = False,
         endless: bool = False,
+        work: int = 0,
     ) -> Sink:
-        """Add a sink of ``count`` beats; ``shared_data``: all streams of a vector share the data; ``endless``: see `Sink`."""
+        """Add a sink of ``count`` beats; ``shared_data``: all streams of a vector share the data; the others: see `Sink`."""
         ports = self.port(valid), self.port(ready), self.port(data)
         sink = Sink(*ports, index or 0, _slice(ports, None if shared_data else index))
-        sink.count, sink.stall, sink.words, sink.endless = count, stall, [], endless
+        sink.count, sink.stall, sink.words, sink.endless, sink.work = count, stall, [], endless, work
         self.sinks.append(sink)
         return sink
 

@@ -28,15 +28,18 @@ module weight_unpack #(
 
   if (PARTS > 1) begin : gen_collect
     localparam int unsigned HELD = (PARTS - 1) * DataW;
+    // The next word collects while one is worked on: engines take theirs in the last cycle of that.
     logic [HELD-1:0] held_q;   // the parts before the last one, the first in the low bits
     logic            last;
     beat_counter #(.Beats(PARTS)) u_parts (
       .clk_i, .rst_ni, .step_i(valid_i && ready_o), .last_o(last)
     );
-    assign valid_o = valid_i && last;
-    assign ready_o = !last || ready_i;
-    assign data_o  = {data_i[Width-HELD-1:0], held_q};
+    assign ready_o = !last || !valid_o || ready_i;
     always_ff @(posedge clk_i) begin
+      if (!rst_ni) valid_o <= 1'b0;
+      else if (valid_i && last) valid_o <= 1'b1;
+      else if (ready_i) valid_o <= 1'b0;
+      if (valid_i && last && ready_o) data_o <= {data_i[Width-HELD-1:0], held_q};
       if (valid_i && !last) held_q <= HELD'({data_i, held_q} >> DataW);
     end
     if (Width - HELD < DataW) begin : gen_unused

@@ -33,6 +33,7 @@ class _Run:
         passes: tuple[int, ...] = _PASSES,
         drain_at: int | None = None,
         flipped: int | None = None,
+        work: int = 0,
     ) -> None:
         case = current_case()
         self.words: list[list[int]] = case.data["words"]
@@ -49,16 +50,16 @@ class _Run:
         commands = [base, base + 0x2000, 0]
         self.bench.source(commands, valid="command_valid_i", ready="command_ready_o", data="command_i", stall=0.5)
         self.passes = passes
-        self.sinks = [self._connect(k, stall) for k in range(3)]
+        self.sinks = [self._connect(k, stall, work) for k in range(3)]
         self.errors = [Pulses(self.bench, "error_o", k, noting="answered_o") for k in range(3)]
         self.faults = Pulses(self.bench, "fault_o")
         self.idle = Pulses(self.bench, "idle_o")
         Raised(self.bench, "drain_i", drain_at)
 
-    def _connect(self, k: int, stall: float) -> Sink:
+    def _connect(self, k: int, stall: float, work: int) -> Sink:
         name, count = _NAMES[k], self.passes[k] * len(self.words[k])
         valid, ready, data = f"{name}_valid_o", f"{name}_ready_i", f"{name}_data_o"
-        return self.bench.sink(count, valid=valid, ready=ready, data=data, stall=stall, endless=True)
+        return self.bench.sink(count, valid=valid, ready=ready, data=data, stall=stall, endless=True, work=work)
 
     def check(self) -> None:
         """What came is what lies there, again and again; nothing else was read, and no more than buffers hold."""
@@ -114,6 +115,18 @@ async def keeps_the_bus_busy(dut: Any, which: int) -> None:
     longest = max(burst.words for burst in bursts)
     ahead = _DEPTHS[which] - 1
     assert run.sinks[which].span <= max(len(run.sinks[which].words), len(bursts) * (latency + longest) / ahead) + latency
+
+
+@cocotb.test
+@cocotb.parametrize(which=[0, 1, 2])
+async def the_next_word_is_there_when_one_is_done(dut: Any, which: int) -> None:
+    """An engine that works on each word for more cycles than it has words of memory never waits."""
+    work, passes = 12, [0, 0, 0]
+    passes[which] = 10
+    run = _Run(dut, seed=4, behaviour=Behaviour(latency=(4, 4)), passes=(passes[0], passes[1], passes[2]), work=work - 1)
+    await run.bench.run(limit=_LIMIT)
+    run.check()
+    assert run.sinks[which].span == work * (len(run.sinks[which].words) - 1) + 1
 
 
 @cocotb.test

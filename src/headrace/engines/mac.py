@@ -39,7 +39,7 @@ def bus_words(bits: int, words: int, bus: int) -> int:
 
 def weight_reader(bits: int, bus: int) -> Resources:
     """What brings a stream of ``bits``-bit words from a memory of ``bus`` bits (weight_feed.sv, weight_unpack.sv)."""
-    return Resources(lut=130 + bus, ff=60 + bus + max(0, bits - bus))
+    return Resources(lut=130 + bus, ff=60 + bus + (2 * bits - bus if bits > bus else 0))
 
 
 def product_luts(a: int, b: int) -> int:
