@@ -171,7 +171,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         theirs = PUBLISHED[row["target"][0]]
         if "refused" in row:
-            lines.append(f"| {row['target']} | does not fit: {row['refused']} | | {theirs.cycles:,.0f} | | | | | |")
+            lines.append(f"| {row['target']} | {row['refused'].split(';')[0]} | | {theirs.cycles:,.0f} | | | | | |")
             continue
         block = row.get("board")
         cycles = block["cycles"] if block else row["network_cycles"]
