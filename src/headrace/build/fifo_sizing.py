@@ -31,8 +31,9 @@ from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph
-from headrace.ir.ops import IntArray
+from headrace.ir.ops import IntArray, Requant
 from headrace.operators.base import Fold
+from headrace.operators.tables import Thresholds
 
 MIN_FRAMES, MAX_FRAMES = 5, 64
 """Frames simulated; enough to fill the pipeline and see the interval that follows."""
@@ -46,8 +47,8 @@ SHALLOW = 31
 """Beats of a FIFO that smooths no more than what engines need for a beat; with one more, a memory of five address bits."""
 SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
-PARTS = {0.0: 24, 0.5: 12}
-"""Of a FIFO's depth, that are tried, and on how many sets of FIFOs at most."""
+PARTS = ((0.0, True, 8), (0.0, False, 24), (0.5, False, 12), (0.5, False, 12))
+"""Of a FIFO's depth, that are tried one after the other; whether of sums only; and on how many sets of FIFOs at most."""
 REGISTER, MOST_REGISTERS = 0, 12
 """Level for which a FIFO is one register, which takes a beat every other cycle; how many sets of FIFOs are tried with it."""
 AMPLE = 0.95
@@ -240,8 +241,8 @@ class Sizer:
             if self._fast_enough(result) and self._bits(moved) < self._bits(levels):
                 levels = moved
         if self._design.weights:
-            for part, most in PARTS.items():
-                levels = self._spared(levels, self._shallow(levels, part), most, ample)
+            for part, sums, most in PARTS:
+                levels = self._spared(levels, self._shallow(levels, part, sums=sums), most, ample)
             levels = self._spared(levels, self._registers(levels), MOST_REGISTERS, ample)
         return levels
 
@@ -258,10 +259,16 @@ class Sizer:
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
-    def _shallow(self, levels: Mapping[str, int], part: float) -> dict[str, int]:
-        """Lower levels of what takes many bits: this part of what they were, or what smooths no more than an engine's beat."""
+    def _shallow(self, levels: Mapping[str, int], part: float, *, sums: bool) -> dict[str, int]:
+        """Lower levels of what takes many bits: this part of what they were, or what smooths no more than an engine's beat.
+
+        Args:
+            sums: only of what requantizers read; the same values wait in fewer bits behind them.
+        """
         joins = {node.name for node in self._graph.nodes if len(node.inputs) > 1}
+        quantizers = {node.name for node in self._graph.nodes if isinstance(node.op, Requant | Thresholds)}
         edges = [edge for edge in self._design.edges if part or edge.reader not in joins]  # these wait for each other
+        edges = [edge for edge in edges if not sums or edge.reader in quantizers]
         large = [edge.key for edge in edges if levels[edge.key] * edge.fifo.width > SPARED_BITS]
         return {key: min(levels[key], max(SHALLOW, int(levels[key] * part))) for key in large}
 

@@ -32,7 +32,7 @@ LEAN_FIFOS = 0.07
 """Part of the block RAMs that FIFOs take in builds that spare them, where joins and blocks of pixels wait."""
 PLUMBING = 0.02
 """Part of the LUTs and flip-flops set aside for FIFOs, beyond what each operator is charged for its borders."""
-HARD_FILL, KNOWN_FILL = 0.95, 0.99
+HARD_FILL, KNOWN_FILL = 0.95, 1.0
 """Part of the DSPs and block RAMs that may be used; of lean foldings, more once it is known what the FIFOs of one took."""
 INCLUDED = -1
 """Choice of a requantizer that comes with the convolution before it."""
