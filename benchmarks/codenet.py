@@ -91,7 +91,7 @@ TARGETS = tuple(
     Target(name, board, cycles, fill, block=board != "kv260")
     for board, fill, row in (
         ("ultra96v2", 0.85, {"a": 340_000, "b": 340_000, "c": 2_000_000, "d": 0, "e": 0}),
-        ("pynq-z2", 0.88, {"a": 800_000, "b": 800_000, "c": 0, "d": 0, "e": 0}),
+        ("pynq-z2", 0.9, {"a": 800_000, "b": 830_000, "c": 0, "d": 0, "e": 0}),
         ("kv260", 0.8, {"d": 5_000_000, "e": 5_000_000}),
     )
     for name, cycles in row.items()
