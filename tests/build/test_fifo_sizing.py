@@ -3,22 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from headrace_host.simulator import SimulationResult
 from nets import NetBuilder, lowered
 from network_check import random_folds
 from random_nets import random_network
 
-from headrace.backend.design import build_design
+from headrace.backend.design import Design, build_design
 from headrace.backend.rtl import write_rtl
-from headrace.build.fifo_sizing import MIN_DEPTH, SHALLOW, TOLERANCE, measure_design, open_simulator, size_fifos
+from headrace.build.fifo_sizing import MIN_DEPTH, SHALLOW, TOLERANCE, Sizer, measure_design, open_simulator, size_fifos
 from headrace.build.verilate import build_simulator, harness_of
 from headrace.engines.technology import Resources
 from headrace.ir.graph import Graph
+from headrace.ir.ops import IntArray
 from headrace.operators import map_node
 from headrace.operators.base import Fold
 from headrace.operators.conv import streamed
@@ -167,6 +170,37 @@ def test_no_more_is_spared_than_there_is_need_for() -> None:
         depths[luts] = size_fifos(graph, {**quick, slow: Fold(lanes=4, pe=1, held=8)}, room=room).depths[key]
     assert depths[1_000] <= SHALLOW + 1
     assert depths[10_000] > 256
+
+
+class SharedWait:
+    """A network in which ``beats`` wait in two FIFOs together, wherever there is room; all others hold none."""
+
+    def __init__(self, design: Design, keys: Collection[str], beats: int) -> None:
+        self.beats, self.indices = beats, [edge.fifo.index for edge in design.edges if edge.key in keys]
+        self.limits: dict[int, int | None] = {}
+        self.pace = design.bottleneck.cycles
+
+    def limit_fifo(self, index: int, depth: int | None = None) -> None:
+        self.limits[index] = depth
+
+    def fifo_peak(self, index: int) -> int:
+        limit = self.limits.get(index)
+        return (self.beats if limit is None else min(limit, self.beats)) if index in self.indices else 1
+
+    def run(self, frames: Mapping[str, IntArray], **how: Any) -> SimulationResult:
+        kept = sum(self.fifo_peak(index) for index in self.indices) >= self.beats
+        count, pace = len(next(iter(frames.values()))), max(how["interval"], self.pace) * (1 if kept else 2)
+        return SimulationResult({}, count * pace, 0, tuple(pace * (i + 1) for i in range(count)))
+
+
+def test_what_waits_as_sums_waits_behind_their_requantizer() -> None:
+    """Though the FIFO of sums has fewer bits: of the two, the first one tried is spared."""
+    graph, quick, slow, _ = before_a_slow_layer()
+    design = build_design(graph, {**quick, slow: Fold(lanes=4, pe=1, held=8)})
+    sums, behind = (e.key for e in design.edges[-2:])
+    sizing = Sizer(graph, design, SharedWait(design, {sums, behind}, 400), lambda _: None).run()
+    assert sizing.depths[sums] <= SHALLOW + 1
+    assert sizing.depths[behind] == 400 + 1
 
 
 def test_where_beats_are_rare_a_register_does() -> None:

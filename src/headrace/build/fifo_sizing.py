@@ -291,7 +291,7 @@ class Sizer:
             if not groups or ample(_depths(levels)):
                 break
             group = groups.pop(int(np.argmax([sum(bits[key] for key in each) for each in groups])))
-            self._note(f"trying {len(group)} FIFOs with less room")
+            self._note(f"trying less room in FIFOs: {len(group)} of {len(bits)}")
             lowered = {**levels, **{key: lower[key] for key in group}}
             moved, result = self._measure({key: level + 1 for key, level in lowered.items()}, paced=True)
             if self._fast_enough(result):
