@@ -190,6 +190,7 @@ class NetworkSimulator:
         interval: float = 0.0,
         idle_limit: int = 2_000_000,
         partial: bool = False,
+        due: Sequence[int] = (),
         progress: Callable[[int, int], None] | None = None,
     ) -> SimulationResult:
         """Simulates from reset until every output has given all frames.
@@ -201,6 +202,7 @@ class NetworkSimulator:
             interval: cycles per frame at which inputs are offered at most; 0 as fast as they are taken.
             idle_limit: cycles without a beat at any port that count as deadlock.
             partial: return what came out of a deadlocked run instead of raising.
+            due: cycles by which frames are to have ended; soon after one has not, the run is over and returns what came out.
             progress: called with (frames done, cycles).
 
         Raises:
@@ -223,11 +225,12 @@ class NetworkSimulator:
         ends = (ctypes.c_int64 * max(1, n))()
         run = _RunState(in_states, out_states, len(sources), len(sinks), stall, stall, SLICE_CYCLES, idle_limit, ends, 0, 0, -1)
         self._lib.hr_reset(self._handle, seed)
-        status = RUNNING
-        while status == RUNNING:
+        status, late = RUNNING, False
+        while status == RUNNING and not late:
             status = self._lib.hr_run(self._handle, ctypes.byref(run))
             if progress:
                 progress(int(run.frames_done), int(run.cycles))
+            late = run.frames_done < len(due) and run.cycles > due[run.frames_done]
         if status == ASSERTION or (status == DEADLOCK and not partial):
             raise SimulationError(self._complaint(status, run, in_states, out_states))
         whole = [

@@ -220,6 +220,7 @@ extern "C" void* hb_new(const char* rom_dir) {
 
 extern "C" void hb_free(void* handle) {
   active = static_cast<Board*>(handle);
+  Verilated::threadContextp(&active->context);  // its scopes are erased from this thread's context, which may be another's
   active->ip->final();
   delete active;
   active = nullptr;

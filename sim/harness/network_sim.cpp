@@ -228,6 +228,7 @@ extern "C" void* hr_new(const char* rom_dir) {
 
 extern "C" void hr_free(void* handle) {
   active = static_cast<Simulation*>(handle);
+  Verilated::threadContextp(&active->context);  // its scopes are erased from this thread's context, which may be another's
   active->top->final();
   delete active;
   active = nullptr;

@@ -108,6 +108,7 @@ extern "C" void* hs_new(const char* rom_dir, double cycles_per_bit) {
 
 extern "C" void hs_free(void* handle) {
   active = static_cast<Line*>(handle);
+  Verilated::threadContextp(&active->context);  // its scopes are erased from this thread's context, which may be another's
   active->top->final();
   delete active;
   active = nullptr;

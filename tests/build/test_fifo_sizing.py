@@ -17,7 +17,8 @@ from random_nets import random_network
 
 from headrace.backend.design import Design, build_design
 from headrace.backend.rtl import write_rtl
-from headrace.build.fifo_sizing import MIN_DEPTH, SHALLOW, TOLERANCE, Sizer, measure_design, open_simulator, size_fifos
+from headrace.build.fifo_sizing import MIN_DEPTH, TOLERANCE, Sizer, measure_design, open_simulator, size_fifos
+from headrace.build.fifo_sparing import SHALLOW
 from headrace.build.verilate import build_simulator, harness_of
 from headrace.engines.technology import Resources
 from headrace.ir.graph import Graph
@@ -193,12 +194,14 @@ class SharedWait:
         return SimulationResult({}, count * pace, 0, tuple(pace * (i + 1) for i in range(count)))
 
 
-def test_what_waits_as_sums_waits_behind_their_requantizer() -> None:
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_what_waits_as_sums_waits_behind_their_requantizer(at_once: int) -> None:
     """Though the FIFO of sums has fewer bits: of the two, the first one tried is spared."""
     graph, quick, slow, _ = before_a_slow_layer()
     design = build_design(graph, {**quick, slow: Fold(lanes=4, pe=1, held=8)})
     sums, behind = (e.key for e in design.edges[-2:])
-    sizing = Sizer(graph, design, SharedWait(design, {sums, behind}, 400), lambda _: None).run()
+    simulators = [SharedWait(design, {sums, behind}, 400) for _ in range(at_once)]
+    sizing = Sizer(graph, design, simulators, lambda _: None).run()
     assert sizing.depths[sums] <= SHALLOW + 1
     assert sizing.depths[behind] == 400 + 1
 

@@ -14,6 +14,8 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,15 +27,16 @@ from headrace_host.simulator import NetworkSimulator, SimulationResult
 from headrace.backend.design import Design, Edge, build_design, stream_spec
 from headrace.backend.fifo_parts import in_parts
 from headrace.backend.rtl import NETWORK, write_rtl
+from headrace.build import fifo_sparing
+from headrace.build.fifo_sparing import REGISTER, Sparing
 from headrace.build.toolenv import cache_dir, make_alone
 from headrace.build.verilate import build_simulator, harness_of, model_key, takes_long, timing_harness
 from headrace.engines.technology import XC7, Resources, Technology, ceil_div
 from headrace.errors import BuildError
 from headrace.hls.layer import hls_layers, mixed_design
 from headrace.ir.graph import Graph
-from headrace.ir.ops import IntArray, Requant
+from headrace.ir.ops import IntArray
 from headrace.operators.base import Fold
-from headrace.operators.tables import Thresholds
 
 MIN_FRAMES, MAX_FRAMES = 5, 64
 """Frames simulated; enough to fill the pipeline and see the interval that follows."""
@@ -43,21 +46,15 @@ TOLERANCE = 1.01
 MIN_DEPTH = 2
 PINNED_ROWS = 2
 """What a pinned FIFO may still hold: joins behind an upsampling take rows in bursts."""
-SHALLOW = 31
-"""Beats of a FIFO that smooths no more than what engines need for a beat; with one more, a memory of five address bits."""
-SPARED_BITS = 1024
-"""A FIFO of more is worth sparing."""
-PARTS = ((0.0, True, 8), (0.0, False, 24), (0.5, False, 12), (0.5, False, 12))
-"""Of a FIFO's depth, that are tried one after the other; whether of sums only; and on how many sets of FIFOs at most."""
-REGISTER, MOST_REGISTERS = 0, 12
-"""Level for which a FIFO is one register, which takes a beat every other cycle; how many sets of FIFOs are tried with it."""
 AMPLE = 0.95
 """Of each resource, at most, where no FIFOs need be spared any more."""
 LARGE_BITS = 18 * 1024
 """A FIFO of more than half a block RAM is worth moving."""
 GROWTH = 1.1
 ROUNDS = 8
-_METHOD = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+AT_ONCE = 2
+"""Simulations that run side by side where depths are tried. What is found depends on it, so it is the same on all machines."""
+_METHOD = hashlib.sha256(b"".join(Path(module).read_bytes() for module in (__file__, fifo_sparing.__file__))).hexdigest()[:8]
 """Part of the cache key: another way of sizing gives other depths."""
 
 Note = Callable[[str], None]
@@ -137,8 +134,11 @@ def _remembered(
         def size() -> FifoSizing:
             note(what)
             library = build_simulator(sources, harness, kernels)
-            with open_simulator(graph, design, library, folder / "rom") as simulator:
-                return work(Sizer(graph, design, simulator, note))
+            with ExitStack() as opened:
+                simulators = [
+                    open_simulator(graph, design, library, folder / "rom") for _ in range(AT_ONCE if design.weights else 1)
+                ]
+                return work(Sizer(graph, design, [opened.enter_context(each) for each in simulators], note))
 
         bound = "-".join(f"{amount:g}" for amount in room.measures()) if room else ""
         return remembered("-".join([model_key(sources, harness, kernels), *([bound] if bound else [])]), design, note, size)
@@ -184,7 +184,13 @@ class LevelSimulator(Protocol):
         """The most words that FIFO ``index`` held in the last run."""
 
     def run(
-        self, frames: Mapping[str, IntArray], *, interval: float = ..., idle_limit: int = ..., partial: bool = ...
+        self,
+        frames: Mapping[str, IntArray],
+        *,
+        interval: float = ...,
+        idle_limit: int = ...,
+        partial: bool = ...,
+        due: Sequence[int] = ...,
     ) -> SimulationResult:
         """Simulates frames, fed one each ``interval`` cycles at most; with ``partial``, as far as they come."""
 
@@ -195,10 +201,10 @@ def _depths(levels: Mapping[str, int]) -> dict[str, int]:
 
 
 class Sizer:
-    """Finds the depths of a design whose FIFOs are roomy in ``simulator``."""
+    """Finds the depths of a design whose FIFOs are roomy in ``simulators``, which are all alike and run side by side."""
 
-    def __init__(self, graph: Graph, design: Design, simulator: LevelSimulator, note: Note) -> None:
-        self._graph, self._design, self._simulator, self._note = graph, design, simulator, note
+    def __init__(self, graph: Graph, design: Design, simulators: Sequence[LevelSimulator], note: Note) -> None:
+        self._graph, self._design, self._simulators, self._note = graph, design, simulators, note
         self._target = design.bottleneck.cycles
         self._feed(MIN_FRAMES)
 
@@ -234,17 +240,31 @@ class Sizer:
             self._feed(min(frames, MAX_FRAMES))  # small frames: many are in the pipeline at once
             again = True
         if again:
-            levels, _ = self._measure({}, paced=True)
+            levels, result = self._measure({}, paced=True)
+        timely = result
         if pins := self._pins(levels):
             self._note(f"moving {len(pins)} long waits to where a frame is smaller")
             moved, result = self._measure(pins, paced=True)
             if self._fast_enough(result) and self._bits(moved) < self._bits(levels):
-                levels = moved
+                levels, timely = moved, result
         if self._design.weights:
-            for part, sums, most in PARTS:
-                levels = self._spared(levels, self._shallow(levels, part, sums=sums), most, ample)
-            levels = self._spared(levels, self._registers(levels), MOST_REGISTERS, ample)
+            # Half a frame late is not what a network that keeps the pace is, so the rest of such a run need not be seen.
+            self._due = tuple(int(end + self._target / 2) for end in timely.frame_ends)
+            at_once = len(self._simulators)
+            sparing = Sparing(self._graph, self._design, self._target, self._tried, at_once, self._note)
+            levels = sparing.run(levels, lambda lower: ample(_depths(lower)))
         return levels
+
+    def _tried(self, proposals: Sequence[Mapping[str, int]]) -> list[dict[str, int] | None]:
+        """The levels reached within each of these, one proposal to a simulator; None where the pace is lost."""
+
+        def tried(simulator: LevelSimulator, levels: Mapping[str, int]) -> dict[str, int] | None:
+            limits = {key: level + 1 for key, level in levels.items()}
+            reached, result = self._measure(limits, paced=True, due=self._due, simulator=simulator)
+            return reached if self._fast_enough(result) else None
+
+        with ThreadPoolExecutor(len(proposals)) as pool:
+            return list(pool.map(tried, self._simulators, proposals))
 
     def confirm(self) -> FifoSizing:
         """Interval and latency with the depths that the design has."""
@@ -259,49 +279,6 @@ class Sizer:
         depths = {edge.key: edge.fifo.depth for edge in self._design.edges}
         return FifoSizing(depths=depths, interval=interval, latency_cycles=result.latency_cycles)
 
-    def _shallow(self, levels: Mapping[str, int], part: float, *, sums: bool) -> dict[str, int]:
-        """Lower levels of what takes many bits: this part of what they were, or what smooths no more than an engine's beat.
-
-        Args:
-            sums: only of what requantizers read; the same values wait in fewer bits behind them.
-        """
-        joins = {node.name for node in self._graph.nodes if len(node.inputs) > 1}
-        quantizers = {node.name for node in self._graph.nodes if isinstance(node.op, Requant | Thresholds)}
-        edges = [edge for edge in self._design.edges if part or edge.reader not in joins]  # these wait for each other
-        edges = [edge for edge in edges if not sums or edge.reader in quantizers]
-        large = [edge.key for edge in edges if levels[edge.key] * edge.fifo.width > SPARED_BITS]
-        return {key: min(levels[key], max(SHALLOW, int(levels[key] * part))) for key in large}
-
-    def _registers(self, levels: Mapping[str, int]) -> dict[str, int]:
-        """`REGISTER` for what is shallow already and has few beats: a roomy FIFO limited to one takes four cycles each."""
-        edges = [edge for edge in self._design.edges if levels[edge.key] <= SHALLOW]
-        return {edge.key: REGISTER for edge in edges if 4 * edge.fifo.frame_beats <= self._target}
-
-    def _spared(self, levels: dict[str, int], lower: Mapping[str, int], most: int, ample: Ample) -> dict[str, int]:
-        """Levels that do as well, where as many as possible of those in ``lower`` are as low as that.
-
-        Networks whose weights find no room on the chip are short of memory. What waits in a FIFO need not always: back-pressure
-        leaves it in the buffer that it comes from, of rows or of a block, or makes bursts even. All other FIFOs may hold
-        what they held and no more, so that waits cannot move from one to another. Where lowering some costs pace, those that
-        take half of their bits are tried, and the others; sets of many bits first.
-        """
-        bits = {e.key: levels[e.key] * e.fifo.width for e in self._design.edges if e.key in lower}
-        groups = [sorted(bits, key=lambda key: -bits[key])] if bits else []
-        for _ in range(most):
-            if not groups or ample(_depths(levels)):
-                break
-            group = groups.pop(int(np.argmax([sum(bits[key] for key in each) for each in groups])))
-            self._note(f"trying less room in FIFOs: {len(group)} of {len(bits)}")
-            lowered = {**levels, **{key: lower[key] for key in group}}
-            moved, result = self._measure({key: level + 1 for key, level in lowered.items()}, paced=True)
-            if self._fast_enough(result):
-                levels = {key: min(level, moved[key]) for key, level in lowered.items()}
-            elif len(group) > 1:
-                upto = np.cumsum([bits[key] for key in group])
-                half = min(1 + int(np.searchsorted(upto, upto[-1] / 2)), len(group) - 1)
-                groups += [group[:half], group[half:]]
-        return levels
-
     def _feed(self, count: int) -> None:
         """Prepares ``count`` frames; what is in them does not matter to timing."""
         self._count = count
@@ -309,16 +286,20 @@ class Sizer:
         tensors = [self._graph.tensors[name] for name in self._graph.inputs]
         self._frames = {t.name: rng.integers(t.lo, t.hi + 1, (count, *t.shape)) for t in tensors}
 
-    def _measure(self, limits: Mapping[str, int], *, paced: bool) -> tuple[dict[str, int], SimulationResult]:
+    def _measure(
+        self, limits: Mapping[str, int], *, paced: bool, due: Sequence[int] = (), simulator: LevelSimulator | None = None
+    ) -> tuple[dict[str, int], SimulationResult]:
+        simulator = simulator or self._simulators[0]
         for edge in self._design.edges:
-            self._simulator.limit_fifo(edge.fifo.index, limits.get(edge.key))
-        result = self._simulator.run(
+            simulator.limit_fifo(edge.fifo.index, limits.get(edge.key))
+        result = simulator.run(
             self._frames,
             interval=self._target if paced else 0,
             idle_limit=2 * self._target + 10_000,
             partial=True,
+            due=due,
         )
-        return {edge.key: self._simulator.fifo_peak(edge.fifo.index) for edge in self._design.edges}, result
+        return {edge.key: simulator.fifo_peak(edge.fifo.index) for edge in self._design.edges}, result
 
     def _interval(self, result: SimulationResult) -> int | None:
         """Cycles between the last two frames, once the pipeline is full; None if the run did not end."""

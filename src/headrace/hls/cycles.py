@@ -79,6 +79,7 @@ class CycleSimulator:
         interval: float = 0,
         idle_limit: int = 0,  # noqa: ARG002  # Verilator's simulation must wait so long; here a deadlock is seen at once
         partial: bool = False,
+        due: Sequence[int] = (),  # noqa: ARG002  # frames are not waited for here either
     ) -> CycleResult:
         """Runs frames (N, H, W, C) of each input tensor.
 

@@ -34,7 +34,7 @@ def size_streams(graph: Graph, folds: Mapping[str, Fold], note: Note = lambda _:
     def size() -> FifoSizing:
         note("compiling the kernels with roomy streams")
         inputs, outputs = ([stream_spec(graph, s) for s in side] for side in (design.inputs, design.outputs))
-        return Sizer(graph, design, CycleSimulator(net, inputs, outputs), note).run()
+        return Sizer(graph, design, [CycleSimulator(net, inputs, outputs)], note).run()
 
     files = {name: text for name, text in instrumented(net).items() if not name.startswith("tables/")}
     files.update((path.name, path.read_text()) for path in (data_dir("hls_templates") / CYCLE_STREAMS).iterdir())
