@@ -87,14 +87,19 @@ class Target:
         return f"{self.name}/{self.board}"
 
 
-TARGETS = tuple(
-    Target(name, board, cycles, fill, block=board != "kv260")
-    for board, fill, row in (
-        ("ultra96v2", 0.85, {"a": 340_000, "b": 340_000, "c": 2_000_000, "d": 0, "e": 0}),
-        ("pynq-z2", 0.9, {"a": 800_000, "b": 830_000, "c": 0, "d": 0, "e": 0}),
-        ("kv260", 0.8, {"d": 5_000_000, "e": 5_000_000}),
-    )
-    for name, cycles in row.items()
+TARGETS = (
+    Target("a", "ultra96v2", 340_000, 0.85),
+    Target("b", "ultra96v2", 340_000, 0.85),
+    Target("c", "ultra96v2", 2_000_000, 0.85),
+    Target("d", "ultra96v2", 0, 0.85),
+    Target("e", "ultra96v2", 0, 0.85),
+    Target("a", "pynq-z2", 800_000, 0.88),
+    Target("b", "pynq-z2", 830_000, 0.9),
+    Target("c", "pynq-z2", 0, 0.9),
+    Target("d", "pynq-z2", 0, 0.9),
+    Target("e", "pynq-z2", 0, 0.9),
+    Target("d", "kv260", 5_000_000, 0.8, block=False),
+    Target("e", "kv260", 5_000_000, 0.8, block=False),
 )
 
 

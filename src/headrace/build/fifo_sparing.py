@@ -23,7 +23,7 @@ SPARED_BITS = 1024
 """A FIFO of more is worth sparing."""
 PARTS = ((0.0, True, 8), (0.0, False, 24), (0.5, False, 12), (0.5, False, 12))
 """Of a FIFO's depth, that are tried one after the other; whether of sums only; and on how many sets of FIFOs at most."""
-REGISTER, MOST_REGISTERS = 0, 12
+REGISTER, MOST_REGISTERS = 0, 16
 """Level for which a FIFO is one register, which takes a beat every other cycle; how many sets of FIFOs are tried with it."""
 
 Levels = dict[str, int]
@@ -46,7 +46,7 @@ class Sparing:
         """Lower levels than these that do as well; ``enough`` says of levels that none need be lower any more."""
         for part, sums, most in PARTS:
             levels = self._spared(levels, self._shallow(levels, part, sums=sums), most, enough)
-        return self._spared(levels, self._registers(levels), MOST_REGISTERS, enough)
+        return self._spared(levels, self._registers(levels), MOST_REGISTERS, enough, rare_first=True)
 
     def _shallow(self, levels: Levels, part: float, *, sums: bool) -> Levels:
         """Lower levels of what takes many bits: this part of what they were, or what smooths no more than an engine's beat.
@@ -64,14 +64,19 @@ class Sparing:
         edges = [edge for edge in self._design.edges if levels[edge.key] <= SHALLOW]
         return {edge.key: REGISTER for edge in edges if 4 * edge.fifo.frame_beats <= self._interval}
 
-    def _spared(self, levels: Levels, lower: Levels, most: int, enough: Callable[[Levels], bool]) -> Levels:
+    def _spared(
+        self, levels: Levels, lower: Levels, most: int, enough: Callable[[Levels], bool], *, rare_first: bool = False
+    ) -> Levels:
         """Levels that do as well, where as many as possible of those in ``lower`` are as low as that.
 
         Where lowering some costs pace, those that take half of their bits are tried, and the others; sets of many bits first.
+        The halves are those of many bits each and of few, or with ``rare_first`` those of few beats in a frame and of many.
         Of sets that are tried side by side, only the first that does well is taken, as the others may do so without it only.
         """
-        bits = {edge.key: levels[edge.key] * edge.fifo.width for edge in self._design.edges if edge.key in lower}
-        groups = [sorted(bits, key=lambda key: -bits[key])] if bits else []
+        edges = [edge for edge in self._design.edges if edge.key in lower]
+        bits = {edge.key: levels[edge.key] * edge.fifo.width for edge in edges}
+        beats = {edge.key: edge.fifo.frame_beats for edge in edges}
+        groups = [sorted(bits, key=lambda key: beats[key] if rare_first else -bits[key])] if bits else []
         while groups and most > 0 and not enough(levels):
             groups.sort(key=lambda group: -sum(bits[key] for key in group))
             count = min(self._at_once, most)
