@@ -139,10 +139,14 @@ def on_simulated_board(build: Build, scratch: Path, counted: int = COUNTED) -> d
     return {"frames": 2 * FILLING + counted, **dict(zip(("cycles", "read_bytes", "written_bytes"), each, strict=True))}
 
 
-def measured(target: Target, *, synth: bool) -> dict[str, Any]:
-    """All figures of a target, or why there are none."""
-    board = load_board(target.board)
-    folder = cache_dir() / "codenet" / target.title
+def folder_of(target: Target) -> Path:
+    """Where its model and build are."""
+    return cache_dir() / "codenet" / target.title
+
+
+def measured(target: Target) -> dict[str, Any]:
+    """All figures of a target but Yosys', or why there are none."""
+    board, folder = load_board(target.board), folder_of(target)
     folder.mkdir(parents=True, exist_ok=True)
     goal = Goal(fill=target.fill, fps=board.clock_mhz * 1e6 / target.cycles if target.cycles else None)
     row: dict[str, Any] = {"target": target.title, "clock_mhz": board.clock_mhz, "device": board.resources.to_json()}
@@ -162,9 +166,12 @@ def measured(target: Target, *, synth: bool) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as scratch:
             counted = COUNTED if row["network_cycles"] < SLOW else 1
             row["board"] = on_simulated_board(build, Path(scratch), counted)
-    if synth:
-        row["made"] = synthesize(build, board.family, print).total.to_json()
     return row
+
+
+def synthesised(target: Target) -> dict[str, Any]:
+    """What Yosys makes of a target's build."""
+    return synthesize(Build.load(folder_of(target) / "build"), load_board(target.board).family, print).total.to_json()
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -197,6 +204,12 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def store(rows: list[dict[str, Any]]) -> None:
+    """Writes the figures."""
+    with replacing(RESULTS) as partial:
+        partial.write_text(json.dumps(rows, indent=1) + "\n")
+
+
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -208,13 +221,15 @@ def main() -> None:
     rows = {row["target"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
     for target in () if options.table else TARGETS:
         if not options.targets or target.title in options.targets:
-            row = measured(target, synth=not options.no_synth)
+            row = measured(target)
             before = rows.get(target.title, {})
             if "made" in before and before["build_id"] == row.get("build_id"):
                 row = {"made": before["made"], **row}
             rows[target.title] = row
-            with replacing(RESULTS) as partial:
-                partial.write_text(json.dumps([rows[t] for t in titles if t in rows], indent=1) + "\n")
+            store([rows[t] for t in titles if t in rows])
+            if not options.no_synth and "refused" not in row:
+                row["made"] = synthesised(target)
+                store([rows[t] for t in titles if t in rows])
     shown = table([rows[title] for title in titles if title in rows])
     DOC.write_text(with_table(DOC.read_text(), MARKS, shown))
     print(shown)
