@@ -18,7 +18,7 @@ from headrace_host.images import find_images
 from headrace_host.manifest import MANIFEST, STREAMED
 
 from headrace.backend.block import blocks_for, write_block
-from headrace.backend.fifo_parts import in_parts
+from headrace.backend.fifo_parts import within
 from headrace.backend.ip import check_held
 from headrace.backend.rtl import NETWORK, write_rtl
 from headrace.backend.weights import memory_of
@@ -134,8 +134,9 @@ def _fit(graph: Graph, board: Board, goal: Goal, note: Note, layers: Sequence[st
         folding = fold(graph, board, fill=goal.fill, fps=fps, reserve=reserve, lean=lean)
         unsized = mixed_design(graph, folding.folds, {}, layers, technology)
         block = sum((b.resources() for b in blocks_for(board, graph, unsized).values()), Resources())
-        sizing = size_fifos(graph, folding.folds, note, layers, technology, board.resources.less(block))
-        design = in_parts(mixed_design(graph, folding.folds, sizing.depths, layers, technology))
+        room = board.resources.less(block)
+        sizing = size_fifos(graph, folding.folds, note, layers, technology, room)
+        design = within(mixed_design(graph, folding.folds, sizing.depths, layers, technology), room)
         total = design.resources() + block
         if total.share_of(board.resources) > 1.0:
             reserve = design.resources().less(folding.resources)  # the fill is the network's; the block has the rest

@@ -9,7 +9,7 @@ from nets import NetBuilder, lowered
 from network_check import check
 
 from headrace.backend.design import build_design
-from headrace.backend.fifo_parts import FRONT, WORTH, cut, in_parts
+from headrace.backend.fifo_parts import FRONT, WORTH, cut, in_parts, within
 from headrace.engines.plumbing import Fifo
 from headrace.engines.technology import ECP5, XC7, Resources, Technology
 from headrace.ir.graph import Graph
@@ -21,17 +21,18 @@ def cost(technology: Technology, width: int, *depths: int) -> Resources:
     return sum((fifo.resources(technology) for fifo in fifos), Resources())
 
 
+@pytest.mark.parametrize("worth", [WORTH, 1000])
 @pytest.mark.parametrize("technology", [XC7, ECP5], ids=lambda t: t.family)
-def test_a_cut_spares_block_ram_for_few_luts(technology: Technology) -> None:
+def test_a_cut_spares_block_ram_for_few_luts(technology: Technology, worth: int) -> None:
     rng, seen = np.random.default_rng(0), 0
     for _ in range(400):
         depth, width = int(rng.integers(1, 9000)), int(rng.integers(1, 130))
-        front = cut(depth, width, technology)
+        front = cut(depth, width, technology, worth)
         if not front:
             continue
         seen += 1
         whole, parts = cost(technology, width, depth), cost(technology, width, front, depth - front)
-        assert parts.lut - whole.lut < WORTH * (whole.bram36 - parts.bram36)
+        assert parts.lut - whole.lut < worth * (whole.bram36 - parts.bram36)
         assert not technology.fifo_in_block(front, width)
     assert seen > 10
 
@@ -67,3 +68,21 @@ def test_fifos_stay_in_the_order_of_their_numbers() -> None:
     assert len(parts.edges) == 2 * len(whole.edges)
     assert sum(edge.fifo.depth for edge in parts.edges) == sum(edge.fifo.depth for edge in whole.edges)
     assert in_parts(shallow := build_design(graph, folds)) is shallow
+
+
+@pytest.mark.parametrize(
+    ("depth", "bram36", "lut", "parts"),
+    [
+        (1161, 4.0, 10**5, 1),
+        (1161, 3.0, 10**5, 2),
+        (1161, 3.0, 1_500, 1),  # fits neither way
+        (2204, 6.0, 10**5, 2),
+        (2204, 6.0, 800, 1),
+    ],
+)
+def test_what_is_short_is_spared(depth: int, bram36: float, lut: int, parts: int) -> None:
+    """Of a network whose four FIFOs and window take 4 block RAMs (or 6), or 2 (or 4) and more LUTs."""
+    graph = bypass()
+    whole = build_design(graph, {node.name: Fold(lanes=1) for node in graph.nodes}, default_depth=depth)
+    room = Resources(lut=lut, ff=10**6, dsp=10**6, bram36=bram36)
+    assert len(within(whole, room).edges) == parts * len(whole.edges)
