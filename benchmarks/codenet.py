@@ -178,20 +178,23 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The markdown of the figures."""
     lines = [
         "| configuration, board | cycles a frame, simulated | frames/s at | published cycles | fewer by | LUT | DSP | BRAM36 "
-        "| DRAM MB/s |\n|---|---|---|---|---|---|---|---|---|"
+        "| DRAM MB/s / port |\n|---|---|---|---|---|---|---|---|---|"
     ]
     for row in rows:
         theirs = PUBLISHED[row["target"][0]]
         if "refused" in row:
             lines.append(f"| {row['target']} | {row['refused'].split(';')[0]} | | {theirs.cycles:,.0f} | | | | | |")
             continue
-        block = row.get("board")
+        block, made = row.get("board"), row.get("made")
         cycles = block["cycles"] if block else row["network_cycles"]
         rate = row["clock_mhz"] * 1e6 / cycles
-        traffic = f"{(block['read_bytes'] + block['written_bytes']) * rate / 1e6:.0f}" if block else "-"
+        traffic = "-"
+        if block and (memory := load_board(row["target"].split("/")[1]).memory):
+            moved = (block["read_bytes"] + block["written_bytes"]) * rate / 1e6
+            traffic = f"{moved:,.0f} / {memory.data_bits / 8 * row['clock_mhz']:,.0f}"
         alone = "" if block else " (network alone)"
         cells = [
-            f"{row.get('made', {}).get(key, '-')} / {row['expected'][key]:,g} / {row['device'][key]:,g}"
+            f"{f'{made[key]:,g}' if made else '-'} / {row['expected'][key]:,g} / {row['device'][key]:,g}"
             for key in ("lut", "dsp", "bram36", "uram")
             if key != "uram" or key in row["expected"]
         ]
